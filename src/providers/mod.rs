@@ -1,0 +1,1 @@
+//! The providers, one folder each, each behind a feature of its own.
