@@ -26,6 +26,10 @@ pub mod registry;
 pub mod request;
 pub mod webhook;
 
+// What is composed from them.
+#[cfg(feature = "conformance")]
+pub mod conformance;
+
 pub use capability::Capabilities;
 pub use error::{Effect, Error, ErrorKind, Result};
 pub use handle::Provider;
