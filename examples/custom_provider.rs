@@ -4,41 +4,42 @@
 //! hand in its dashboard. Four parts, top down: the provider, a fake of the service, the rig that
 //! ties both to the conformance suite, and `main`, which plays every case.
 
-use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use ::http::{HeaderName, Request, Response};
 use async_trait::async_trait;
 use bytes::Bytes;
 use counterfoil::capability::{Capabilities, Operation};
-use counterfoil::clock::{Clock, ManualClock, Timestamp};
+use counterfoil::clock::{ManualClock, Timestamp};
 use counterfoil::conformance::*;
 use counterfoil::error::{Decline, DeclineReason, InputField};
-use counterfoil::http::{Delivered, Transport, TransportError};
+use counterfoil::http::*;
 use counterfoil::id::{EventId, IdempotencyKey, Namespace, PaymentId, ProviderName, Reference};
 use counterfoil::money::{Currency, Money};
 use counterfoil::payment::{NextAction, Payment, PaymentStatus};
 use counterfoil::request::{Checkout, CreateRequest};
 use counterfoil::webhook::*;
-use counterfoil::{Effect, Error, ErrorKind, PaymentProvider, Provider, Result, Secret};
-use counterfoil::{Live, Mode, ModeKind, Test};
+use counterfoil::*;
 use hmac::{Hmac, KeyInit, Mac};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
 // 1. The provider: what you would write for a real service.
+
+const SIGNATURE: &str = "tallypay-signature";
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Tallypay in mode `M`.
 #[derive(Debug)]
 struct Tallypay<M: Mode> {
     name: ProviderName,
     capabilities: Capabilities,
-    api_key: Secret,
+    client: ApiClient,
     webhook_secret: Secret,
-    transport: Arc<dyn Transport>,
     mode: PhantomData<M>,
 }
 
@@ -68,7 +69,12 @@ struct WireNotice {
 impl<M: Mode> Tallypay<M> {
     const TOLERANCE: Duration = Duration::from_secs(300);
 
-    fn new(api_key: Secret, webhook_secret: Secret, transport: Arc<dyn Transport>) -> Result<Self> {
+    fn new(
+        api_key: Secret,
+        webhook_secret: Secret,
+        transport: Arc<dyn Transport>,
+        timer: Arc<dyn Timer>,
+    ) -> Result<Self> {
         // The key shows its mode, so one of the other mode is refused here.
         if !api_key.expose().starts_with(&format!("tally_{}_", M::KIND)) {
             return Err(Error::new(
@@ -76,6 +82,9 @@ impl<M: Mode> Tallypay<M> {
                 "the key is of the other mode",
             ));
         }
+        let name = ProviderName::new("tallypay")?;
+        let base = BaseUrl::<M>::https("https://api.tallypay.example")?;
+        let authorization = Authorization::bearer(&api_key)?;
         let operations = [
             Operation::CreateHosted,
             Operation::FetchPayment,
@@ -84,52 +93,22 @@ impl<M: Mode> Tallypay<M> {
         ];
         let a_day = Duration::from_secs(24 * 60 * 60);
         Ok(Self {
-            name: ProviderName::new("tallypay")?,
+            client: ApiClient::new(name.clone(), &base, authorization, transport, timer),
+            name,
             capabilities: Capabilities::new(&operations).with_idempotent_writes(a_day),
-            api_key,
             webhook_secret,
-            transport,
             mode: PhantomData,
         })
     }
 
-    /// Sends one request; one with a key writes, and its outcome is unknown until it is answered.
-    async fn call<T: for<'de> Deserialize<'de>>(
-        &self,
-        path: &str,
-        write: Option<(&IdempotencyKey, Value)>,
-    ) -> Result<T> {
-        let request = http::Request::builder()
-            .uri(format!("https://api.tallypay.example/{path}"))
-            .header("authorization", format!("Bearer {}", self.api_key.expose()));
-        let (request, unanswered) = match write {
-            None => (request.body(Bytes::new()), Effect::NotApplied),
-            Some((key, body)) => {
-                let request = request
-                    .method("POST")
-                    .header("idempotency-key", key.as_str());
-                (request.body(Bytes::from(body.to_string())), Effect::Unknown)
-            }
-        };
-        let request = request.map_err(unexpected)?;
-        let answer = self.transport.send(request).await.map_err(|lost| {
-            let effect = match lost.delivered {
-                Delivered::No => Effect::NotApplied,
-                Delivered::Perhaps => unanswered,
-            };
-            let error = Error::new(ErrorKind::Unavailable, "no answer came");
-            error.with_effect(effect).with_source(lost)
-        })?;
-        let (kind, effect) = match answer.status().as_u16() {
-            200 => return serde_json::from_slice(answer.body()).map_err(unexpected),
-            401 => (ErrorKind::Credentials, Effect::NotApplied),
-            404 => (ErrorKind::NotFound, Effect::NotApplied),
-            409 => (ErrorKind::Conflict, Effect::NotApplied),
-            429 => (ErrorKind::RateLimited { after: None }, Effect::NotApplied),
-            400..500 => (ErrorKind::InvalidRequest, Effect::NotApplied),
-            _ => (ErrorKind::Unavailable, unanswered),
-        };
-        Err(Error::new(kind, "Tallypay refused it").with_effect(effect))
+    /// Sends a request, again where that is safe, and reads the answer.
+    async fn call<T: DeserializeOwned>(&self, request: ApiRequest) -> Result<T> {
+        let answer = self.client.send(request).await?;
+        if answer.status().is_success() {
+            answer.json()
+        } else {
+            Err(answer.refusal())
+        }
     }
 
     fn payment(&self, wire: &WirePayment) -> Result<Payment<M>> {
@@ -187,20 +166,21 @@ impl<M: Mode> PaymentProvider for Tallypay<M> {
             "reference": reference.to_string(),
             "return_to": success_url,
         });
-        self.payment(&self.call("payments", Some((key, body))).await?)
+        let request = ApiRequest::post(Operation::CreateHosted, &["payments"])
+            .keyed(IDEMPOTENCY_KEY, key)
+            .json(body.to_string());
+        self.payment(&self.call(request).await?)
     }
 
     async fn fetch_payment(&self, id: &PaymentId<M>) -> Result<Payment<M>> {
-        // An id is made of letters, digits and `_-.:=+~`: it cannot leave its path.
-        let path = format!("payments/{}", id.raw());
-        self.payment(&self.call(&path, None).await?)
+        let request = ApiRequest::get(Operation::FetchPayment, &["payments", id.raw()]);
+        self.payment(&self.call(request).await?)
     }
 
     async fn find_payments(&self, reference: &Reference) -> Result<Vec<Payment<M>>> {
-        let path = form_urlencoded::Serializer::new("payments?".to_owned())
-            .append_pair("reference", &reference.to_string())
-            .finish();
-        let found: Vec<WirePayment> = self.call(&path, None).await?;
+        let request = ApiRequest::get(Operation::FindPayments, &["payments"])
+            .query("reference", &reference.to_string());
+        let found: Vec<WirePayment> = self.call(request).await?;
         found.iter().map(|wire| self.payment(wire)).collect()
     }
 
@@ -210,65 +190,51 @@ impl<M: Mode> PaymentProvider for Tallypay<M> {
         now: Timestamp,
     ) -> Result<Vec<Notice<M>>, WebhookRefusal> {
         use WebhookRefusalKind as Kind;
-        let headers = request.headers().get_all("tallypay-signature");
-        let headers: Vec<_> = headers.iter().collect();
+        let refused = |kind| WebhookRefusal::new(kind, "see Tallypay's guide to its webhooks");
+        let headers: Vec<_> = request.headers().get_all(SIGNATURE).iter().collect();
         let header = match headers.as_slice() {
-            [] => {
-                return Err(WebhookRefusal::new(
-                    Kind::MissingSignature,
-                    "no signature header",
-                ));
-            }
+            [] => return Err(refused(Kind::MissingSignature)),
             [header] => header.to_str().unwrap_or_default(),
-            _ => return Err(WebhookRefusal::new(Kind::MalformedSignature, "two of them")),
+            _ => return Err(refused(Kind::MalformedSignature)),
         };
-        let malformed = || WebhookRefusal::new(Kind::MalformedSignature, "it is SECONDS,HEX");
+        let malformed = || refused(Kind::MalformedSignature);
         let (seconds, signature) = header.split_once(',').ok_or_else(malformed)?;
         let signature = hex::decode(signature).map_err(|_| malformed())?;
         let signed_at = Timestamp::from_unix(seconds.parse().map_err(|_| malformed())?);
 
         // `verify_slice` compares in constant time.
-        let expected = mac(self.webhook_secret.expose(), seconds, request.body());
-        expected.verify_slice(&signature).map_err(|_| {
-            let hint = "this endpoint's secret did not make this signature of these bytes";
-            WebhookRefusal::new(Kind::WrongSignature, hint)
-        })?;
+        mac(self.webhook_secret.expose(), seconds, request.body())
+            .verify_slice(&signature)
+            .map_err(|_| refused(Kind::WrongSignature))?;
         if now.abs_diff(signed_at) > Self::TOLERANCE {
-            let kind = if signed_at < now {
-                Kind::Stale
-            } else {
-                Kind::Future
-            };
-            return Err(WebhookRefusal::new(
-                kind,
-                "signed over five minutes away from now",
-            ));
+            let is_old = signed_at < now;
+            return Err(refused(if is_old { Kind::Stale } else { Kind::Future }));
         }
 
-        let unreadable = |_| WebhookRefusal::new(Kind::Unreadable, "not a notice of Tallypay's");
-        let notice: WireNotice = serde_json::from_slice(request.body())
-            .map_err(unexpected)
-            .map_err(unreadable)?;
-        if notice.mode != M::KIND {
-            let reason = SetAsideReason::WrongMode { found: notice.mode };
-            let aside = SetAside::new(&notice.id, &notice.topic, reason);
-            return Ok(vec![Notice::SetAside(aside)]);
-        }
-        let kind = match notice.topic.as_str() {
-            "payment" => {
-                let wire = WirePayment::deserialize(&notice.data).map_err(unexpected);
-                let payment = wire
-                    .and_then(|wire| self.payment(&wire))
-                    .map_err(unreadable)?;
-                EventKind::Payment(Box::new(payment))
+        let read = || -> Result<Notice<M>> {
+            let notice: WireNotice = serde_json::from_slice(request.body()).map_err(unexpected)?;
+            if notice.mode != M::KIND {
+                let reason = SetAsideReason::WrongMode { found: notice.mode };
+                return Ok(Notice::SetAside(SetAside::new(
+                    &notice.id,
+                    &notice.topic,
+                    reason,
+                )));
             }
-            "newsletter" => EventKind::NotAboutPayments,
-            _ => EventKind::Unrecognized,
+            let kind = match notice.topic.as_str() {
+                "payment" => {
+                    let wire = WirePayment::deserialize(notice.data).map_err(unexpected)?;
+                    EventKind::Payment(Box::new(self.payment(&wire)?))
+                }
+                "newsletter" => EventKind::NotAboutPayments,
+                _ => EventKind::Unrecognized,
+            };
+            let id = EventId::new(self.name.clone(), &notice.id)?;
+            let at = Timestamp::from_unix(notice.at);
+            Ok(Notice::Event(EventDraft::new(id, &notice.topic, at, kind)))
         };
-        let id = EventId::new(self.name.clone(), &notice.id).map_err(unexpected);
-        let at = Timestamp::from_unix(notice.at);
-        let draft = EventDraft::new(id.map_err(unreadable)?, &notice.topic, at, kind);
-        Ok(vec![Notice::Event(draft)])
+        let notice = read().map_err(|_| refused(Kind::Unreadable))?;
+        Ok(vec![notice])
     }
 }
 
@@ -309,40 +275,34 @@ fn unexpected(what: impl ToString) -> Error {
 const API_KEY: &str = "tally_test_key_of_the_shop";
 const ENDPOINT_SECRET: &str = "secret_of_the_endpoint";
 
-#[derive(Debug)]
-struct Service {
-    clock: Arc<ManualClock>,
-    books: Mutex<Books>,
-}
+#[derive(Debug, Default)]
+struct Service(Mutex<Books>);
 
 #[derive(Debug, Default)]
 struct Books {
+    now: i64,
     requests: usize,
     fault: Option<(Fault, usize)>,
     payments: Vec<Value>,
-    /// What was asked and answered under each idempotency key.
-    answers: HashMap<String, (Bytes, (u16, Value))>,
     notices: Vec<Value>,
 }
 
 #[async_trait]
 impl Transport for Service {
-    async fn send(
-        &self,
-        request: http::Request<Bytes>,
-    ) -> Result<http::Response<Bytes>, TransportError> {
-        let mut books = self.books();
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        let mut books = self.0.lock().unwrap();
         books.requests += 1;
-        let fault = books.fault.take();
-        let left = |(fault, left)| Some((fault, left - 1)).filter(|(_, left)| *left > 0);
-        books.fault = fault.and_then(left);
-        let fault = fault.map(|(fault, _)| fault);
-        let is_ours = request.headers()["authorization"] == format!("Bearer {API_KEY}");
+        let fault = books.fault.map(|(fault, _)| fault);
+        books.fault = books
+            .fault
+            .map(|(fault, left)| (fault, left - 1))
+            .filter(|(_, left)| *left > 0);
+        let is_known = request.headers()["authorization"] == format!("Bearer {API_KEY}");
         let (status, body) = match fault {
             Some(Fault::LostBefore | Fault::ServerErrorBefore) => (500, Value::Null),
             Some(Fault::RateLimited) => (429, Value::Null),
-            _ if !is_ours => (401, Value::Null),
-            _ => books.answer_once(&request, self.clock.now().unix()),
+            _ if is_known => books.answer(&request),
+            _ => (401, Value::Null),
         };
         let status = match fault {
             Some(Fault::LostBefore | Fault::LostAfter) => {
@@ -352,48 +312,35 @@ impl Transport for Service {
             Some(Fault::ServerErrorAfter) => 500,
             _ => status,
         };
-        let answer = http::Response::builder().status(status);
-        Ok(answer.body(Bytes::from(body.to_string())).unwrap())
-    }
-}
-
-impl Service {
-    fn books(&self) -> MutexGuard<'_, Books> {
-        self.books.lock().unwrap()
+        let answer = Response::builder().status(status);
+        Ok(answer.body(body.to_string().into()).unwrap())
     }
 }
 
 impl Books {
-    /// Under a key that it has seen, it answers the same again.
-    fn answer_once(&mut self, request: &http::Request<Bytes>, now: i64) -> (u16, Value) {
-        let Some(key) = request.headers().get("idempotency-key") else {
-            return self.answer(request, now);
-        };
-        let key = key.to_str().unwrap().to_owned();
-        match self.answers.get(&key) {
-            Some((asked, answer)) if asked == request.body() => answer.clone(),
-            Some(_) => (409, Value::Null),
-            None => {
-                let answer = self.answer(request, now);
-                self.answers
-                    .insert(key, (request.body().clone(), answer.clone()));
-                answer
-            }
-        }
-    }
-
-    fn answer(&mut self, request: &http::Request<Bytes>, now: i64) -> (u16, Value) {
+    fn answer(&mut self, request: &Request<Bytes>) -> (u16, Value) {
         let uri = request.uri();
         let path: Vec<&str> = uri.path().split('/').skip(1).collect();
         match (request.method().as_str(), path.as_slice()) {
             ("POST", ["payments"]) => {
-                let mut payment: Value = serde_json::from_slice(request.body()).unwrap();
+                let asked: Value = serde_json::from_slice(request.body()).unwrap();
+                let key = request.headers()[IDEMPOTENCY_KEY].to_str().unwrap();
+                // Under a key that it knows it answers the same again, or refuses another wish.
+                if let Some(made) = self.payments.iter().find(|made| made["key"] == key) {
+                    let is_same = made["asked"] == asked;
+                    return if is_same {
+                        (200, made.clone())
+                    } else {
+                        (409, Value::Null)
+                    };
+                }
                 let id = format!("pay_{}", self.payments.len() + 1);
-                payment["page"] = format!("https://pay.tallypay.example/{id}").into();
-                payment["id"] = id.into();
-                payment["mode"] = "test".into();
-                payment["status"] = "open".into();
-                payment["changed"] = now.into();
+                let payment = json!({
+                    "id": id, "mode": "test", "status": "open", "changed": self.now,
+                    "amount": asked["amount"], "currency": asked["currency"],
+                    "reference": asked["reference"], "page": format!("https://pay.tallypay.example/{id}"),
+                    "key": key, "asked": asked,
+                });
                 self.payments.push(payment.clone());
                 (200, payment)
             }
@@ -415,6 +362,19 @@ impl Books {
             .iter()
             .filter(move |p| p["reference"] == reference)
     }
+
+    /// The payment comes to a status, and a notice of it is sent.
+    fn comes_to(&mut self, id: &str, status: &str) {
+        let payment = self.payments.iter_mut().find(|p| p["id"] == id).unwrap();
+        payment["status"] = status.into();
+        let notice = notice("payment", payment.clone(), self.now);
+        self.notices.push(notice);
+    }
+}
+
+fn notice(topic: &str, data: Value, at: i64) -> Value {
+    let id = format!("evt_{at}_{topic}");
+    json!({"id": id, "mode": "test", "topic": topic, "at": at, "data": data})
 }
 
 // 3. The rig: what the conformance suite asks of the fake.
@@ -423,33 +383,29 @@ pub(crate) struct TallypayRig(Arc<Service>);
 
 impl TallypayRig {
     pub(crate) fn new() -> Self {
-        let clock = Arc::new(ManualClock::new(Timestamp::from_unix(1_800_000_000)));
-        let books = Mutex::default();
-        Self(Arc::new(Service { clock, books }))
+        let now = 1_800_000_000;
+        let books = Books {
+            now,
+            ..Books::default()
+        };
+        Self(Arc::new(Service(Mutex::new(books))))
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.0.0.lock().unwrap()
     }
 
     fn handle<M: Mode>(&self, api_key: &str, installation: &Namespace) -> Provider<M> {
-        let provider = Tallypay::new(api_key.into(), ENDPOINT_SECRET.into(), self.0.clone());
-        let handle = Provider::new(provider.unwrap(), installation.clone());
-        handle.with_clock(self.0.clock.clone())
+        let timer = Arc::new(ManualTimer::new());
+        let tallypay = Tallypay::new(
+            api_key.into(),
+            ENDPOINT_SECRET.into(),
+            self.0.clone(),
+            timer,
+        );
+        Provider::new(tallypay.unwrap(), installation.clone())
+            .with_clock(Arc::new(ManualClock::new(self.now())))
     }
-
-    /// The payment comes to a status, and a notice of it is sent.
-    fn comes_to(&self, payment: &Payment<Test>, status: &str) {
-        let now = self.now().unix();
-        let mut books = self.0.books();
-        let is_it = |p: &&mut Value| p["id"] == payment.id.raw();
-        let payment = books.payments.iter_mut().find(is_it).unwrap();
-        payment["status"] = status.into();
-        payment["changed"] = now.into();
-        let notice = notice("payment", payment.clone(), now);
-        books.notices.push(notice);
-    }
-}
-
-fn notice(topic: &str, data: Value, at: i64) -> Value {
-    let id = format!("evt_{at}_{topic}");
-    json!({"id": id, "mode": "test", "topic": topic, "at": at, "data": data})
 }
 
 impl Rig for TallypayRig {
@@ -472,97 +428,92 @@ impl Rig for TallypayRig {
     }
 
     fn now(&self) -> Timestamp {
-        self.0.clock.now()
+        Timestamp::from_unix(self.books().now)
     }
 
     fn requests(&self) -> usize {
-        self.0.books().requests
+        self.books().requests
     }
 
     fn books(&self, reference: &Reference) -> Vec<Booked> {
-        let books = self.0.books();
         let booked = |payment: &Value| {
             let text = |field: &str| payment[field].as_str().unwrap().to_owned();
-            let amount = text("amount");
-            let nothing = amount.replace(|c: char| c.is_ascii_digit(), "0");
+            let nothing = text("amount").replace(|c: char| c.is_ascii_digit(), "0");
             let is_paid = payment["status"] == "paid";
             Booked {
+                currency: text("currency"),
+                amount: text("amount"),
                 captured: if is_paid {
-                    amount.clone()
+                    text("amount")
                 } else {
                     nothing.clone()
                 },
-                currency: text("currency"),
                 refunded: nothing,
-                amount,
             }
         };
+        let books = self.books();
         books.under(&reference.to_string()).map(booked).collect()
     }
 
     fn shopper(&self, payment: &Payment<Test>, shopper: Shopper) -> Result<(), Unable> {
+        use DeclineReason as Reason;
         let status = match shopper {
             Shopper::Pays | Shopper::PassesChallenge => "paid",
             Shopper::FailsChallenge => "not_confirmed",
             Shopper::LeavesChallenge => "open",
-            Shopper::IsDeclined(DeclineReason::InsufficientFunds) => "no_funds",
-            Shopper::IsDeclined(DeclineReason::TryLater) => "bank_down",
-            Shopper::IsDeclined(DeclineReason::Fraud) => "risk",
-            Shopper::IsDeclined(DeclineReason::Generic) => "refused",
-            Shopper::IsDeclined(DeclineReason::WrongInput(InputField::Expiry)) => "card_expired",
-            Shopper::IsDeclined(DeclineReason::WrongInput(_)) => "wrong_cvc",
+            Shopper::IsDeclined(Reason::InsufficientFunds) => "no_funds",
+            Shopper::IsDeclined(Reason::TryLater) => "bank_down",
+            Shopper::IsDeclined(Reason::Fraud) => "risk",
+            Shopper::IsDeclined(Reason::Generic) => "refused",
+            Shopper::IsDeclined(Reason::WrongInput(InputField::Expiry)) => "card_expired",
+            Shopper::IsDeclined(Reason::WrongInput(InputField::SecurityCode)) => "wrong_cvc",
             _ => return Err(Unable),
         };
-        self.comes_to(payment, status);
+        self.books().comes_to(payment.id.raw(), status);
         Ok(())
     }
 
     fn happen(&self, happening: Happening<'_>) -> Result<(), Unable> {
-        match happening {
-            Happening::CheckoutExpires(payment) => self.comes_to(payment, "expired"),
-            _ => return Err(Unable),
-        }
+        let Happening::CheckoutExpires(payment) = happening else {
+            return Err(Unable);
+        };
+        self.books().comes_to(payment.id.raw(), "expired");
         Ok(())
     }
 
     fn fault(&self, fault: Fault, requests: usize) -> Result<(), Unable> {
-        self.0.books().fault = Some((fault, requests)).filter(|_| requests > 0);
+        self.books().fault = Some((fault, requests)).filter(|_| requests > 0);
         Ok(())
     }
 
     fn webhooks(&self) -> Vec<WebhookRequest> {
-        let notices = std::mem::take(&mut self.0.books().notices);
-        let sign = |notice: Value| {
-            let body = notice.to_string();
-            self.sign(body.as_bytes(), self.now(), SignedWith::TheEndpointsSecret)
-        };
-        notices.into_iter().flat_map(sign).collect()
+        let sent = std::mem::take(&mut self.books().notices);
+        let bodies = sent.iter().map(Value::to_string);
+        let signed =
+            |body: String| self.sign(body.as_bytes(), self.now(), SignedWith::TheEndpointsSecret);
+        bodies.flat_map(signed).collect()
     }
 
     fn sign(&self, body: &[u8], at: Timestamp, by: SignedWith) -> Result<WebhookRequest, Unable> {
         let secret = match by {
             SignedWith::TheEndpointsSecret => ENDPOINT_SECRET,
             SignedWith::AnotherSecret => "secret_of_a_forger",
-            SignedWith::Nothing => {
-                return Ok(WebhookRequest::new(Default::default(), body.to_vec()));
-            }
+            SignedWith::Nothing => return Ok(Request::new(body.to_vec()).into()),
         };
         let seconds = at.unix().to_string();
         let signature = hex::encode(mac(secret, &seconds, body).finalize().into_bytes());
-        let request = http::Request::post("https://shop.example/webhooks")
-            .header("tallypay-signature", format!("{seconds},{signature}"))
-            .body(body.to_vec());
-        Ok(request.unwrap().into())
+        let request = Request::builder().header(SIGNATURE, format!("{seconds},{signature}"));
+        Ok(request.body(body.to_vec()).unwrap().into())
     }
 
     fn unusual_notice(&self, unusual: UnusualNotice<'_>) -> Result<Vec<u8>, Unable> {
-        let now = self.now().unix();
+        let mut books = self.books();
         let notice = match unusual {
-            UnusualNotice::NotAboutPayments => notice("newsletter", Value::Null, now),
-            UnusualNotice::UnknownType => notice("moon_phase", Value::Null, now),
+            UnusualNotice::NotAboutPayments => notice("newsletter", Value::Null, books.now),
+            UnusualNotice::UnknownType => notice("moon_phase", Value::Null, books.now),
             UnusualNotice::UnknownStatus(payment) => {
-                self.comes_to(payment, "resting");
-                self.0.books().notices.pop().unwrap()
+                books.comes_to(payment.id.raw(), "resting");
+                books.notices.pop().unwrap()
             }
             _ => return Err(Unable),
         };
