@@ -4,4 +4,4 @@
 #[path = "../examples/custom_provider.rs"]
 mod custom_provider;
 
-counterfoil::conformance!(tallypay, custom_provider::TallypayRig::new());
+counterfoil::conformance!(tallypay, custom_provider::TallypayRig::default());

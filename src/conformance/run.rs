@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::process::ExitCode;
 
 use super::cases;
 use super::rig::Rig;
@@ -164,6 +165,16 @@ impl Report {
     #[must_use]
     pub fn is_good(&self) -> bool {
         self.outcomes.iter().all(|(_, outcome)| outcome.is_good())
+    }
+
+    /// What a program that plays the suite ends with: a failure unless [`is_good`](Self::is_good).
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        if self.is_good() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        }
     }
 }
 
