@@ -35,7 +35,7 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Tallypay in mode `M`.
 #[derive(Debug)]
-struct Tallypay<M: Mode> {
+pub(crate) struct Tallypay<M: Mode> {
     name: ProviderName,
     capabilities: Capabilities,
     client: ApiClient,
@@ -262,7 +262,7 @@ fn unexpected(what: impl ToString) -> Error {
 // 2. The fake service: its own books, kept in its own words.
 
 const NOW: i64 = 1_800_000_000;
-const API_KEY: &str = "tally_test_key_of_the_shop";
+pub(crate) const API_KEY: &str = "tally_test_key_of_the_shop";
 const ENDPOINT_SECRET: &str = "secret_of_the_endpoint";
 
 #[derive(Debug, Default)]
@@ -369,12 +369,14 @@ impl TallypayRig {
         self.0.0.lock().unwrap()
     }
 
+    pub(crate) fn tallypay<M: Mode>(&self, api_key: &str) -> Tallypay<M> {
+        let (service, timer) = (self.0.clone(), Arc::new(ManualTimer::new()));
+        Tallypay::new(api_key.into(), ENDPOINT_SECRET.into(), service, timer).unwrap()
+    }
+
     fn handle<M: Mode>(&self, api_key: &str, installation: &Namespace) -> Provider<M> {
-        let timer = Arc::new(ManualTimer::new());
-        let secret = ENDPOINT_SECRET.into();
-        let tallypay = Tallypay::new(api_key.into(), secret, self.0.clone(), timer);
-        Provider::new(tallypay.unwrap(), installation.clone())
-            .with_clock(Arc::new(ManualClock::new(self.now())))
+        let clock = ManualClock::new(self.now());
+        Provider::new(self.tallypay(api_key), installation.clone()).with_clock(Arc::new(clock))
     }
 }
 

@@ -117,6 +117,11 @@ pub(crate) async fn no_secret_is_shown(stage: &Stage<'_>) -> Proof {
         show(&mut shown, &wrong);
         let refused = wrong.create(&stage.request("A-2", 2000)?).await;
         show_error(&mut shown, &refusal("a wrong key", refused)?);
+        if stage.supports(Operation::FetchPayment) {
+            let nobodys = PaymentId::new(stage.provider.name().clone(), "nobodys")?;
+            let fetched = stage.provider.fetch_payment(&nobodys).await;
+            show_error(&mut shown, &refusal("an id that nobody gave", fetched)?);
+        }
         if stage.supports(Operation::VerifyWebhook) {
             let webhooks = stage.rig.webhooks();
             for webhook in &webhooks {
