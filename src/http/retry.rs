@@ -1,0 +1,169 @@
+//! Whether a request is sent again, and when: a pure function.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+
+use super::request::Safety;
+use super::transport::Delivered;
+
+/// How often and how long a request is sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RetryPolicy {
+    /// How often it is sent at most, the first time included: 3.
+    pub attempts_max: u32,
+    /// The wait before the second attempt, before jitter takes up to half of it away: 500 ms. It
+    /// doubles with each attempt.
+    pub wait_first: Duration,
+    /// The longest wait that is chosen here: 5 s. `Retry-After` can ask for more.
+    pub wait_max: Duration,
+    /// No attempt begins later than this after the first: 60 s.
+    pub total_max: Duration,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            attempts_max: 3,
+            wait_first: Duration::from_millis(500),
+            wait_max: Duration::from_secs(5),
+            total_max: Duration::from_secs(60),
+        }
+    }
+}
+
+impl RetryPolicy {
+    /// Sends each request once.
+    #[must_use]
+    pub fn never() -> Self {
+        Self::default().with_attempts(1)
+    }
+
+    /// Sets how often a request is sent at most.
+    #[must_use]
+    pub const fn with_attempts(mut self, attempts_max: u32) -> Self {
+        self.attempts_max = attempts_max;
+        self
+    }
+
+    /// Sets the wait before the second attempt, and the longest.
+    #[must_use]
+    pub const fn with_waits(mut self, first: Duration, max: Duration) -> Self {
+        self.wait_first = first;
+        self.wait_max = max;
+        self
+    }
+
+    /// Sets how long after the first attempt another may begin.
+    #[must_use]
+    pub const fn with_total(mut self, total_max: Duration) -> Self {
+        self.total_max = total_max;
+        self
+    }
+
+    /// The wait after this attempt: exponential, with up to half of it taken away by `jitter`.
+    fn wait(&self, attempt: u32, jitter: u16) -> Duration {
+        let doublings = attempt.saturating_sub(1).min(31);
+        let full = self.wait_first.saturating_mul(1 << doublings);
+        let half = full.min(self.wait_max) / 2;
+        half + half / u32::from(u16::MAX) * u32::from(jitter)
+    }
+}
+
+/// What a provider's own headers or body say about sending again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RetryHint {
+    /// Send it again.
+    Retry,
+    /// Do not send it again.
+    Stop,
+    /// Nothing.
+    None,
+}
+
+/// Reads a provider's hint from its answer.
+pub type RetryAdviser = fn(&http::Response<Bytes>) -> RetryHint;
+
+/// What came of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// An answer.
+    Answered {
+        /// Its status.
+        status: StatusCode,
+        /// How long the provider asks to wait.
+        after: Option<Duration>,
+        /// What the provider says about sending again.
+        hint: RetryHint,
+    },
+    /// No answer that could be read.
+    NoAnswer(Delivered),
+}
+
+impl Outcome {
+    /// Whether a write may have been processed though nothing says so.
+    pub(super) fn leaves_doubt(self) -> bool {
+        match self {
+            Self::NoAnswer(delivered) => delivered != Delivered::No,
+            Self::Answered { status, .. } => status.is_server_error(),
+        }
+    }
+}
+
+/// What to do after an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Give the outcome back.
+    Return,
+    /// Send it again after this wait.
+    RetryAfter(Duration),
+}
+
+/// Decides whether a request is sent again after its `attempt`, counted from 1, which ended
+/// `elapsed` after the first began. `jitter` is drawn evenly from all its values.
+///
+/// A write without a key is sent again only if it surely was not sent. If the provider asks for a
+/// longer wait than the policy has left, the outcome is given back, with that wait in it.
+#[must_use]
+pub fn decide(
+    policy: &RetryPolicy,
+    attempt: u32,
+    elapsed: Duration,
+    safety: Safety,
+    outcome: Outcome,
+    jitter: u16,
+) -> Decision {
+    if attempt >= policy.attempts_max || !may_help(safety, outcome) {
+        return Decision::Return;
+    }
+    let own = policy.wait(attempt, jitter);
+    let wait = match outcome {
+        Outcome::Answered { after, .. } => own.max(after.unwrap_or_default()),
+        Outcome::NoAnswer(_) => own,
+    };
+    if elapsed.saturating_add(wait) > policy.total_max {
+        return Decision::Return;
+    }
+    Decision::RetryAfter(wait)
+}
+
+/// Whether sending again is allowed and may give another outcome.
+fn may_help(safety: Safety, outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::NoAnswer(Delivered::No) => true,
+        Outcome::NoAnswer(Delivered::Perhaps) => safety != Safety::UnkeyedWrite,
+        Outcome::NoAnswer(Delivered::Answered) => false,
+        Outcome::Answered { status, hint, .. } => {
+            safety != Safety::UnkeyedWrite
+                && match hint {
+                    RetryHint::Retry => !status.is_success(),
+                    RetryHint::Stop => false,
+                    RetryHint::None => {
+                        matches!(status.as_u16(), 408 | 409 | 429 | 500 | 502..=599)
+                    }
+                }
+        }
+    }
+}
