@@ -26,6 +26,9 @@ pub mod registry;
 pub mod request;
 pub mod webhook;
 
+#[cfg(feature = "simulator")]
+pub mod simulator;
+
 pub use capability::Capabilities;
 pub use error::{Effect, Error, ErrorKind, Result};
 pub use handle::Provider;
