@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod id;
+pub mod matching;
 pub mod mode;
 pub mod money;
 mod secret;
