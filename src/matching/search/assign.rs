@@ -7,16 +7,20 @@ use super::{Paid, Refusal, Scene};
 
 /// Components with more payments or orders than this are not assigned.
 const COMPONENT_MAX: usize = 64;
-/// What leaving a payment without an order costs, and what no pair may cost more than.
-const ALONE: i64 = 12 * BIT;
 /// One factor of two in likelihood.
-const BIT: i64 = 64;
-/// A pair is suggested if every assignment without it is worse by this much.
-const REGRET_MIN: i64 = 5 * BIT;
+pub(super) const BIT: i64 = 64;
+/// What leaving a payment without an order costs, and what no pair may cost more than.
+const ALONE: i64 = 20 * BIT;
+/// A pair is accepted if every assignment without it is 16,000 times less likely.
+const PROVEN_MIN: i64 = 14 * BIT;
+/// A pair is suggested if every assignment without it is 256 times less likely.
+const SUGGESTED_MIN: i64 = 8 * BIT;
 const NEVER: i64 = i64::MAX / 4;
 
-/// Suggests orders for the payments that are left, where one assignment is clearly the best.
-pub(super) fn suggest(scene: &mut Scene<'_>) {
+/// Accepts or suggests pairs of the payments and orders that are left, where one assignment is
+/// clearly the best. Says how many it accepted.
+pub(super) fn assign(scene: &mut Scene<'_>) -> usize {
+    let mut proven = Vec::new();
     let mut seen = vec![false; scene.payments.len()];
     for start in 0..scene.payments.len() as u32 {
         if !scene.is_left(start) || seen.get(start as usize) == Some(&true) {
@@ -32,9 +36,13 @@ pub(super) fn suggest(scene: &mut Scene<'_>) {
                 continue;
             };
             let regret = costs.solve(Some((row, column))).cost - best.cost;
-            let Some(order) = orders.get(column).filter(|_| regret >= REGRET_MIN) else {
+            let Some(order) = orders.get(column).filter(|_| regret >= SUGGESTED_MIN) else {
                 continue;
             };
+            if regret >= PROVEN_MIN {
+                proven.push((*n, *order));
+                continue;
+            }
             let Some(payment) = scene.payment(*n) else {
                 continue;
             };
@@ -52,6 +60,11 @@ pub(super) fn suggest(scene: &mut Scene<'_>) {
             }
         }
     }
+    for (payment, order) in &proven {
+        scene.accept(*payment, *order, Rule::Assignment);
+    }
+    scene.compress();
+    proven.len()
 }
 
 /// The payments and orders that compete with each other, directly or through others; nothing if
@@ -97,7 +110,7 @@ fn component(scene: &Scene<'_>, start: u32, seen: &mut [bool]) -> Option<(Vec<u3
 }
 
 /// How unlikely it is, in parts of a bit, that a payment comes so long after its order.
-fn cost(payment: &Paid, apart_s: i64) -> i64 {
+pub(super) fn cost(payment: &Paid, apart_s: i64) -> i64 {
     let window = payment.window;
     // A prompt rail thins out from its first hour on; a slow one only after some days.
     let (typical, slope) = match window.prompt_s {

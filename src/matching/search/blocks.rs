@@ -82,6 +82,16 @@ impl<K: Hash + Eq + Ord + Copy> Blocks<K> {
         place
     }
 
+    /// All rows of the block of `key` from `first` on, those too that were taken.
+    pub(super) fn all_from(&self, key: &K, first: u32) -> impl Iterator<Item = u32> + use<'_, K> {
+        let (start, end) = self.block_of.get(key).copied().unwrap_or_default();
+        let block = self
+            .rows
+            .get(start as usize..end as usize)
+            .unwrap_or_default();
+        block.iter().copied().skip_while(move |row| *row < first)
+    }
+
     /// Shortens the way over rows that were taken.
     pub(super) fn compress(&mut self) {
         let mut left = self.next.len() as u32;

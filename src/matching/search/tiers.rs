@@ -1,13 +1,11 @@
 //! The rules, from the surest to the least sure, each until it finds nothing more.
 
-use super::super::decide::Finding;
 use super::super::evidence::Rule;
-use super::super::verdict::Reason;
 use super::sums::{self, Sum};
-use super::{Owed, Paid, Refusal, Scene, assign};
+use super::{Owed, Paid, Scene, assign, refuse};
 
 /// More candidates than this are not told apart.
-const CANDIDATES_MAX: usize = 64;
+pub(super) const CANDIDATES_MAX: usize = 64;
 /// Of a prompt payment, every rival must be this far, in seconds.
 const FAR_FROM_PROMPT_S: i64 = DAY_S;
 /// Of a slower one, every rival must be this far and this many times as far.
@@ -32,11 +30,13 @@ pub(super) fn run(scene: &mut Scene<'_>) {
         found += to_fix_point(scene, by_nearness);
         found += to_fix_point(scene, by_customer_only);
         if found == 0 {
+            found += assign::assign(scene);
+        }
+        if found == 0 {
             break;
         }
     }
-    assign::suggest(scene);
-    refuse_rest(scene);
+    refuse::refuse_rest(scene);
 }
 
 type RulePair = fn(&Scene<'_>, u32, &Paid) -> Option<(u32, Rule)>;
@@ -147,7 +147,8 @@ fn by_customer_only(scene: &Scene<'_>, _: u32, payment: &Paid) -> Option<(u32, R
     let orders = scene.by_customer.from(&customer, first);
     let order = only(orders.take_while(|o| !scene.is_after(*o, payment)))?;
     let owed = scene.order(order)?;
-    let in_time = payment.at.saturating_sub(owed.placed_at) <= payment.window.accept_s
+    let accept = scene.policy.customer_window.accept_s;
+    let in_time = payment.at.saturating_sub(owed.placed_at) <= accept
         && payment.at <= owed.closed_at
         && payment.currency == owed.currency;
     let first = scene.first_payment(owed.placed_at.saturating_sub(payment.window.before_s));
@@ -189,18 +190,22 @@ fn split_of_customer(scene: &mut Scene<'_>) -> usize {
         if own.first() != Some(&n) {
             continue;
         }
-        let mut found = None;
-        for order in open_orders(scene, customer, payment) {
-            match complete(scene, order, &own) {
+        let orders = open_orders(scene, customer, payment);
+        let mut found = Vec::new();
+        let mut sure = true;
+        for order in &orders {
+            match complete(scene, *order, &own, orders.len() == 1) {
                 Sum::None => {}
-                Sum::Unique(parts) if found.is_none() => {
-                    let parts = parts.into_iter().map(|part| part as u32).collect();
-                    found = Some(Some((order, parts)));
+                Sum::Unique(parts) => {
+                    let parts: Vec<u32> = parts.into_iter().map(|part| part as u32).collect();
+                    found.push((*order, parts));
                 }
-                _ => found = Some(None),
+                _ => sure = false,
             }
         }
-        solutions.extend(found.flatten());
+        if sure {
+            solutions.extend(found);
+        }
     }
     // A part that is the whole amount of some order has two explanations.
     let whole = |scene: &Scene<'_>, n: &u32| {
@@ -248,8 +253,9 @@ fn open_orders(scene: &Scene<'_>, customer: u32, payment: &Paid) -> Vec<u32> {
     if usable { orders } else { Vec::new() }
 }
 
-/// Looks for the parts that complete an order: the customer's own, and others of no customer.
-fn complete(scene: &Scene<'_>, order: u32, own: &[u32]) -> Sum {
+/// Looks for the parts that make up an order: the customer's own, and others of no customer. All
+/// of the customer's belong to it if it is the `only_order`.
+fn complete(scene: &Scene<'_>, order: u32, own: &[u32], only_order: bool) -> Sum {
     let Some((owed, open)) = scene.order(order).and_then(|o| Some((o, o.open?))) else {
         return Sum::None;
     };
@@ -263,36 +269,33 @@ fn complete(scene: &Scene<'_>, order: u32, own: &[u32]) -> Sum {
         return Sum::None;
     }
     let given: i128 = own.iter().map(|n| i128::from(amount(n))).sum();
-    let Ok(missing) = i64::try_from(i128::from(open) - given) else {
-        return Sum::None;
+    let sure: &[u32] = if only_order && given <= i128::from(open) {
+        own
+    } else {
+        &[]
     };
-    let places = |of: &[u32], set: Vec<usize>| {
-        set.iter()
-            .filter_map(|at| of.get(*at))
-            .map(|n| *n as usize)
-            .collect::<Vec<_>>()
+    let given = if sure.is_empty() { 0 } else { given };
+    let missing = i64::try_from(i128::from(open) - given).unwrap_or(0);
+    let mut pool: Vec<u32> = if sure.is_empty() {
+        own.to_vec()
+    } else {
+        Vec::new()
     };
-    let steps = scene.policy.sum_steps_max;
-    if missing < 0 {
-        let amounts: Vec<i64> = own.iter().map(amount).collect();
-        return match sums::find(&amounts, open, steps) {
-            Sum::Unique(set) => Sum::Unique(places(own, set)),
-            other => other,
-        };
-    }
-    let whole = || own.iter().map(|n| *n as usize);
-    if missing == 0 {
-        return match own {
-            [_] => Sum::None,
-            _ => Sum::Unique(whole().collect()),
-        };
-    }
-    let pool = parts_of_nobody(scene, owed, own, missing);
+    pool.extend(parts_of_nobody(scene, owed, own, missing));
     let amounts: Vec<i64> = pool.iter().map(amount).collect();
-    match sums::find(&amounts, missing, steps) {
-        Sum::Unique(set) => Sum::Unique(whole().chain(places(&pool, set)).collect()),
-        other => other,
+    let rest = match missing {
+        0 => Sum::Unique(Vec::new()),
+        _ => sums::find(&amounts, missing, scene.policy.sum_steps_max),
+    };
+    let Sum::Unique(set) = rest else { return rest };
+    let chosen = set.iter().filter_map(|at| pool.get(*at));
+    let parts: Vec<usize> = sure.iter().chain(chosen).map(|n| *n as usize).collect();
+    let of_customer = parts.iter().any(|part| own.contains(&(*part as u32)));
+    // One payment of the whole amount is no split, and is judged by its own rule.
+    if parts.len() < 2 || !of_customer {
+        return Sum::None;
     }
+    Sum::Unique(parts)
 }
 
 /// The payments of no customer that are near all of `own` and no larger than what is missing.
@@ -351,25 +354,21 @@ fn accept_splits(
 fn split_of_nobody(scene: &mut Scene<'_>) -> usize {
     let apart = i64::from(scene.policy.split_apart_s);
     let mut solutions = Vec::new();
-    let mut pairs_tried = std::collections::HashMap::new();
+    let mut pairs_at: Vec<i64> = Vec::new();
     let nobody = scene.paid_no_customer.from(&(), 0);
     let left: Vec<(u32, Paid)> = nobody
         .filter_map(|n| scene.payment(n).map(|p| (n, *p)))
+        // A part that is an order's whole amount is sooner that order's.
+        .filter(|(_, p)| scene.candidates(p).next().is_none())
         .collect();
     for (at, (n, one)) in left.iter().enumerate() {
-        let later = left.iter().skip(at + 1);
+        let later = left.iter().skip(at + 1).take(CANDIDATES_MAX);
         let near = later.take_while(|(_, p)| p.at <= one.at.saturating_add(apart));
-        let near: Vec<_> = near.take(CANDIDATES_MAX).collect();
-        for (other, two) in near.iter().filter(|(_, p)| p.currency == one.currency) {
-            *pairs_tried.entry(one.at / DAY_S).or_insert(0_i64) += 1;
+        for (other, two) in near.filter(|(_, p)| p.currency == one.currency) {
+            pairs_at.push(one.at);
             let Some(sum) = one.amount.checked_add(two.amount) else {
                 continue;
             };
-            // A part that is an order's whole amount is sooner that order's.
-            let alone = |p: &Paid| scene.candidates(p).next().is_none();
-            if !alone(one) || !alone(two) {
-                continue;
-            }
             let together = Paid {
                 amount: sum,
                 ..*one
@@ -384,13 +383,13 @@ fn split_of_nobody(scene: &mut Scene<'_>) -> usize {
         let (Some(owed), Some(part)) = (scene.order(order), part) else {
             return false;
         };
-        let apart = part.at.saturating_sub(owed.placed_at);
-        let last = owed.placed_at.saturating_add(part.window.accept_s);
-        let days = owed.placed_at / DAY_S..=last / DAY_S;
-        // Among many pairs some sum hits some order by chance.
-        let tried: i64 = days.filter_map(|day| pairs_tried.get(&day)).sum();
+        // Among many pairs some sum hits some order by chance: those count that came no later.
+        let from = owed.placed_at.saturating_sub(part.window.before_s);
+        let place = |instant: i64| pairs_at.partition_point(|at| *at < instant) as i64;
+        let tried = place(part.at.saturating_add(1)) - place(from) - 1;
         let chance = tried.saturating_mul(200) > owed.open.unwrap_or(0);
-        apart <= part.window.accept_s && !chance && scene.rivals(owed).next().is_none()
+        let in_time = part.at.saturating_sub(owed.placed_at) <= part.window.accept_s;
+        in_time && !chance && scene.rivals(owed).next().is_none()
     })
 }
 
@@ -434,35 +433,6 @@ fn many_orders(scene: &mut Scene<'_>) -> usize {
     }
     scene.compress();
     accepted
-}
-
-/// Gives every payment that is left its reason and its candidates.
-fn refuse_rest(scene: &mut Scene<'_>) {
-    for n in 0..scene.payments.len() as u32 {
-        let Some(payment) = scene.payment(n).filter(|_| scene.is_left(n)) else {
-            continue;
-        };
-        let known = scene.refused.get(n as usize).is_some_and(Option::is_some);
-        if known {
-            continue;
-        }
-        let (candidates, exact) = scene.ranked(payment);
-        let finding = match (candidates.len(), exact) {
-            (_, 2..) => Finding::Ambiguous,
-            (_, 1) => Finding::Nothing(Reason::CandidateTaken),
-            (0, _) => Finding::Nothing(scene.reason_for_none(payment)),
-            _ => Finding::Nothing(Reason::SplitIncomplete),
-        };
-        let refusal = Refusal {
-            finding,
-            considered: candidates.len() as u32,
-            candidates,
-            rule: Rule::None,
-        };
-        if let Some(slot) = scene.refused.get_mut(n as usize) {
-            *slot = Some(refusal);
-        }
-    }
 }
 
 impl Scene<'_> {
@@ -519,44 +489,6 @@ impl Scene<'_> {
             .take_while(in_time)
             .chain(others.into_iter().flatten().take_while(in_time))
             .filter(move |p| self.payment(*p).is_some_and(in_window))
-    }
-
-    /// The open orders that come nearest, best first, and how many of them have the very amount.
-    pub(super) fn ranked(&self, payment: &Paid) -> (Vec<u32>, usize) {
-        let mut ranked: Vec<u32> = self.candidates(payment).take(CANDIDATES_MAX).collect();
-        let apart = |o: &u32| {
-            let placed = self.order(*o).map_or(0, |o| o.placed_at);
-            payment.at.saturating_sub(placed).saturating_abs()
-        };
-        ranked.sort_by_key(apart);
-        let exact = ranked.len();
-        if let Some(customer) = payment.customer {
-            let guard = self.policy.customer_window.guard_s;
-            let first = self.first_order(payment.at.saturating_sub(guard));
-            let orders = self.by_customer.from(&customer, first);
-            let mut own: Vec<u32> = orders
-                .take_while(|o| !self.is_after(*o, payment))
-                .take(CANDIDATES_MAX)
-                .filter(|o| !ranked.contains(o))
-                .collect();
-            own.sort_by_key(apart);
-            ranked.extend(own);
-        }
-        (ranked, exact)
-    }
-
-    /// Why a payment without any candidate has none.
-    fn reason_for_none(&self, payment: &Paid) -> Reason {
-        let sum = (payment.currency, payment.amount);
-        let outside = match payment.customer {
-            Some(customer) => self.by_customer.from(&customer, 0).next().is_some(),
-            None => self.by_amount.from(&sum, 0).next().is_some(),
-        };
-        if outside {
-            Reason::OutsideWindow
-        } else {
-            Reason::NoCandidate
-        }
     }
 }
 
