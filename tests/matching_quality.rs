@@ -284,6 +284,23 @@ fn task_2_is_right_without_references() {
                     let reason: String = reason.chars().take(32).collect();
                     *why.entry((expected["class"].clone(), reason)).or_insert(0) += 1;
                     let first = verdict.candidates().iter().take(3);
+                    if !verdict
+                        .candidates()
+                        .iter()
+                        .take(3)
+                        .any(|c| c.order == expected["order_id"])
+                    {
+                        eprintln!(
+                            "MISS {} {} {:?}",
+                            entry.id,
+                            expected["order_id"],
+                            verdict
+                                .candidates()
+                                .iter()
+                                .map(|c| &c.order)
+                                .collect::<Vec<_>>()
+                        );
+                    }
                     refused_in_sight +=
                         usize::from(first.map(|c| &c.order).any(|o| *o == expected["order_id"]));
                 }

@@ -11,10 +11,11 @@ const COMPONENT_MAX: usize = 64;
 pub(super) const BIT: i64 = 64;
 /// What leaving a payment without an order costs, and what no pair may cost more than.
 const ALONE: i64 = 20 * BIT;
-/// A pair is accepted if every assignment without it is 16,000 times less likely.
-const PROVEN_MIN: i64 = 14 * BIT;
-/// A pair is suggested if every assignment without it is 256 times less likely.
-const SUGGESTED_MIN: i64 = 8 * BIT;
+/// A pair is accepted if every assignment without it is 500,000 times less likely: in effect, if
+/// it would leave a payment or an order with nothing.
+const PROVEN_MIN: i64 = 19 * BIT;
+/// A pair is suggested if every assignment without it is 128 times less likely.
+const SUGGESTED_MIN: i64 = 7 * BIT;
 const NEVER: i64 = i64::MAX / 4;
 
 /// Accepts or suggests pairs of the payments and orders that are left, where one assignment is
@@ -39,6 +40,9 @@ pub(super) fn assign(scene: &mut Scene<'_>) -> usize {
             let Some(order) = orders.get(column).filter(|_| regret >= SUGGESTED_MIN) else {
                 continue;
             };
+            if scene.torn.contains(n) {
+                continue;
+            }
             if regret >= PROVEN_MIN {
                 proven.push((*n, *order));
                 continue;
