@@ -4,6 +4,9 @@
 //! hand in its dashboard. Four parts, top down: the provider, a fake of the service, the rig that
 //! ties both to the conformance suite, and `main`, which plays every case.
 
+// The fake and its rig are a test: they may panic. The provider above them may not.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
 use std::marker::PhantomData;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -236,6 +239,7 @@ fn status(word: &str) -> PaymentStatus {
     let declined = |reason| PaymentStatus::Failed(Decline::new(reason).with_code(word));
     match word {
         "open" => PaymentStatus::Created,
+        "pending" => PaymentStatus::Pending,
         "paid" => PaymentStatus::Captured,
         "expired" => PaymentStatus::Expired,
         "no_funds" => declined(DeclineReason::InsufficientFunds),
@@ -436,6 +440,7 @@ impl Rig for TallypayRig {
             Shopper::Pays | Shopper::PassesChallenge => "paid",
             Shopper::FailsChallenge => "not_confirmed",
             Shopper::LeavesChallenge => "open",
+            Shopper::PaysSlowly | Shopper::PaysSlowlyInVain => "pending",
             Shopper::IsDeclined(Reason::InsufficientFunds) => "no_funds",
             Shopper::IsDeclined(Reason::TryLater) => "bank_down",
             Shopper::IsDeclined(Reason::Fraud) => "risk",
@@ -449,10 +454,13 @@ impl Rig for TallypayRig {
     }
 
     fn happen(&self, happening: Happening<'_>) -> Result<(), Unable> {
-        let Happening::CheckoutExpires(payment) = happening else {
-            return Err(Unable);
+        let (payment, status) = match happening {
+            Happening::CheckoutExpires(payment) => (payment, "expired"),
+            Happening::SlowPaymentSucceeds(payment) => (payment, "paid"),
+            Happening::SlowPaymentFails(payment) => (payment, "refused"),
+            _ => return Err(Unable),
         };
-        self.books().comes_to(payment.id.raw(), "expired");
+        self.books().comes_to(payment.id.raw(), status);
         Ok(())
     }
 

@@ -1,6 +1,8 @@
 //! The conformance suite catches providers that break a rule: each mistake here was made in the
 //! field, and the case that is about it must fail.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // helpers of tests
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -5,7 +5,7 @@ use std::pin::pin;
 use futures_util::{Stream, TryStreamExt};
 use http::HeaderMap;
 
-use super::rig::{Booked, Fault, Rig, Shopper, Unable};
+use super::rig::{Booked, Fault, Happening, Rig, Shopper, Unable};
 use crate::capability::Operation;
 use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::handle::Provider;
@@ -78,12 +78,10 @@ impl<'r> Stage<'r> {
     }
 
     pub(super) fn request_money(&self, order: &str, money: Money) -> Proof<CreateRequest> {
-        let checkout = if self.supports(Operation::CreateDirect) && !self.hosts() {
-            self.rig.token(Shopper::Pays).map_err(|Unable| {
-                Stop::NotProven("the rig has no token of a shopper who pays".into())
-            })?
-        } else {
+        let checkout = if self.hosts() {
             Checkout::hosted("https://shop.example/done", "https://shop.example/cart")
+        } else {
+            self.token(Shopper::Pays)?
         };
         Ok(CreateRequest::new(
             OrderId::new(order)?,
@@ -92,8 +90,10 @@ impl<'r> Stage<'r> {
         ))
     }
 
-    fn hosts(&self) -> bool {
-        self.supports(Operation::CreateHosted)
+    /// Whether payments begin on a page of the provider's, and not with a token.
+    pub(super) fn hosts(&self) -> bool {
+        let by_token = self.supports(Operation::CreateDirect) && self.rig.prefers_tokens();
+        self.supports(Operation::CreateHosted) && !by_token
     }
 
     /// Creates the payment of a request, and lets the shopper do the rest. Gives it as it is then
@@ -223,6 +223,25 @@ impl<'r> Stage<'r> {
         self.paid(2000).await?;
         let last = self.rig.webhooks().pop();
         last.ok_or_else(|| Stop::NotProven("the rig sent no webhook of a paid payment".into()))
+    }
+
+    /// Lets something happen at the provider.
+    pub(super) fn happen(&self, happening: Happening<'_>) -> Proof {
+        let happened = self.rig.happen(happening);
+        happened.map_err(|Unable| {
+            let what = format!("{happening:?}");
+            let what = what.split('(').next().unwrap_or_default();
+            Stop::NotProven(format!("in the rig it cannot happen that {what}"))
+        })
+    }
+
+    /// Goes on if a write that is sent again under its key is not done again.
+    pub(super) fn needs_idempotent_writes(&self) -> Proof {
+        if self.provider.capabilities().idempotent_writes {
+            return Ok(());
+        }
+        let why = "its writes are not idempotent: a host looks before it asks again";
+        Err(Stop::Moot(why.into()))
     }
 
     /// Goes on if the provider can do it. If not, sees that it is refused, and ends the case.
