@@ -23,6 +23,7 @@
 //! ```
 
 mod fault;
+mod server;
 pub mod stripe;
 mod transport;
 
@@ -33,6 +34,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 
 pub use fault::{Fault, FaultPlan, FaultRule, WebhookFault, WebhookOdds};
+pub use server::{ServerError, SimulatorServer};
 pub use transport::SimulatorTransport;
 
 use crate::clock::Timestamp;

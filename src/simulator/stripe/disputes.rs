@@ -123,6 +123,7 @@ impl Record for Dispute {
                 "card": {
                     "brand": brand,
                     "case_type": if self.inquiry { "inquiry" } else { "chargeback" },
+                    "network": brand,
                     "network_reason_code": "10.4",
                 },
             },

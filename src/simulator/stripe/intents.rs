@@ -196,6 +196,11 @@ impl Intent {
         }
     }
 
+    /// What a browser proves itself with.
+    pub(super) fn client_secret(&self) -> &str {
+        &self.client_secret
+    }
+
     /// The page where the shopper answers the 3D Secure challenge.
     pub(super) fn challenge_url(&self, world: &World) -> String {
         format!("{}/c/challenge/{}", world.base_url, self.id)

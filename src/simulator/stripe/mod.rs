@@ -26,6 +26,7 @@ mod idempotency;
 mod intents;
 mod ledger;
 mod listing;
+mod page;
 mod payments;
 mod payouts;
 mod refunds;
@@ -229,6 +230,9 @@ impl SimulatedProvider for StripeSimulator {
             return Answer::Response(error_response(&ApiError::too_large(), &request_id));
         }
         let path = request.uri().path();
+        if let Some(page) = path.strip_prefix("/c/") {
+            return Answer::Response(page::answer(&mut self.world, request, page));
+        }
         let fault = self.faults.draw(request);
         if fault == Some(Fault::DropBefore) {
             return Answer::Dropped { processed: false };

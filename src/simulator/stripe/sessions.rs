@@ -89,6 +89,14 @@ pub(super) struct Item {
     unit_amount: i64,
 }
 
+impl Item {
+    /// The price of the whole line.
+    pub(super) fn total(&self) -> i64 {
+        // The sum over all lines was checked when the session was made.
+        self.unit_amount.saturating_mul(self.quantity)
+    }
+}
+
 /// What the intent will be given when it appears.
 #[derive(Debug, Clone, Default)]
 struct IntentData {
@@ -204,6 +212,11 @@ impl Session {
     /// The hosted page.
     pub(super) fn url(&self, world: &World) -> String {
         format!("{}/c/pay/{}", world.base_url, self.id)
+    }
+
+    /// Whether the merchant only holds the amount at first.
+    pub(super) fn captures_later(&self) -> bool {
+        self.intent_data.capture_method == Some("manual")
     }
 
     /// Where the shopper goes after paying.
@@ -531,7 +544,7 @@ pub(super) fn list(world: &mut World, mut call: Call) -> Result<Value, ApiError>
 pub(super) fn line_items(world: &World, id: &str) -> Option<Value> {
     let session = world.sessions.get(id)?;
     let rows = session.items.iter().map(|item| {
-        let total = item.unit_amount.saturating_mul(item.quantity);
+        let total = item.total();
         json!({
             "id": item.id,
             "object": "item",
