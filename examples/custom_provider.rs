@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use ::http::{HeaderName, Request, Response};
+use ::http::{HeaderName, Method, Request, Response};
 use async_trait::async_trait;
 use bytes::Bytes;
 use counterfoil::capability::{Capabilities, Operation};
@@ -275,8 +275,7 @@ struct Service(Mutex<Books>);
 #[derive(Debug, Default)]
 struct Books {
     requests: usize,
-    fault: Option<Fault>,
-    faults_left: usize,
+    fault: Option<(Fault, Strikes, usize)>,
     payments: Vec<Value>,
     notices: Vec<Value>,
 }
@@ -286,8 +285,14 @@ impl Transport for Service {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         let mut books = self.0.lock().unwrap();
         books.requests += 1;
-        let fault = (books.faults_left > 0).then_some(books.fault).flatten();
-        books.faults_left = books.faults_left.saturating_sub(1);
+        let is_write = request.method() == Method::POST;
+        let fault = match &mut books.fault {
+            Some((fault, on, left)) if (*on == Strikes::Writes) == is_write && *left > 0 => {
+                *left -= 1;
+                Some(*fault)
+            }
+            _ => None,
+        };
         let is_known = request.headers()["authorization"] == format!("Bearer {API_KEY}");
         let (status, body) = match fault {
             Some(Fault::LostBefore | Fault::ServerErrorBefore) => (500, Value::Null),
@@ -464,9 +469,8 @@ impl Rig for TallypayRig {
         Ok(())
     }
 
-    fn fault(&self, fault: Fault, requests: usize) -> Result<(), Unable> {
-        let mut books = self.books();
-        (books.fault, books.faults_left) = (Some(fault), requests);
+    fn fault(&self, fault: Fault, on: Strikes, requests: usize) -> Result<(), Unable> {
+        self.books().fault = Some((fault, on, requests));
         Ok(())
     }
 

@@ -32,7 +32,7 @@ mod run;
 mod spans;
 mod stage;
 
-pub use rig::{Booked, Fault, Happening, Rig, Shopper, SignedWith, Unable, UnusualNotice};
+pub use rig::{Booked, Fault, Happening, Rig, Shopper, SignedWith, Strikes, Unable, UnusualNotice};
 pub use run::{CASES, Case, Outcome, Report, run_all};
 
 /// Proves a provider: one test per case of the suite, in a module called `$name`, each on a rig

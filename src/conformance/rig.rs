@@ -73,12 +73,12 @@ pub trait Rig {
         Err(Unable)
     }
 
-    /// Lets the next `requests` requests meet a fault; 0 ends it.
+    /// Lets the next `requests` requests of that kind meet a fault; 0 ends it.
     ///
     /// # Errors
     /// [`Unable`] if the fake has no such fault.
-    fn fault(&self, fault: Fault, requests: usize) -> Result<(), Unable> {
-        let _ = (fault, requests);
+    fn fault(&self, fault: Fault, on: Strikes, requests: usize) -> Result<(), Unable> {
+        let _ = (fault, on, requests);
         Err(Unable)
     }
 
@@ -176,6 +176,15 @@ pub enum Fault {
     ServerErrorAfter,
     /// The service answers 429 and has done nothing.
     RateLimited,
+}
+
+/// Which requests a fault strikes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strikes {
+    /// Those that change nothing.
+    Reads,
+    /// Those that move money, or begin to.
+    Writes,
 }
 
 /// With which secret a webhook is signed.

@@ -5,7 +5,7 @@ use std::pin::pin;
 use futures_util::{Stream, TryStreamExt};
 use http::HeaderMap;
 
-use super::rig::{Booked, Fault, Happening, Rig, Shopper, Unable};
+use super::rig::{Booked, Fault, Happening, Rig, Shopper, Strikes, Unable};
 use crate::capability::Operation;
 use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::handle::Provider;
@@ -42,9 +42,6 @@ macro_rules! ensure {
     };
 }
 pub(super) use ensure;
-
-/// Every request from now on, until it is ended.
-pub(super) const EVERY: usize = usize::MAX;
 
 /// One provider and its rig, with nothing done yet.
 pub(super) struct Stage<'r> {
@@ -159,9 +156,19 @@ impl<'r> Stage<'r> {
         })
     }
 
-    pub(super) fn fault(&self, fault: Fault, requests: usize) -> Proof {
-        let set = self.rig.fault(fault, requests);
+    /// Lets every write from now on meet a fault.
+    pub(super) fn fault_every_write(&self, fault: Fault) -> Proof {
+        self.fault(fault, Strikes::Writes, usize::MAX)
+    }
+
+    pub(super) fn fault(&self, fault: Fault, on: Strikes, requests: usize) -> Proof {
+        let set = self.rig.fault(fault, on, requests);
         set.map_err(|Unable| Stop::NotProven(format!("the rig has no fault {fault:?}")))
+    }
+
+    /// Ends the faults of writes.
+    pub(super) fn mend(&self, fault: Fault) -> Proof {
+        self.fault(fault, Strikes::Writes, 0)
     }
 
     /// The one payment that the service has for a request.
@@ -338,6 +345,18 @@ pub(super) fn refusal<T>(what: &str, outcome: Result<T>) -> Proof<Error> {
         Ok(_) => Err(Stop::Failed(format!("{what} was not refused"))),
         Err(error) => Ok(error),
     }
+}
+
+/// What became of a write that got no answer: either the provider found out by itself, or it says
+/// that nobody knows.
+pub(super) fn is_in_doubt<T>(outcome: Result<T>) -> Proof {
+    if let Err(error) = outcome {
+        ensure!(
+            error.effect() == Effect::Unknown && error.decline().is_none(),
+            "no answer came, so nobody can know the outcome, and the error says: {error}"
+        );
+    }
+    Ok(())
 }
 
 /// What a webhook was refused with; its answer must not read as a success.

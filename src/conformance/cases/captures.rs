@@ -2,7 +2,7 @@
 
 use crate::capability::Operation;
 use crate::conformance::rig::{Fault, Happening};
-use crate::conformance::stage::{EVERY, Proof, Stage, Stop, ensure, refusal};
+use crate::conformance::stage::{Proof, Stage, Stop, ensure, is_in_doubt, refusal};
 use crate::error::{Effect, ErrorKind};
 use crate::payment::PaymentStatus;
 use crate::request::Checkout;
@@ -130,13 +130,9 @@ pub(crate) async fn one_command_captures_once(stage: &Stage<'_>) -> Proof {
 pub(crate) async fn a_lost_capture_answer_is_found_by_fetching(stage: &Stage<'_>) -> Proof {
     let (request, payment) = stage.held(2000).await?;
     let whole = stage.capture_request(&payment, 2000, "ship")?;
-    stage.fault(Fault::LostAfter, EVERY)?;
-    let error = refusal("a lost answer", stage.provider.capture(&whole).await)?;
-    ensure!(
-        error.effect() == Effect::Unknown,
-        "the answer was lost, and the outcome is said to be known: {error}"
-    );
-    stage.fault(Fault::LostAfter, 0)?;
+    stage.fault_every_write(Fault::LostAfter)?;
+    is_in_doubt(stage.provider.capture(&whole).await)?;
+    stage.mend(Fault::LostAfter)?;
     let fetched = stage.provider.fetch_payment(&payment.id).await?;
     ensure!(
         fetched.captured == stage.money(2000) && fetched.status == PaymentStatus::Captured,

@@ -4,7 +4,7 @@ use futures_util::future::join;
 
 use crate::capability::Operation;
 use crate::conformance::rig::{Fault, Happening, Shopper};
-use crate::conformance::stage::{EVERY, Proof, Stage, Stop, all_of, ensure, refusal};
+use crate::conformance::stage::{Proof, Stage, Stop, all_of, ensure, is_in_doubt, refusal};
 use crate::error::{Effect, ErrorKind};
 use crate::id::CommandId;
 use crate::ledger::Ledger;
@@ -123,14 +123,9 @@ pub(crate) async fn one_command_with_another_amount_is_refused_before_io(
 
 pub(crate) async fn a_refund_lost_before_processing_can_be_sent_again(stage: &Stage<'_>) -> Proof {
     let (request, payment) = refundable(stage).await?;
-    stage.fault(Fault::LostBefore, EVERY)?;
-    let lost = stage.refund(&payment, 2000, "goodwill").await;
-    let error = refusal("a lost request", lost)?;
-    ensure!(
-        error.effect() == Effect::Unknown,
-        "nobody can know the outcome, and the error says: {error}"
-    );
-    stage.fault(Fault::LostBefore, 0)?;
+    stage.fault_every_write(Fault::LostBefore)?;
+    is_in_doubt(stage.refund(&payment, 2000, "goodwill").await)?;
+    stage.mend(Fault::LostBefore)?;
     stage.refund(&payment, 2000, "goodwill").await?;
     has_refunded(stage, &request, 2000)
 }
@@ -138,14 +133,9 @@ pub(crate) async fn a_refund_lost_before_processing_can_be_sent_again(stage: &St
 pub(crate) async fn a_lost_refund_answer_is_found_by_its_command(stage: &Stage<'_>) -> Proof {
     stage.needs(Operation::ListRefunds).await?;
     let (request, payment) = refundable(stage).await?;
-    stage.fault(Fault::LostAfter, EVERY)?;
-    let lost = stage.refund(&payment, 2000, "goodwill").await;
-    let error = refusal("a lost answer", lost)?;
-    ensure!(
-        error.effect() == Effect::Unknown,
-        "the answer was lost, and the outcome is said to be known: {error}"
-    );
-    stage.fault(Fault::LostAfter, 0)?;
+    stage.fault_every_write(Fault::LostAfter)?;
+    is_in_doubt(stage.refund(&payment, 2000, "goodwill").await)?;
+    stage.mend(Fault::LostAfter)?;
     let refunds = all_of(stage.provider.list_refunds(payment.id.clone())).await?;
     let command = CommandId::new("goodwill")?;
     let found = refunds
