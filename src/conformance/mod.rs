@@ -38,7 +38,7 @@ pub use run::{CASES, Case, Outcome, Report, run_all};
 /// Proves a provider: one test per case of the suite, in a module called `$name`, each on a rig
 /// that the expression makes anew.
 ///
-/// See [`conformance`](crate::conformance) for what a rig is.
+/// See [`conformance`](mod@crate::conformance) for what a rig is.
 #[macro_export]
 macro_rules! conformance {
     ($name:ident, $rig:expr) => {
