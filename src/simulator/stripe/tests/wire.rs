@@ -299,3 +299,23 @@ fn the_same_seed_gives_the_same_bytes() {
     assert_eq!(run(1), run(1));
     assert_ne!(run(1), run(2));
 }
+
+#[test]
+fn what_cannot_be_expanded_is_refused_before_anything_happens() {
+    let mut shop = Merchant::new();
+    let intent = text(&shop.paid(1000, "pm_card_visa", ""), "id");
+    for path in [
+        "colour",
+        "charge.colour",
+        "charge.payment_intent.latest_charge.customer.x",
+        "id",
+    ] {
+        let form = format!("payment_intent={intent}&amount=100&expand[]={path}");
+        let (status, _) = shop.post_keyed("/v1/refunds", &form, "k");
+        assert_eq!(status, 400, "{path}");
+    }
+    assert!(shop.stripe.ledger()[0].refunded.is_zero());
+    let form = format!("payment_intent={intent}&expand[]=charge.payment_intent");
+    let refund = shop.ok("/v1/refunds", &form);
+    assert_eq!(refund["charge"]["payment_intent"]["id"], intent);
+}
