@@ -293,12 +293,10 @@ impl Transport for Service {
             }
             _ => None,
         };
-        let is_known = request.headers()["authorization"] == format!("Bearer {API_KEY}");
         let (status, body) = match fault {
             Some(Fault::LostBefore | Fault::ServerErrorBefore) => (500, Value::Null),
             Some(Fault::RateLimited) => (429, Value::Null),
-            _ if is_known => books.answer(&request),
-            _ => (401, Value::Null),
+            _ => books.answer(&request),
         };
         let status = match fault {
             Some(Fault::LostBefore | Fault::LostAfter) => {
@@ -318,6 +316,9 @@ impl Books {
         let uri = request.uri();
         let path: Vec<&str> = uri.path().split('/').skip(1).collect();
         match (request.method().as_str(), path.as_slice()) {
+            _ if request.headers()["authorization"] != format!("Bearer {API_KEY}") => {
+                (401, Value::Null)
+            }
             ("POST", ["payments"]) => {
                 let asked: Value = serde_json::from_slice(request.body()).unwrap();
                 let key = request.headers()[IDEMPOTENCY_KEY].to_str().unwrap();

@@ -180,6 +180,7 @@ macro_rules! conformance_cases {
                 what_is_unsupported_is_refused_before_io
                 the_account_says_its_mode
                 an_id_of_another_provider_is_refused_before_io
+                a_payment_of_another_installation_is_refused
                 a_payment_that_does_not_exist_is_not_found
                 a_crafted_id_never_leaves_its_path
                 no_secret_is_shown

@@ -69,7 +69,7 @@ impl<'r> Stage<'r> {
         Money::new(minor, currency)
     }
 
-    /// Asks for so many minor units for an order, by hosted checkout where there is one.
+    /// Asks for so many minor units for an order, on a page or with a token of a shopper who pays.
     pub(super) fn request(&self, order: &str, minor: i64) -> Proof<CreateRequest> {
         self.request_money(order, self.money(minor))
     }
