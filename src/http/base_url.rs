@@ -78,3 +78,62 @@ pub(crate) fn is_loopback(host: &str) -> bool {
 fn refused(message: &'static str) -> Error {
     Error::new(ErrorKind::Settings, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mode::Live;
+
+    #[test]
+    fn https_with_a_host_and_a_path_is_taken() {
+        for (given, kept) in [
+            ("https://api.example.com", "https://api.example.com"),
+            ("https://api.example.com/", "https://api.example.com"),
+            (
+                "https://api.example.com:8443/v1/",
+                "https://api.example.com:8443/v1",
+            ),
+        ] {
+            assert_eq!(BaseUrl::<Live>::https(given).unwrap().as_str(), kept);
+        }
+    }
+
+    #[test]
+    fn all_else_is_refused() {
+        for url in [
+            "",
+            "/v1",
+            "api.example.com",
+            "http://api.example.com",
+            "http://127.0.0.1:1",
+            "ftp://api.example.com",
+            "https://",
+            "https:///v1",
+            "https://user:password@api.example.com",
+            "https://api.example.com@evil.example",
+            "https://api.example.com?x=1",
+            "https://api.example.com#x",
+            "https://api.example.com/ v1",
+            "https://api.example.com\n",
+        ] {
+            assert!(BaseUrl::<Live>::https(url).is_err(), "{url:?}");
+        }
+    }
+
+    #[test]
+    fn plain_http_reaches_this_machine_only() {
+        for url in ["http://localhost:1", "http://127.0.0.1", "http://[::1]:1"] {
+            assert!(BaseUrl::loopback(url).is_ok(), "{url:?}");
+        }
+        for url in [
+            "https://localhost:1",
+            "http://127.0.0.1.example.com",
+            "http://127.0.0.1@example.com",
+            "http://localhost.example.com",
+            "http://10.0.0.1",
+            "http://2130706433",
+        ] {
+            assert!(BaseUrl::loopback(url).is_err(), "{url:?}");
+        }
+    }
+}

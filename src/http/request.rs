@@ -173,3 +173,77 @@ const NOT_IN_A_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(segments: &[&str]) -> String {
+        let request = ApiRequest::get(Operation::FetchPayment, segments);
+        request.check().unwrap();
+        request.path
+    }
+
+    #[test]
+    fn a_crafted_id_stays_in_its_segment() {
+        for (id, encoded) in [
+            ("pi_1-A.b~c", "pi_1-A.b~c"),
+            ("../refunds", "..%2Frefunds"),
+            ("a/b", "a%2Fb"),
+            ("a?expand=all", "a%3Fexpand%3Dall"),
+            ("a#b", "a%23b"),
+            ("a\r\nHost: evil", "a%0D%0AHost%3A%20evil"),
+            ("a\0", "a%00"),
+            ("%2e%2e", "%252e%252e"),
+            ("a\\b;c", "a%5Cb%3Bc"),
+            ("ü", "%C3%BC"),
+        ] {
+            assert_eq!(
+                path(&["v1", "payments", id]),
+                format!("/v1/payments/{encoded}")
+            );
+        }
+    }
+
+    #[test]
+    fn a_segment_that_is_no_name_is_refused() {
+        for id in ["", ".", ".."] {
+            let request = ApiRequest::get(Operation::FetchPayment, &["v1", id, "x"]);
+            let error = request.check().unwrap_err();
+            assert_eq!(error.kind(), &ErrorKind::InvalidRequest);
+        }
+    }
+
+    #[test]
+    fn queries_and_forms_are_encoded() {
+        let request = ApiRequest::get(Operation::FindPayments, &["v1", "search"])
+            .query("query", "a&b=c d")
+            .query("limit", "100");
+        assert_eq!(request.path, "/v1/search?query=a%26b%3Dc+d&limit=100");
+
+        let form = ApiRequest::post(Operation::CreateDirect, &["v1", "payments"])
+            .form([("amount", "1999"), ("metadata[note]", "50 % & more")]);
+        let expected = "amount=1999&metadata%5Bnote%5D=50+%25+%26+more";
+        assert_eq!(form.body, expected);
+        assert_eq!(
+            form.headers[CONTENT_TYPE],
+            "application/x-www-form-urlencoded"
+        );
+    }
+
+    #[test]
+    fn a_header_with_a_line_break_is_refused() {
+        let request = ApiRequest::get(Operation::Account, &["v1", "account"])
+            .header(HeaderName::from_static("stripe-account"), "acct_1\r\nx: y");
+        assert!(request.check().is_err());
+    }
+
+    #[test]
+    fn debug_shows_neither_path_nor_header_nor_body() {
+        let request = ApiRequest::post(Operation::Refund, &["v1", "canary"])
+            .query("q", "canary")
+            .header(HeaderName::from_static("x-key"), "canary")
+            .form([("email", "canary")]);
+        assert!(!format!("{request:?}").contains("canary"));
+    }
+}

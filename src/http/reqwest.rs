@@ -7,10 +7,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use reqwest::{ClientBuilder, Proxy, redirect, retry};
-use rustls::ClientConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use rustls_platform_verifier::Verifier;
 
 use super::base_url::is_loopback;
@@ -41,18 +41,28 @@ impl ReqwestTransport {
     /// # Errors
     /// [`ErrorKind::Settings`] if the options or this machine's trust roots cannot be used.
     pub fn new(options: &TransportOptions) -> Result<Self> {
-        let builder = options.builder()?.tls_backend_preconfigured(options.tls()?);
-        Self::build(builder.https_only(true), options, Reach::Https)
+        let mut builder = options.builder(options.tls()?).https_only(true);
+        if let Some(url) = &options.proxy {
+            builder = builder.proxy(Proxy::all(url.expose()).map_err(unusable)?);
+        }
+        Self::build(builder, options, Reach::Https)
     }
 
-    /// A transport that speaks plain `http` to this machine and nothing else: for simulators.
+    /// A transport that speaks plain `http` to this machine and nothing else, without a proxy: for
+    /// simulators.
     ///
     /// # Errors
     /// [`ErrorKind::Settings`] if the options cannot be used.
     pub fn loopback(options: &TransportOptions) -> Result<Self> {
-        let tls = options.tls()?;
-        let builder = options.builder()?.tls_backend_preconfigured(tls);
-        Self::build(builder, options, Reach::PlainLoopback)
+        // It never speaks TLS: trusting nobody is enough, and spares reading the trust roots.
+        let trusts_nobody = tls_builder()?
+            .with_root_certificates(RootCertStore::empty())
+            .with_no_client_auth();
+        Self::build(
+            options.builder(trusts_nobody),
+            options,
+            Reach::PlainLoopback,
+        )
     }
 
     fn build(builder: ClientBuilder, options: &TransportOptions, reach: Reach) -> Result<Self> {
@@ -192,33 +202,32 @@ impl TransportOptions {
         self
     }
 
-    fn builder(&self) -> Result<ClientBuilder> {
-        let builder = reqwest::Client::builder()
+    fn builder(&self, tls: ClientConfig) -> ClientBuilder {
+        reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
             .connect_timeout(self.connect_timeout)
             .timeout(self.total_timeout)
             .redirect(redirect::Policy::none())
             .retry(retry::never())
             .referer(false)
-            .no_proxy();
-        match &self.proxy {
-            Some(url) => Ok(builder.proxy(Proxy::all(url.expose()).map_err(unusable)?)),
-            None => Ok(builder),
-        }
+            .no_proxy()
     }
 
     fn tls(&self) -> Result<ClientConfig> {
-        let crypto = Arc::new(crypto());
         let roots = self.roots.iter().cloned();
-        let verifier =
-            Verifier::new_with_extra_roots(roots, Arc::clone(&crypto)).map_err(unusable)?;
-        let config = ClientConfig::builder_with_provider(crypto)
-            .with_protocol_versions(&[&TLS13, &TLS12])
-            .map_err(unusable)?
+        let verifier = Verifier::new_with_extra_roots(roots, Arc::new(crypto()));
+        // rustls calls each verifier but its own dangerous; this one is the operating system's.
+        let builder = tls_builder()?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_no_client_auth();
-        Ok(config)
+            .with_custom_certificate_verifier(Arc::new(verifier.map_err(unusable)?));
+        Ok(builder.with_no_client_auth())
     }
+}
+
+fn tls_builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>> {
+    ClientConfig::builder_with_provider(Arc::new(crypto()))
+        .with_protocol_versions(&[&TLS13, &TLS12])
+        .map_err(unusable)
 }
 
 /// Passed to rustls by hand: a provider installed for the whole process would be the host's choice.

@@ -185,3 +185,140 @@ fn http_date(text: &str) -> Option<Timestamp> {
     let instant = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text);
     Some(Timestamp::from_unix(instant.ok()?.as_second()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn response(status: u16, safety: Safety, in_doubt: bool) -> ApiResponse {
+        ApiResponse {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            safety,
+            attempts: 1,
+            in_doubt,
+            request_id_header: Some(HeaderName::from_static("request-id")),
+        }
+    }
+
+    #[test]
+    fn the_effect_follows_status_safety_and_doubt() {
+        for status in 100..=599 {
+            for in_doubt in [false, true] {
+                let read = response(status, Safety::Read, in_doubt);
+                assert_eq!(read.effect(), Effect::NotApplied, "{status}");
+                let says_nothing = [401, 403, 407, 408, 409, 425, 429].contains(&status);
+                let expected = match status {
+                    200..=299 => Effect::Applied,
+                    400..=499 if !(in_doubt && says_nothing) => Effect::NotApplied,
+                    _ => Effect::Unknown,
+                };
+                let write = response(status, Safety::KeyedWrite, in_doubt);
+                assert_eq!(write.effect(), expected, "{status} {in_doubt}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_unreadable_answer_to_a_write_is_unknown_and_quotes_nothing() {
+        let bodies: [&[u8]; 4] = [b"", b"canary", b"{\"id\": \"canary\"}", b"\"canary\xff\""];
+        for body in bodies {
+            let mut write = response(200, Safety::KeyedWrite, false);
+            write.body = Bytes::copy_from_slice(body);
+            let error = write.json::<u64>().unwrap_err();
+            assert_eq!(error.kind(), &ErrorKind::UnexpectedResponse);
+            assert_eq!(error.effect(), Effect::Unknown);
+            assert!(!format!("{error} {error:?} {write:?}").contains("canary"));
+
+            let mut read = response(200, Safety::Read, false);
+            read.body = write.body;
+            assert_eq!(read.json::<u64>().unwrap_err().effect(), Effect::NotApplied);
+        }
+    }
+
+    #[test]
+    fn nested_json_beyond_reason_is_an_error() {
+        let mut deep = response(200, Safety::Read, false);
+        deep.body = "[".repeat(1 << 20).into();
+        assert!(deep.json::<serde_json::Value>().is_err());
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        for (value, date, expected) in [
+            ("0", None, Some(0)),
+            (" 120 ", None, Some(120)),
+            ("-1", None, None),
+            ("1.5", None, None),
+            ("soon", None, None),
+            ("99999999999999999999", None, None),
+            ("Sun, 22 Nov 2026 10:00:30 GMT", None, None),
+            (
+                "Sun, 22 Nov 2026 10:00:30 GMT",
+                Some("Sun, 22 Nov 2026 10:00:00 GMT"),
+                Some(30),
+            ),
+            (
+                "Sun, 22 Nov 2026 09:00:00 GMT",
+                Some("Sun, 22 Nov 2026 10:00:00 GMT"),
+                Some(0),
+            ),
+        ] {
+            let mut throttled = response(429, Safety::Read, false);
+            throttled
+                .headers
+                .insert(RETRY_AFTER, value.parse().unwrap());
+            if let Some(date) = date {
+                throttled.headers.insert(DATE, date.parse().unwrap());
+            }
+            let expected = expected.map(Duration::from_secs);
+            assert_eq!(throttled.retry_after(), expected, "{value} {date:?}");
+            let after = expected;
+            assert_eq!(
+                throttled.refusal().kind(),
+                &ErrorKind::RateLimited { after }
+            );
+        }
+    }
+
+    #[test]
+    fn the_date_and_the_request_id_are_the_providers() {
+        let mut answer = response(200, Safety::Read, false);
+        assert_eq!((answer.date(), answer.request_id()), (None, None));
+        let date = "Thu, 01 Jan 1970 00:01:00 GMT";
+        answer.headers.insert(DATE, date.parse().unwrap());
+        answer
+            .headers
+            .insert("request-id", "req_1".parse().unwrap());
+        assert_eq!(answer.date(), Some(Timestamp::from_unix(60)));
+        assert_eq!(
+            answer.error(ErrorKind::NotFound, "").request_id(),
+            Some("req_1")
+        );
+    }
+
+    #[test]
+    fn each_status_says_who_must_act() {
+        let kind = |status| {
+            response(status, Safety::Read, false)
+                .refusal()
+                .kind()
+                .name()
+        };
+        for (status, expected) in [
+            (302, "unexpected response"),
+            (400, "invalid request"),
+            (401, "credentials"),
+            (403, "credentials"),
+            (404, "not found"),
+            (409, "conflict"),
+            (422, "invalid request"),
+            (429, "rate limited"),
+            (500, "unavailable"),
+            (503, "unavailable"),
+        ] {
+            assert_eq!(kind(status), expected, "{status}");
+        }
+    }
+}

@@ -167,3 +167,140 @@ fn may_help(safety: Safety, outcome: Outcome) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAFETIES: [Safety; 3] = [Safety::Read, Safety::KeyedWrite, Safety::UnkeyedWrite];
+    const HINTS: [RetryHint; 3] = [RetryHint::Retry, RetryHint::Stop, RetryHint::None];
+
+    fn answered(status: u16, hint: RetryHint) -> Outcome {
+        Outcome::Answered {
+            status: StatusCode::from_u16(status).unwrap(),
+            after: None,
+            hint,
+        }
+    }
+
+    fn first(safety: Safety, outcome: Outcome) -> Decision {
+        decide(
+            &RetryPolicy::default(),
+            1,
+            Duration::ZERO,
+            safety,
+            outcome,
+            0,
+        )
+    }
+
+    /// Every status with every hint and safety, against the rule in words.
+    #[test]
+    fn answers_are_retried_by_the_table() {
+        let retried = [408, 409, 429, 500].into_iter().chain(502..=599);
+        let retried: std::collections::BTreeSet<u16> = retried.collect();
+        for status in 100..=599 {
+            for hint in HINTS {
+                for safety in SAFETIES {
+                    let by_status = match hint {
+                        RetryHint::Retry => !(200..300).contains(&status),
+                        RetryHint::Stop => false,
+                        RetryHint::None => retried.contains(&status),
+                    };
+                    let expected = by_status && safety != Safety::UnkeyedWrite;
+                    let decision = first(safety, answered(status, hint));
+                    let was_retried = decision != Decision::Return;
+                    assert_eq!(was_retried, expected, "{status} {hint:?} {safety:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn without_an_answer_only_what_cannot_be_done_twice_is_held_back() {
+        for (safety, delivered, expected) in [
+            (Safety::Read, Delivered::No, true),
+            (Safety::Read, Delivered::Perhaps, true),
+            (Safety::Read, Delivered::Answered, false),
+            (Safety::KeyedWrite, Delivered::No, true),
+            (Safety::KeyedWrite, Delivered::Perhaps, true),
+            (Safety::KeyedWrite, Delivered::Answered, false),
+            (Safety::UnkeyedWrite, Delivered::No, true),
+            (Safety::UnkeyedWrite, Delivered::Perhaps, false),
+            (Safety::UnkeyedWrite, Delivered::Answered, false),
+        ] {
+            let decision = first(safety, Outcome::NoAnswer(delivered));
+            let was_retried = decision != Decision::Return;
+            assert_eq!(was_retried, expected, "{safety:?} {delivered:?}");
+        }
+    }
+
+    #[test]
+    fn waits_double_up_to_the_longest_and_lose_at_most_half() {
+        let policy = RetryPolicy::default().with_attempts(u32::MAX);
+        let lost = Outcome::NoAnswer(Delivered::Perhaps);
+        let millis = [500, 1000, 2000, 4000, 5000, 5000];
+        for (attempt, full) in (1..).zip(millis.map(Duration::from_millis)) {
+            for jitter in 0..=u16::MAX {
+                let decision = decide(&policy, attempt, Duration::ZERO, Safety::Read, lost, jitter);
+                let Decision::RetryAfter(wait) = decision else {
+                    panic!("attempt {attempt} with jitter {jitter} was not retried");
+                };
+                assert!(
+                    full / 2 <= wait && wait <= full,
+                    "{attempt} {jitter}: {wait:?}"
+                );
+            }
+        }
+        let last = decide(&policy, u32::MAX - 1, Duration::ZERO, Safety::Read, lost, 0);
+        assert_eq!(last, Decision::RetryAfter(Duration::from_millis(2500)));
+    }
+
+    #[test]
+    fn attempts_and_total_time_end() {
+        let lost = Outcome::NoAnswer(Delivered::No);
+        let policy = RetryPolicy::default();
+        let after = |attempt, elapsed| {
+            let elapsed = Duration::from_millis(elapsed);
+            decide(&policy, attempt, elapsed, Safety::KeyedWrite, lost, 0)
+        };
+        assert_ne!(after(2, 0), Decision::Return);
+        assert_eq!(after(3, 0), Decision::Return);
+        assert_ne!(after(1, 59_750), Decision::Return);
+        assert_eq!(after(1, 59_751), Decision::Return);
+        let never = decide(
+            &RetryPolicy::never(),
+            1,
+            Duration::ZERO,
+            Safety::Read,
+            lost,
+            0,
+        );
+        assert_eq!(never, Decision::Return);
+    }
+
+    #[test]
+    fn retry_after_is_waited_for_or_given_back() {
+        let asked = |seconds| Outcome::Answered {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            after: Some(Duration::from_secs(seconds)),
+            hint: RetryHint::None,
+        };
+        let wait = |seconds| Decision::RetryAfter(Duration::from_secs(seconds));
+        assert_eq!(first(Safety::Read, asked(20)), wait(20));
+        assert_eq!(first(Safety::Read, asked(60)), wait(60));
+        assert_eq!(first(Safety::Read, asked(61)), Decision::Return);
+        assert_eq!(first(Safety::Read, asked(u64::MAX)), Decision::Return);
+        let own = Decision::RetryAfter(Duration::from_millis(250));
+        assert_eq!(first(Safety::Read, asked(0)), own);
+    }
+
+    #[test]
+    fn what_leaves_a_write_in_doubt() {
+        assert!(Outcome::NoAnswer(Delivered::Perhaps).leaves_doubt());
+        assert!(Outcome::NoAnswer(Delivered::Answered).leaves_doubt());
+        assert!(!Outcome::NoAnswer(Delivered::No).leaves_doubt());
+        assert!(answered(500, RetryHint::None).leaves_doubt());
+        assert!(!answered(429, RetryHint::None).leaves_doubt());
+    }
+}

@@ -37,3 +37,30 @@ impl RetryBudget {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_costs_a_tenth_beyond_what_was_saved() {
+        let budget = RetryBudget::full();
+        let mut retries = 0;
+        for _ in 0..10_000 {
+            budget.earn();
+            retries += u32::from(budget.spend()) + u32::from(budget.spend());
+        }
+        // The first request earns nothing: the budget is full.
+        assert_eq!(retries, 50 + 999);
+    }
+
+    #[test]
+    fn no_more_is_saved_than_the_most() {
+        let budget = RetryBudget::full();
+        for _ in 0..1_000 {
+            budget.earn();
+        }
+        let retries = std::iter::repeat_with(|| budget.spend()).take_while(|&spent| spent);
+        assert_eq!(retries.count(), 50);
+    }
+}

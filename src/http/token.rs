@@ -166,3 +166,143 @@ impl fmt::Debug for TokenCache {
 
 /// How long before its end a token is renewed at most.
 const RENEW_EARLY_MAX: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::http::ManualTimer;
+
+    /// Gives `token-1`, `token-2` …, each good for 1000 s, after `yields` turns of the others.
+    #[derive(Debug, Default)]
+    struct Counting {
+        fetches: AtomicU32,
+        fails: AtomicBool,
+        yields: u32,
+    }
+
+    #[async_trait]
+    impl TokenSource for Arc<Counting> {
+        async fn fetch(&self) -> Result<FreshToken> {
+            let number = self.fetches.fetch_add(1, Ordering::SeqCst) + 1;
+            for _ in 0..self.yields {
+                tokio::task::yield_now().await;
+            }
+            if self.fails.load(Ordering::SeqCst) {
+                return Err(Error::new(ErrorKind::Credentials, "wrong secret"));
+            }
+            let token = format!("token-{number}");
+            Ok(FreshToken::new(token, Duration::from_secs(1000)))
+        }
+    }
+
+    fn cache(yields: u32) -> (TokenCache, Arc<Counting>, Arc<ManualTimer>) {
+        let source = Arc::new(Counting {
+            yields,
+            ..Counting::default()
+        });
+        let timer = Arc::new(ManualTimer::new());
+        let cache = TokenCache::new(Arc::clone(&source), Arc::clone(&timer) as _);
+        (cache, source, timer)
+    }
+
+    async fn all_at_once(cache: &TokenCache, callers: usize) -> Vec<Result<HeaderValue>> {
+        futures_util::future::join_all((0..callers).map(|_| cache.header())).await
+    }
+
+    fn fetches(source: &Counting) -> u32 {
+        source.fetches.load(Ordering::SeqCst)
+    }
+
+    #[tokio::test]
+    async fn many_callers_make_one_fetch() {
+        let (cache, source, _) = cache(10);
+        for header in all_at_once(&cache, 64).await {
+            assert_eq!(header.unwrap(), "Bearer token-1");
+        }
+        assert_eq!(fetches(&source), 1);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn many_threads_make_one_fetch() {
+        for _ in 0..50 {
+            let (cache, source, _) = cache(3);
+            let callers = (0..16).map(|_| {
+                let cache = cache.clone();
+                tokio::spawn(async move { cache.header().await.unwrap() })
+            });
+            for caller in callers.collect::<Vec<_>>() {
+                assert_eq!(caller.await.unwrap(), "Bearer token-1");
+            }
+            assert_eq!(fetches(&source), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn those_who_waited_share_the_failure() {
+        let (cache, source, _) = cache(10);
+        source.fails.store(true, Ordering::SeqCst);
+        for header in all_at_once(&cache, 64).await {
+            assert_eq!(header.unwrap_err().kind(), &ErrorKind::Credentials);
+        }
+        assert_eq!(fetches(&source), 1);
+
+        source.fails.store(false, Ordering::SeqCst);
+        assert_eq!(cache.header().await.unwrap(), "Bearer token-2");
+    }
+
+    #[tokio::test]
+    async fn near_its_end_one_renews_while_the_others_go_on() {
+        let (cache, source, timer) = cache(10);
+        cache.header().await.unwrap();
+        timer.advance(Duration::from_secs(939));
+        assert_eq!(cache.header().await.unwrap(), "Bearer token-1");
+        timer.advance(Duration::from_secs(1));
+        let headers = all_at_once(&cache, 8).await;
+        let renewed = headers
+            .iter()
+            .filter(|h| h.as_ref().unwrap() == "Bearer token-2");
+        assert_eq!(renewed.count(), 1);
+        assert_eq!(fetches(&source), 2);
+    }
+
+    #[tokio::test]
+    async fn a_failed_renewal_does_not_cost_a_good_token() {
+        let (cache, source, timer) = cache(0);
+        cache.header().await.unwrap();
+        source.fails.store(true, Ordering::SeqCst);
+        timer.advance(Duration::from_secs(999));
+        assert_eq!(cache.header().await.unwrap(), "Bearer token-1");
+        timer.advance(Duration::from_secs(1));
+        assert!(cache.header().await.is_err());
+    }
+
+    #[tokio::test]
+    async fn only_the_refused_token_is_dropped() {
+        let (cache, source, _) = cache(0);
+        let first = cache.header().await.unwrap();
+        cache.invalidate(&first);
+        assert_eq!(cache.header().await.unwrap(), "Bearer token-2");
+        cache.invalidate(&first);
+        assert_eq!(cache.header().await.unwrap(), "Bearer token-2");
+        assert_eq!(fetches(&source), 2);
+    }
+
+    #[tokio::test]
+    async fn a_caller_who_gives_up_leaves_the_fetch_to_the_next() {
+        let (cache, source, _) = cache(10);
+        assert!(cache.header().now_or_never().is_none());
+        assert_eq!(cache.header().await.unwrap(), "Bearer token-2");
+        assert_eq!(fetches(&source), 2);
+    }
+
+    #[tokio::test]
+    async fn debug_shows_no_token() {
+        let (cache, _, _) = cache(0);
+        let header = cache.header().await.unwrap();
+        assert!(!format!("{cache:?} {header:?}").contains("token-1"));
+    }
+}
