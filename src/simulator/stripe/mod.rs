@@ -5,6 +5,27 @@
 //! webhook endpoints, and of customers and payment methods what paying needs. Errors, idempotency,
 //! paging, `expand` and search follow Stripe's rules.
 //!
+//! # Test payment methods
+//!
+//! Each works as `pm_card_…`, and as a token `tok_…` inside `payment_method_data[card][token]`.
+//! Card numbers are refused.
+//!
+//! | Name | What happens |
+//! |---|---|
+//! | `pm_card_visa`, `_mastercard`, `_amex`, `_discover` | it pays |
+//! | `pm_card_visa_chargeDeclined` and `…InsufficientFunds`, `…LostCard`, `…StolenCard`, `…VelocityLimitExceeded` | it is declined, with that reason |
+//! | `pm_card_chargeDeclinedExpiredCard`, `…IncorrectCvc`, `…ProcessingError` | it is declined, with that code |
+//! | `pm_card_authenticationRequired`, `pm_card_threeDSecure2Required` | 3D Secure is asked for |
+//! | `pm_card_radarBlock` | it is blocked as risky |
+//! | `pm_card_createDispute`, `…ProductNotReceived`, `…Inquiry` | it pays and is disputed at once |
+//! | `pm_card_pendingRefund` | its refunds stay pending for an hour |
+//! | `pm_card_refundFail` | its refunds succeed, and fail after an hour |
+//! | `pm_card_bypassPending` | the funds are available at once |
+//! | `pm_usBankAccount_success`, `pm_sepaDebit_success` | it is processing for three days, then paid |
+//! | `pm_usBankAccount_insufficientFunds`, `pm_sepaDebit_failed` | it is processing for three days, then fails |
+//!
+//! # Limits
+//!
 //! Where it is simpler than Stripe: each currency is settled by itself, nothing is converted; fees
 //! are 2.9 % and 30 minor units; a refund is never held back for lack of funds; the part of an
 //! authorization that is not captured shows in the charge's `amount_refunded`, as at Stripe, but
@@ -253,6 +274,25 @@ impl SimulatedProvider for StripeSimulator {
 
     fn set_base_url(&mut self, base_url: &str) {
         self.world.base_url = base_url.trim_end_matches('/').to_owned();
+    }
+
+    fn subscribe(&mut self, url: &str, secret: &str) {
+        let _ = self.add_webhook_endpoint(url, secret, &["*"]);
+    }
+
+    fn connection_help(&self, base_url: &str) -> String {
+        let (host, port) = base_url
+            .strip_prefix("http://")
+            .and_then(|authority| authority.rsplit_once(':'))
+            .unwrap_or(("127.0.0.1", "80"));
+        format!(
+            "Any test key will do, such as sk_test_simulator. Pay with pm_card_visa and its like.\n\
+             Node    new Stripe('sk_test_simulator', {{host: '{host}', port: {port}, protocol: 'http'}})\n\
+             Python  StripeClient('sk_test_simulator', base_addresses={{'api': '{base_url}'}})\n\
+             Rust    counterfoil's Stripe test configuration, with the base URL {base_url}\n\
+             curl    curl {base_url}/v1/balance -u sk_test_simulator:\n\
+             Checkout pages are at the `url` of each session. No card is asked for."
+        )
     }
 
     fn due_webhooks(&mut self) -> Vec<WebhookDelivery> {

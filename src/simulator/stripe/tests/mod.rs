@@ -1,6 +1,7 @@
 //! The simulator as a merchant sees it: requests in, answers and webhooks out.
 
 mod checkout;
+mod invariants;
 mod payments;
 mod webhooks;
 mod wire;

@@ -239,13 +239,21 @@ fn refunds_are_partial_bounded_pending_and_failing() {
     let failed = shop.read(&format!("/v1/refunds/{}", text(&refund, "id")));
     assert_eq!(failed["status"], "failed");
     assert!(shop.events().contains(&"refund.failed".to_owned()));
+    let again = shop.ok(
+        "/v1/refunds",
+        &format!("payment_intent={intent}&amount=900"),
+    );
+    assert_eq!(
+        again["status"], "succeeded",
+        "what came back can be refunded again"
+    );
     let refunded: Vec<String> = shop
         .stripe
         .ledger()
         .iter()
         .map(|e| e.refunded.to_string())
         .collect();
-    assert_eq!(refunded, ["10.00 EUR", "10.00 EUR", "0.00 EUR"]);
+    assert_eq!(refunded, ["10.00 EUR", "10.00 EUR", "9.00 EUR"]);
 }
 
 #[test]

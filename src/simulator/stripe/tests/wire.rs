@@ -146,7 +146,9 @@ fn search_finds_by_metadata_only_after_a_minute() {
     let path = "/v1/payment_intents/search?query=metadata['order']:'A1'";
     let found = |shop: &mut Merchant| shop.read(path)["data"].as_array().unwrap().len();
     assert_eq!(found(&mut shop), 0);
-    shop.stripe.advance(Duration::from_secs(60));
+    shop.stripe.advance(Duration::from_secs(59));
+    assert_eq!(found(&mut shop), 0);
+    shop.stripe.advance(Duration::from_secs(1));
     assert_eq!(found(&mut shop), 1);
     let _ = shop.ok(&format!("/v1/payment_intents/{id}"), "metadata[order]=A2");
     assert_eq!(found(&mut shop), 1, "the change is not indexed yet");
@@ -318,4 +320,22 @@ fn what_cannot_be_expanded_is_refused_before_anything_happens() {
     let form = format!("payment_intent={intent}&expand[]=charge.payment_intent");
     let refund = shop.ok("/v1/refunds", &form);
     assert_eq!(refund["charge"]["payment_intent"]["id"], intent);
+}
+
+#[test]
+fn payment_method_types_left_the_api_with_endive() {
+    let mut shop = Merchant::new();
+    let form = "amount=100&currency=eur&payment_method_types[]=card";
+    let mut ask = |version: &'static str| {
+        let mut request = post("/v1/payment_intents", form);
+        let version = http::HeaderValue::from_static(version);
+        let _ = request.headers_mut().insert("stripe-version", version);
+        shop.call(&request)
+    };
+    assert_eq!(ask("2026-08-26.dahlia").0, 200);
+    let (status, body) = ask("2026-10-28.endive");
+    assert_eq!(
+        (status, text(&body["error"], "code")),
+        (400, "parameter_unknown".into())
+    );
 }
