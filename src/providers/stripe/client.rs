@@ -64,7 +64,7 @@ impl<M: Mode> Client<M> {
         api = api
             .with_header(STRIPE_VERSION, HeaderValue::from_static(API_VERSION))
             .with_request_id_header(REQUEST_ID)
-            .with_retry_policy(config.retry_policy.clone())
+            .with_retry_policy(config.retry_policy)
             .with_retry_adviser(retry_hint);
         if let Some(account) = &config.account {
             let account = HeaderValue::from_str(account).map_err(|_| {

@@ -363,17 +363,19 @@ fn lower_hex(text: &str) -> Option<[u8; 32]> {
     (is_lower && hex::decode_to_slice(text, &mut tag).is_ok()).then_some(tag)
 }
 
-/// What may be wrong when no secret fits: most often the body is not what Stripe sent.
+/// What may be wrong when no secret fits. Stripe indents its notices by two spaces and writes the id
+/// first; a body that looks otherwise went through a JSON library on its way.
 fn hint_at(body: &[u8]) -> &'static str {
-    // Stripe writes its notices indented by two spaces, the id first.
-    let as_stripe_writes =
-        body.starts_with(b"{\n  \"id\":") || body.starts_with(b"{\n  \"object\":");
-    if !as_stripe_writes && body.first() == Some(&b'{') {
-        "this body was re-serialised: hand over the bytes as they came, before any JSON is parsed"
-    } else {
-        "no secret made this signature: is the secret of this endpoint, of this mode, and not \
-         another's such as the Stripe CLI's?"
+    if body.first() == Some(&b'{') && !body.starts_with(b"{\n  \"") {
+        return "this body was re-serialised: hand over the bytes as they came, before any JSON is \
+                parsed";
     }
+    if body.starts_with(b"{\n  \"id\"") {
+        return "no secret made this signature: is the secret that of this endpoint and mode, and \
+                not another's such as the Stripe CLI's?";
+    }
+    "no secret made this signature: is the secret that of this endpoint and mode, and was the body \
+     handed over as it came? The order of its fields is not Stripe's"
 }
 
 fn thin() -> WebhookRefusal {
