@@ -1,6 +1,8 @@
 //! The reqwest transport over real sockets on this machine: each way in which a network fails must
 //! give the right class of error and the right effect.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
 use std::io::{ErrorKind as IoErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;

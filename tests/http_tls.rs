@@ -2,6 +2,8 @@
 //!
 //! The certificates are those of `tests/fixtures/tls`.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;

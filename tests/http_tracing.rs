@@ -1,5 +1,7 @@
 //! What a subscriber at the finest level gets to see: enough to follow a request, and no secret.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
 use std::fmt::{self, Write as _};
 use std::io::{Read, Write as _};
 use std::net::TcpListener;
