@@ -18,12 +18,13 @@ use crate::id::{
 };
 use crate::mode::Mode;
 use crate::money::{Money, PositiveMoney};
-use crate::payment::Payment;
+use crate::payment::{Payment, PaymentStatus};
 use crate::payout::{Payout, PayoutLine};
 use crate::provider::PaymentProvider;
 use crate::refund::Refund;
 use crate::request::{
-    Account, CaptureRequest, Checkout, CreateRequest, Cursor, Page, Period, RefundRequest,
+    Account, CaptureMode, CaptureRequest, Checkout, CreateRequest, Cursor, Page, Period,
+    RefundRequest,
 };
 use crate::webhook::{
     Delivery, Event, MAX_BODY_BYTES, Notice, WebhookRefusal, WebhookRefusalKind, WebhookRequest,
@@ -108,6 +109,9 @@ impl<M: Mode> Provider<M> {
         let reference = self.reference(request);
         let key = IdempotencyKey::for_creation(&reference);
         self.run(operation, async {
+            if request.capture == CaptureMode::Manual {
+                self.capabilities().require(Operation::Capture)?;
+            }
             self.capabilities().require_currency(request.amount)?;
             request.check(M::KIND)?;
             self.sent.remember(&key, request.amount)?;
@@ -168,7 +172,9 @@ impl<M: Mode> Provider<M> {
                 ));
             }
             self.sent.remember(&key, request.amount)?;
-            self.inner.capture(request, &key).await
+            let payment = self.inner.capture(request, &key).await?;
+            check_captured(request.amount, &payment)?;
+            Ok(payment)
         })
         .await
     }
@@ -429,6 +435,20 @@ fn check_amount(asked: PositiveMoney, answered: Money) -> Result<()> {
         return Ok(());
     }
     let message = format!("{asked} was asked for and the provider answered {answered}");
+    Err(Error::new(ErrorKind::UnexpectedResponse, message).with_effect(Effect::Applied))
+}
+
+/// A provider may capture later than it answers, and in parts; it must not take more than the
+/// payment is for, nor less than was asked once it says that it has captured.
+fn check_captured<M: Mode>(asked: PositiveMoney, payment: &Payment<M>) -> Result<()> {
+    let captured = payment.captured;
+    let too_much = captured.minor() > payment.amount.minor();
+    let too_little = payment.status == PaymentStatus::Captured && captured.minor() < asked.minor();
+    if captured.currency() == asked.currency() && !too_much && !too_little {
+        return Ok(());
+    }
+    let message =
+        format!("a capture of {asked} was asked for and the provider has captured {captured}");
     Err(Error::new(ErrorKind::UnexpectedResponse, message).with_effect(Effect::Applied))
 }
 

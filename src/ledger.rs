@@ -182,3 +182,198 @@ impl<M: Mode> Ledger<M> {
         any.map_or(Currency::EUR, Money::currency)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::dispute::DisputeStatus;
+    use crate::error::{Decline, DeclineReason};
+    use crate::id::{PaymentId, ProviderName, Reference};
+    use crate::mode::Test;
+    use crate::payment::PaymentStatus;
+    use crate::refund::RefundStatus;
+
+    #[derive(Clone)]
+    enum Fact {
+        Payment(Box<Payment<Test>>),
+        Refund(Box<Refund<Test>>),
+        Dispute(Box<Dispute<Test>>),
+    }
+
+    fn eur(minor: i64) -> Money {
+        Money::new(minor, Currency::EUR)
+    }
+
+    fn provider() -> ProviderName {
+        ProviderName::new("psp").unwrap()
+    }
+
+    fn payment(id: &str, status: PaymentStatus, captured: i64, at: i64) -> Payment<Test> {
+        let id = PaymentId::new(provider(), id).unwrap();
+        let mut payment = Payment::new(id, status, eur(1000), Timestamp::from_unix(at));
+        payment.captured = eur(captured);
+        payment.reference = Some("shop:A-1:1".parse::<Reference>().unwrap());
+        payment
+    }
+
+    fn checkout(status: PaymentStatus, at: i64) -> Payment<Test> {
+        let mut payment = payment("cs_1", status, 0, at);
+        payment.is_checkout = true;
+        payment
+    }
+
+    fn refunded(mut payment: Payment<Test>, minor: i64) -> Fact {
+        payment.refunded = eur(minor);
+        Fact::Payment(Box::new(payment))
+    }
+
+    fn refund(id: &str, status: RefundStatus, minor: i64, at: i64) -> Fact {
+        let id = RefundId::new(provider(), id).unwrap();
+        let of = PaymentId::new(provider(), "pi_1").unwrap();
+        Fact::Refund(Box::new(Refund::new(
+            id,
+            of,
+            status,
+            eur(minor),
+            Timestamp::from_unix(at),
+        )))
+    }
+
+    fn dispute(status: DisputeStatus, at: i64) -> Fact {
+        let id = DisputeId::new(provider(), "dp_1").unwrap();
+        let of = PaymentId::new(provider(), "pi_1").unwrap();
+        Fact::Dispute(Box::new(Dispute::new(
+            id,
+            of,
+            status,
+            eur(400),
+            Timestamp::from_unix(at),
+        )))
+    }
+
+    fn plain(payment: Payment<Test>) -> Fact {
+        Fact::Payment(Box::new(payment))
+    }
+
+    fn fold(facts: impl IntoIterator<Item = Fact>) -> Ledger<Test> {
+        let mut ledger = Ledger::new();
+        for fact in facts {
+            match fact {
+                Fact::Payment(payment) => ledger.add_payment(*payment).unwrap(),
+                Fact::Refund(refund) => ledger.add_refund(*refund),
+                Fact::Dispute(dispute) => ledger.add_dispute(*dispute),
+            }
+        }
+        ledger
+    }
+
+    fn text(ledger: &Ledger<Test>) -> String {
+        let refunds: Vec<_> = ledger.refunds().collect();
+        let disputes: Vec<_> = ledger.disputes().collect();
+        serde_json::to_string(&(ledger.payment(), refunds, disputes)).unwrap()
+    }
+
+    /// Every order of `facts`, each with every choice of facts that come twice.
+    fn assert_converges(facts: &[Fact]) -> Ledger<Test> {
+        let in_order = fold(facts.to_vec());
+        let expected = text(&in_order);
+        let mut order: Vec<usize> = (0..facts.len()).collect();
+        let mut swaps = vec![0; facts.len()];
+        let mut runs = 0;
+        let mut check = |order: &[usize]| {
+            for twice in 0..1_u32 << facts.len() {
+                let again = order.iter().filter(|&&fact| twice & (1 << fact) != 0);
+                let ledger = fold(order.iter().chain(again).map(|&fact| facts[fact].clone()));
+                assert_eq!(text(&ledger), expected, "order {order:?}, twice {twice:b}");
+                runs += 1;
+            }
+        };
+        check(&order);
+        let mut place = 0;
+        while place < facts.len() {
+            if swaps[place] < place {
+                let with = if place % 2 == 0 { 0 } else { swaps[place] };
+                order.swap(with, place);
+                check(&order);
+                swaps[place] += 1;
+                place = 0;
+            } else {
+                swaps[place] = 0;
+                place += 1;
+            }
+        }
+        let permutations: u32 = (1..=u32::try_from(facts.len()).unwrap()).product();
+        assert_eq!(runs, permutations << facts.len());
+        in_order
+    }
+
+    #[test]
+    fn a_checkout_its_payment_and_a_late_failure_converge_to_paid() {
+        let declined = PaymentStatus::Failed(Decline::new(DeclineReason::InsufficientFunds));
+        let ledger = assert_converges(&[
+            plain(checkout(PaymentStatus::Created, 1)),
+            plain(payment("pi_1", declined, 0, 2)),
+            plain(payment("pi_1", PaymentStatus::Pending, 0, 3)),
+            plain(payment("pi_1", PaymentStatus::Captured, 1000, 3)),
+            plain(payment("pi_1", PaymentStatus::Authorized, 0, 9)),
+            plain(checkout(PaymentStatus::Pending, 4)),
+        ]);
+        let payment = ledger.payment().unwrap();
+        assert_eq!(payment.status, PaymentStatus::Captured);
+        assert_eq!((payment.id.raw(), payment.is_checkout), ("pi_1", false));
+        assert_eq!(ledger.net(), Ok(eur(1000)));
+    }
+
+    #[test]
+    fn refunds_that_fail_after_success_give_the_money_back_in_any_order() {
+        let captured = payment("pi_1", PaymentStatus::Captured, 1000, 2);
+        let ledger = assert_converges(&[
+            refund("re_1", RefundStatus::Pending, 300, 3),
+            refund("re_1", RefundStatus::Succeeded, 300, 4),
+            refund("re_1", RefundStatus::Failed, 300, 9),
+            refund("re_2", RefundStatus::Succeeded, 200, 5),
+            refunded(captured.clone(), 0),
+            refunded(
+                Payment {
+                    as_of: Timestamp::from_unix(5),
+                    ..captured
+                },
+                500,
+            ),
+        ]);
+        assert_eq!(ledger.refunded(), Ok(eur(200)));
+        assert_eq!(ledger.refundable(), Ok(eur(800)));
+        assert_eq!(ledger.net(), Ok(eur(800)));
+    }
+
+    #[test]
+    fn a_dispute_stands_beside_the_payment() {
+        let paid = plain(payment("pi_1", PaymentStatus::Captured, 1000, 2));
+        let open = [paid.clone(), dispute(DisputeStatus::NeedsResponse, 5)];
+        assert_eq!(assert_converges(&open).net(), Ok(eur(600)));
+        let won = [open.to_vec(), vec![dispute(DisputeStatus::Won, 9)]].concat();
+        let ledger = assert_converges(&won);
+        assert_eq!(ledger.net(), Ok(eur(1000)));
+        assert_eq!(ledger.payment().unwrap().status, PaymentStatus::Captured);
+    }
+
+    #[test]
+    fn a_refund_unknown_here_still_counts_by_the_providers_own_sum() {
+        let captured = payment("pi_1", PaymentStatus::Captured, 1000, 2);
+        let ledger = fold([
+            refunded(captured, 700),
+            refund("re_1", RefundStatus::Pending, 300, 1),
+        ]);
+        assert_eq!(ledger.refundable(), Ok(eur(300)));
+    }
+
+    #[test]
+    fn two_payments_of_one_attempt_are_not_joined() {
+        let mut ledger = fold([plain(payment("pi_1", PaymentStatus::Captured, 1000, 2))]);
+        let before = text(&ledger);
+        let second = payment("pi_2", PaymentStatus::Captured, 1000, 3);
+        assert!(ledger.add_payment(second).is_err());
+        assert_eq!(text(&ledger), before);
+    }
+}

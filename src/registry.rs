@@ -196,3 +196,78 @@ fn fault_of(value: &str) -> Option<&'static str> {
 fn wrong_mode(message: &'static str) -> Error {
     Error::new(ErrorKind::WrongMode, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(values: &[(&str, &str)]) -> Result<()> {
+        let mut settings = Settings::new(ModeKind::Test, values.iter().copied());
+        settings.take("secret_key");
+        settings.take("webhook_secret");
+        settings.take_optional("account");
+        settings.finish()
+    }
+
+    #[test]
+    fn every_fault_is_told_at_once_and_no_value() {
+        let error = read(&[
+            ("secret_key", " sk_test_1"),
+            ("webhok_secret", "whsec_hidden"),
+        ]);
+        let text = error.unwrap_err().to_string();
+        for part in [
+            "secret_key has white space",
+            "webhook_secret is missing",
+            "webhok_secret",
+        ] {
+            assert!(text.contains(part), "{text}");
+        }
+        assert!(
+            !text.contains("hidden") && !text.contains("sk_test_1"),
+            "{text}"
+        );
+        assert!(read(&[("secret_key", "sk_test_1"), ("webhook_secret", "whsec_1")]).is_ok());
+    }
+
+    #[test]
+    fn values_that_were_never_filled_in_are_refused() {
+        for value in [
+            "",
+            "changeme",
+            "TODO",
+            "<key>",
+            "\"sk_test_1\"",
+            "your_key_here",
+            "a\nb",
+        ] {
+            let error = read(&[("secret_key", value), ("webhook_secret", "whsec_1")]);
+            assert!(
+                error.unwrap_err().to_string().contains("secret_key"),
+                "{value:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_not_registered_says_which_are() {
+        let maker: Maker = |_| Err(Error::new(ErrorKind::Settings, "made"));
+        let registry = Registry::new().with("stripe", maker);
+        let settings = || Settings::new(ModeKind::Test, [("key", "value")]);
+        let text = registry
+            .configure("stirpe", settings())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            text.contains("stirpe") && text.contains("registered: stripe"),
+            "{text}"
+        );
+        assert!(
+            registry
+                .configure("stripe", settings())
+                .unwrap_err()
+                .to_string()
+                .contains("made")
+        );
+    }
+}
