@@ -26,8 +26,16 @@ pub mod registry;
 pub mod request;
 pub mod webhook;
 
+// Which payment pays which order. Pure, and usable alone.
+pub mod matching;
+
+// The same providers from the other side of the wire.
 #[cfg(feature = "simulator")]
 pub mod simulator;
+
+// What is composed from them.
+#[cfg(feature = "conformance")]
+pub mod conformance;
 
 pub use capability::Capabilities;
 pub use error::{Effect, Error, ErrorKind, Result};

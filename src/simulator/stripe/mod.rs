@@ -21,6 +21,7 @@ mod disputes;
 mod endpoints;
 mod errors;
 mod events;
+mod expand;
 mod form;
 mod idempotency;
 mod intents;
@@ -174,9 +175,10 @@ impl StripeSimulator {
         request_id: &str,
     ) -> Result<KeptAnswer, ApiError> {
         let method = request.method();
+        let api_key = KeyRing::authenticate(request)?;
         let route = route(method, path)
-            .ok_or_else(|| ApiError::unknown_url(method.as_str(), &format!("/v1/{path}")))?;
-        self.keys.check(request, route.resource)?;
+            .ok_or_else(|| ApiError::unknown_url(method.as_str(), request.uri().path()))?;
+        self.keys.permit(&api_key, method, route.resource)?;
         refuse_in_front(fault, key)?;
         let params = read_params(request)?;
         let fingerprint = format!("{method} {path} {}", params.fingerprint());
@@ -270,13 +272,14 @@ fn run(
     version: &str,
 ) -> Result<Value, ApiError> {
     let expand = params.texts("expand")?;
+    expand::check(route, &expand)?;
     let call = Call {
         id: route.id.to_owned(),
         params,
         version: version.to_owned(),
     };
     let mut answer = (route.endpoint)(world, call)?;
-    listing::expand(world, &mut answer, &expand)?;
+    expand::apply(world, &mut answer, &expand)?;
     Ok(answer)
 }
 
