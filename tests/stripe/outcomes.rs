@@ -82,13 +82,32 @@ async fn the_same_request_again_is_the_same_payment() {
         let again = shop.stripe.create(&request).await.unwrap();
         assert_eq!(again.id, first.id);
     }
-    let keys: Vec<_> = shop
-        .wire
-        .take()
+    let sent = shop.wire.take();
+    let keys: Vec<_> = sent
         .iter()
-        .map(|r| r.headers()["idempotency-key"].clone())
+        .filter_map(|request| request.headers().get("idempotency-key"))
         .collect();
     assert!(keys[0] == keys[1] && keys[2] == keys[3] && keys[0] != keys[2]);
+}
+
+#[tokio::test]
+async fn a_creation_asked_for_again_tells_how_the_payment_stands_now() {
+    let shop = Shop::open(33);
+    let request = hosted("A-1", "20.00 USD");
+    let created = shop.stripe.create(&request).await.unwrap();
+    let mut simulator = shop.simulator();
+    simulator
+        .shopper()
+        .pay(created.id.raw(), "pm_usBankAccount_success")
+        .unwrap();
+    drop(simulator);
+    let again = shop.stripe.create(&request).await.unwrap();
+    assert_eq!(
+        again.status,
+        PaymentStatus::Pending,
+        "not open, as Stripe's kept answer says"
+    );
+    assert!(again.aliases.contains(&created.id));
 }
 
 #[tokio::test]

@@ -255,23 +255,3 @@ fn next_action(intent: &Object<'_>, status: &PaymentStatus) -> Option<NextAction
     let client_secret = Secret::new(intent.client_secret.as_deref()?);
     Some(NextAction::UseSdk { client_secret })
 }
-
-/// Whether a refund only lets go what was held and never taken. Stripe lists such a refund when a
-/// hold is canceled or lapses, and for the rest of a partial capture, where it is the oldest.
-pub(super) fn is_release(refund: &Object<'_>, is_oldest: bool) -> bool {
-    let Some(charge) = refund.charge.as_ref().and_then(Link::object) else {
-        return false;
-    };
-    if charge.captured != Some(true) {
-        return true;
-    }
-    let is_commanded = refund
-        .metadata
-        .as_ref()
-        .is_some_and(|metadata| metadata.command.is_some());
-    let let_go = charge
-        .amount
-        .unwrap_or(0)
-        .saturating_sub(charge.amount_captured.unwrap_or(0));
-    is_oldest && !is_commanded && let_go > 0 && refund.amount == Some(let_go)
-}
