@@ -255,3 +255,103 @@ fn next_action(intent: &Object<'_>, status: &PaymentStatus) -> Option<NextAction
     let client_secret = Secret::new(intent.client_secret.as_deref()?);
     Some(NextAction::UseSdk { client_secret })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{DeclineReason, ErrorKind};
+    use crate::id::ProviderName;
+    use crate::mode::{Live, Test};
+
+    fn read<M: Mode>(json: &str) -> Result<Payment<M>> {
+        let provider = ProviderName::new("stripe").unwrap();
+        let object: Object<'_> = serde_json::from_str(json).unwrap();
+        Reader::new(&provider, Timestamp::from_unix(2)).payment(&object)
+    }
+
+    fn intent(status: &str, more: &str) -> Payment<Test> {
+        let json = format!(
+            r#"{{"id":"pi_1","object":"payment_intent","livemode":false,"created":1,"amount":1000,
+            "currency":"eur","status":"{status}"{more}}}"#
+        );
+        read(&json).unwrap()
+    }
+
+    #[test]
+    fn every_status_of_an_intent_is_mapped_and_an_unknown_one_is_kept() {
+        let received = r#","amount_received":600"#;
+        for (status, more, expected) in [
+            ("requires_payment_method", "", PaymentStatus::Created),
+            ("requires_confirmation", "", PaymentStatus::Created),
+            ("requires_action", "", PaymentStatus::ActionRequired),
+            ("processing", "", PaymentStatus::Pending),
+            ("requires_capture", "", PaymentStatus::Authorized),
+            ("requires_capture", received, PaymentStatus::Captured),
+            ("succeeded", received, PaymentStatus::Captured),
+            ("canceled", "", PaymentStatus::Canceled),
+            (
+                "canceled",
+                r#","cancellation_reason":"automatic""#,
+                PaymentStatus::Expired,
+            ),
+            (
+                "canceled",
+                r#","cancellation_reason":"expired""#,
+                PaymentStatus::Expired,
+            ),
+            (
+                "canceled",
+                r#","cancellation_reason":"abandoned""#,
+                PaymentStatus::Canceled,
+            ),
+            (
+                "of_tomorrow",
+                "",
+                PaymentStatus::Unrecognized("of_tomorrow".into()),
+            ),
+        ] {
+            assert_eq!(intent(status, more).status, expected, "{status} {more}");
+        }
+        let error = r#","last_payment_error":{"code":"incorrect_cvc"}"#;
+        let failed = intent("requires_payment_method", error).status;
+        assert!(matches!(failed, PaymentStatus::Failed(_)), "{failed:?}");
+    }
+
+    #[test]
+    fn what_was_let_go_is_not_counted_as_refunded() {
+        let charge = |refunded| {
+            let more = format!(
+                r#","amount_received":600,"latest_charge":{{"id":"ch_1","object":"charge",
+                "livemode":false,"amount":1000,"amount_captured":600,"captured":true,
+                "amount_refunded":{refunded}}}"#
+            );
+            intent("succeeded", &more).refunded.minor()
+        };
+        assert_eq!((charge(400), charge(550)), (0, 150));
+    }
+
+    #[test]
+    fn an_answer_of_the_other_mode_is_refused() {
+        let json = r#"{"id":"pi_1","object":"payment_intent","livemode":false,"created":1,
+            "amount":1,"currency":"eur","status":"processing"}"#;
+        assert_eq!(
+            read::<Live>(json).unwrap_err().kind(),
+            &ErrorKind::WrongMode
+        );
+        let silent = r#"{"id":"pi_1","object":"payment_intent","status":"processing"}"#;
+        let kind = read::<Test>(silent).unwrap_err();
+        assert_eq!(kind.kind(), &ErrorKind::UnexpectedResponse);
+    }
+
+    #[test]
+    fn a_charge_that_radar_blocked_failed_as_fraud() {
+        let json = r#"{"id":"ch_1","object":"charge","livemode":false,"created":1,"amount":1000,
+            "currency":"eur","status":"failed","payment_intent":"pi_1","outcome":{"type":"blocked"}}"#;
+        let payment = read::<Test>(json).unwrap();
+        assert_eq!(payment.id.raw(), "pi_1");
+        let PaymentStatus::Failed(decline) = payment.status else {
+            panic!("{payment:?}")
+        };
+        assert_eq!(decline.reason, DeclineReason::Fraud);
+    }
+}
