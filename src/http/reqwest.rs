@@ -242,9 +242,9 @@ fn crypto() -> CryptoProvider {
 }
 
 #[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
-compile_error!(
-    "`http-client` needs cryptography for TLS: turn on the feature `ring` or `aws-lc-rs`"
-);
+fn crypto() -> CryptoProvider {
+    compile_error!("TLS needs cryptography: turn on the feature `ring` or `aws-lc-rs`")
+}
 
 fn not_sent(error: reqwest::Error) -> TransportError {
     TransportError {
