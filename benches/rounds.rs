@@ -26,6 +26,7 @@ impl<'c> Contender<'c> {
 /// of this thread for one of the `units` in a run, and its ratio to that of the first, the floor.
 ///
 /// Neighbours on the machine can only make a round slower, so the best of many is the steadiest.
+/// The variable `ROUNDS` sets another number of rounds.
 pub fn compare(
     title: &str,
     rounds: u32,
@@ -33,6 +34,7 @@ pub fn compare(
     units: u32,
     mut contenders: Vec<Contender<'_>>,
 ) {
+    let rounds = std::env::var("ROUNDS").map_or(rounds, |text| text.parse().expect("a number"));
     for _ in 0..rounds {
         for contender in &mut contenders {
             let start = ThreadTime::now();
