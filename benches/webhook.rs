@@ -22,8 +22,14 @@ const SIGNED_AT: Timestamp = Timestamp::from_unix(1_795_000_000);
 
 fn main() {
     for (title, body) in [
-        ("2.6 KB event", include_bytes!("fixtures/event_small.json").as_slice()),
-        ("31 KB event", include_bytes!("fixtures/event_large.json").as_slice()),
+        (
+            "2.6 KB event",
+            include_bytes!("fixtures/event_small.json").as_slice(),
+        ),
+        (
+            "31 KB event",
+            include_bytes!("fixtures/event_large.json").as_slice(),
+        ),
     ] {
         let signature = sign(&Secret::new(SECRET), SIGNED_AT, body);
         let mut headers = HeaderMap::new();
@@ -31,13 +37,21 @@ fn main() {
         let request = WebhookRequest::new(headers, body);
         let provider = provider();
         let contenders = vec![
-            Contender::new("floor: HMAC-SHA256, serde_json borrowed", || floor(&signature, body)),
+            Contender::new("floor: HMAC-SHA256, serde_json borrowed", || {
+                floor(&signature, body)
+            }),
             Contender::new("Provider::webhook", || {
                 let delivery = provider.webhook(&request).now_or_never().unwrap().unwrap();
                 assert_eq!(delivery.events[0].payment().unwrap().amount.minor(), 1999);
             }),
         ];
-        compare(&format!("{title}, {} bytes", body.len()), 60, 500, contenders);
+        compare(
+            &format!("{title}, {} bytes", body.len()),
+            60,
+            500,
+            1,
+            contenders,
+        );
     }
 }
 
@@ -45,7 +59,9 @@ fn provider() -> Provider<Test> {
     let clock = Arc::new(ManualClock::new(SIGNED_AT));
     let config = StripeConfig::<Test>::new("sk_test_benchmark", SECRET).unwrap();
     let stripe = Stripe::new(config.with_clock(clock.clone())).unwrap();
-    stripe.into_provider(Namespace::new("shop").unwrap()).with_clock(clock)
+    stripe
+        .into_provider(Namespace::new("shop").unwrap())
+        .with_clock(clock)
 }
 
 /// The key is set up per event, and the facts are those that matching a payment needs.
@@ -60,12 +76,18 @@ fn floor(signature: &str, body: &[u8]) {
     mac.verify_slice(&expected).unwrap();
     let event: Event<'_> = serde_json::from_str(std::str::from_utf8(body).unwrap()).unwrap();
     let intent = &event.data.object;
-    assert_eq!((event.kind, intent.amount_received), ("payment_intent.succeeded", 1999));
+    assert_eq!(
+        (event.kind, intent.amount_received),
+        ("payment_intent.succeeded", 1999)
+    );
     assert!(intent.metadata.reference.starts_with("shop:") && !event.livemode);
 }
 
 #[derive(Deserialize)]
-#[expect(dead_code, reason = "they are read, as they must be, but not all are compared")]
+#[expect(
+    dead_code,
+    reason = "they are read, as they must be, but not all are compared"
+)]
 struct Event<'e> {
     id: &'e str,
     #[serde(rename = "type")]
@@ -83,7 +105,10 @@ struct Data<'e> {
 }
 
 #[derive(Deserialize)]
-#[expect(dead_code, reason = "they are read, as they must be, but not all are compared")]
+#[expect(
+    dead_code,
+    reason = "they are read, as they must be, but not all are compared"
+)]
 struct Intent<'e> {
     id: &'e str,
     amount: i64,
