@@ -11,9 +11,9 @@ const COMPONENT_MAX: usize = 64;
 pub(super) const BIT: i64 = 64;
 /// What leaving a payment without an order costs, and what no pair may cost more than.
 const ALONE: i64 = 20 * BIT;
-/// A pair is accepted if every assignment without it is 500,000 times less likely: in effect, if
+/// A pair is accepted if every assignment without it is a million times less likely: in effect, if
 /// it would leave a payment or an order with nothing.
-const PROVEN_MIN: i64 = 19 * BIT;
+const PROVEN_MIN: i64 = 20 * BIT;
 /// A pair is suggested if every assignment without it is 128 times less likely.
 const SUGGESTED_MIN: i64 = 7 * BIT;
 const NEVER: i64 = i64::MAX / 4;

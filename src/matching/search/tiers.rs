@@ -10,9 +10,9 @@ pub(super) const CANDIDATES_MAX: usize = 64;
 const FAR_FROM_PROMPT_S: i64 = DAY_S;
 /// Of a slower one, every rival must be this far and this many times as far.
 const FAR_S: i64 = 3 * DAY_S;
-const FAR_TIMES: i64 = 5;
+const FAR_TIMES: i64 = 6;
 /// Beyond this a payment is near to nothing.
-const NEAR_S: i64 = 2 * DAY_S;
+const NEAR_S: i64 = DAY_S;
 const DAY_S: i64 = 86_400;
 
 /// Runs all rules until none of them finds anything more, then judges what is left.
