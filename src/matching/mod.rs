@@ -6,6 +6,7 @@
 //! of one call.
 
 mod batch;
+mod book;
 mod decide;
 mod evidence;
 mod explain;
@@ -22,6 +23,7 @@ mod table;
 mod verdict;
 
 pub use batch::Batch;
+pub use book::{Change, OrderBook, Subject};
 pub use decide::{Balance, Facts, Finding, VerdictKind, decide};
 pub use evidence::{
     Allocation, Compared, Decision, Evidence, Field, RULES_VERSION, Residual, ResidualKind, Rule,
