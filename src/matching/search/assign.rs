@@ -6,7 +6,7 @@ use super::super::evidence::Rule;
 use super::{Paid, Refusal, Scene};
 
 /// Components with more payments or orders than this are not assigned.
-const COMPONENT_MAX: usize = 64;
+const COMPONENT_MAX: usize = 32;
 /// One factor of two in likelihood.
 pub(super) const BIT: i64 = 64;
 /// What leaving a payment without an order costs, and what no pair may cost more than.
@@ -31,7 +31,7 @@ pub(super) fn assign(scene: &mut Scene<'_>) -> usize {
             continue;
         };
         let costs = Costs::of(scene, &payments, &orders);
-        let best = costs.solve();
+        let best = costs.solve(None);
         for (row, n) in payments.iter().enumerate() {
             let Some(column) = best.column_of(row).filter(|column| *column < orders.len()) else {
                 continue;
@@ -143,7 +143,6 @@ struct Costs {
 }
 
 /// An assignment on its way: the row of each column, and the prices that prove it the cheapest.
-#[derive(Clone)]
 struct Assignment {
     row_of: Vec<Option<usize>>,
     row_price: Vec<i64>,
@@ -183,28 +182,24 @@ impl Costs {
         cost.copied().unwrap_or(NEVER)
     }
 
-    /// The assignment of least cost (Kuhn and Munkres, by shortest augmenting paths).
-    fn solve(&self) -> Assignment {
+    /// The assignment of least cost (Kuhn and Munkres, by shortest augmenting paths), if need be
+    /// without one pair.
+    fn solve(&self, without: Option<(usize, usize)>) -> Assignment {
         let mut best = Assignment {
             row_of: vec![None; self.columns],
             row_price: vec![0; self.rows],
             column_price: vec![0; self.columns],
         };
         for row in 0..self.rows {
-            self.augment(&mut best, row, None);
+            self.augment(&mut best, row, without);
         }
         best
     }
 
-    /// By how much the cheapest assignment without this pair of `best` is dearer: only the row of
-    /// the pair has to find a new place.
+    /// By how much the cheapest assignment without this pair of `best` is dearer.
     fn regret(&self, best: &Assignment, row: usize, column: usize) -> i64 {
-        let mut other = best.clone();
-        if let Some(slot) = other.row_of.get_mut(column) {
-            *slot = None;
-        }
-        self.augment(&mut other, row, Some((row, column)));
-        self.total(&other) - self.total(best)
+        let without = self.solve(Some((row, column)));
+        self.total(&without) - self.total(best)
     }
 
     fn total(&self, assignment: &Assignment) -> i64 {
@@ -319,11 +314,11 @@ mod tests {
             ],
         };
         let crossed = costs([[1, 2], [2, 40]]);
-        let best = crossed.solve();
+        let best = crossed.solve(None);
         assert_eq!((best.column_of(0), best.column_of(1)), (Some(1), Some(0)));
         assert_eq!((crossed.total(&best), crossed.regret(&best, 0, 1)), (4, 37));
         let none = costs([[NEVER, NEVER], [3, 4]]);
-        let alone = none.solve();
+        let alone = none.solve(None);
         assert_eq!((none.total(&alone), alone.column_of(0)), (53, Some(2)));
         assert_eq!(none.regret(&alone, 1, 0), 1);
     }
