@@ -14,13 +14,13 @@ mod explain;
 mod feed;
 mod input;
 mod join;
-mod ledger;
 mod policy;
 mod reference;
 mod remittance;
 mod report;
 mod resolve;
 mod search;
+mod standing;
 mod table;
 mod verdict;
 
