@@ -2,6 +2,8 @@
 //! and the search on the real task. Prints tables; `benches/README.md` says how to read them.
 //!
 //! `cargo bench -p counterfoil-benches --bench matching -- [join|threads|book|task2] [SIZES]`
+//!
+//! `... -- export SIZE` writes the shop as CSV to `target/shop`, for `benches/in_duckdb.py`.
 
 use std::collections::HashMap;
 use std::fs;
@@ -40,6 +42,9 @@ fn main() {
     if ["all", "book"].contains(&what) {
         or(&[1_000_000]).into_iter().for_each(book);
     }
+    if what == "export" {
+        or(&[1_000_000]).into_iter().for_each(export);
+    }
     if ["all", "task2"].contains(&what) {
         task_2();
     }
@@ -57,7 +62,7 @@ struct Shop {
 fn shop(orders: usize, seed: u64) -> Shop {
     let mut rng = fastrand::Rng::with_seed(seed);
     let reference =
-        |rng: &mut fastrand::Rng| format!("ord_{:016x}{:08x}", rng.u64(..), rng.u32(..));
+        |rng: &mut fastrand::Rng| format!("{:016x}{:012x}", rng.u64(..), rng.u64(..) >> 16);
     let mut shop = Shop {
         orders: Vec::with_capacity(orders),
         payments: Vec::with_capacity(orders * 11 / 10),
@@ -105,6 +110,28 @@ fn batch(shop: &Shop, threads: usize) -> Batch<Test> {
         batch.entry(&row.with_reference(reference)).expect("room");
     }
     batch
+}
+
+/// Writes a shop where `in_duckdb.py` reads it.
+fn export(orders: usize) {
+    let shop = shop(orders, 7);
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/shop");
+    fs::create_dir_all(&folder).expect("a folder");
+    let write = |name: &str, header: &str, rows: String| {
+        fs::write(folder.join(name), format!("{header}\n{rows}")).expect("room");
+    };
+    let orders = shop
+        .orders
+        .iter()
+        .map(|(id, total, _)| format!("{id},{total}\n"));
+    write("orders.csv", "order_id,total_minor", orders.collect());
+    let payments = shop.payments.iter();
+    let payments = payments.map(|(id, named, amount, _)| format!("{id},{named},{amount}\n"));
+    write(
+        "payments.csv",
+        "payment_id,order_ref,amount_minor",
+        payments.collect(),
+    );
 }
 
 /// CPU time of this thread, in nanoseconds: the machine may be busy with others.
