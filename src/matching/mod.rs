@@ -6,5 +6,6 @@
 //! of one call.
 
 mod input;
+pub mod payout;
 
 pub use input::{EntryKind, EntryRow, OrderRow, ProviderLink};
