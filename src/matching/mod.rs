@@ -5,7 +5,32 @@
 //! order and an [`EntryRow`] for each payment, refund or dispute. Rows are borrowed for the length
 //! of one call.
 
+mod batch;
+mod decide;
+mod evidence;
+mod explain;
 mod input;
+mod join;
+mod ledger;
 pub mod payout;
+mod policy;
+mod reference;
+mod remittance;
+mod report;
+mod resolve;
+mod search;
+mod table;
+mod verdict;
 
+pub use batch::Batch;
+pub use decide::{Balance, Facts, Finding, VerdictKind, decide};
+pub use evidence::{
+    Allocation, Compared, Decision, Evidence, Field, RULES_VERSION, Residual, ResidualKind, Rule,
+    Twin,
+};
 pub use input::{EntryKind, EntryRow, OrderRow, ProviderLink};
+pub use policy::{FeeRule, InterestRule, Policy, RailWindow, Rate, Window};
+pub use reference::ReferenceRules;
+pub use report::{EntryOutcome, OrderOutcome, Report};
+pub use table::RowError;
+pub use verdict::{Candidate, Reason, Verdict};

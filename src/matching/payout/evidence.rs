@@ -7,9 +7,6 @@ use serde::{Deserialize, Serialize};
 use super::Day;
 use crate::money::Money;
 
-/// The version of the rules. It grows when the same input may get another answer.
-pub const RULES_VERSION: u16 = 1;
-
 /// What was found for all payouts and lines, in the order in which they were given.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -30,8 +27,8 @@ pub struct PayoutMatch {
     pub value_date: Day,
     /// How it was compared.
     pub rule: PayoutRule,
-    /// The version of the rules, [`RULES_VERSION`] when it was compared.
-    pub rules_version: u16,
+    /// The [`RULES_VERSION`](crate::matching::RULES_VERSION) of that time.
+    pub rules_version: u32,
     /// What was paid.
     pub net: Money,
     /// What its lines add up to.

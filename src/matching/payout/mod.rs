@@ -20,7 +20,7 @@ mod timeline;
 pub use calendar::{Calendar, Day, DayError};
 pub use evidence::{
     Alternative, LineKind, LineMatch, LineReason, LineVerdict, PayoutMatch, PayoutMatches,
-    PayoutReason, PayoutRule, PayoutVerdict, RULES_VERSION, Residual, ResidualLabel,
+    PayoutReason, PayoutRule, PayoutVerdict, Residual, ResidualLabel,
 };
 pub use report::{ReportRow, match_by_report};
 pub use schedule::{LineRow, match_by_terms};

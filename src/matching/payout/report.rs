@@ -5,8 +5,9 @@ use std::collections::{HashMap, HashSet};
 use super::PayoutRow;
 use super::evidence::{
     LineKind, LineMatch, LineReason, LineVerdict, PayoutMatch, PayoutMatches, PayoutReason,
-    PayoutRule, PayoutVerdict, RULES_VERSION, Residual, ResidualLabel,
+    PayoutRule, PayoutVerdict, Residual, ResidualLabel,
 };
+use crate::matching::RULES_VERSION;
 use crate::money::{Currency, Money};
 
 /// One line of a provider's settlement report, amounts in minor units.

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use super::carry::{Batch, BatchOdds, Carry, weigh};
 use super::evidence::{
     Alternative, LineKind, LineMatch, LineReason, LineVerdict, PayoutMatch, PayoutReason,
-    PayoutRule, PayoutVerdict, RULES_VERSION, Residual, ResidualLabel,
+    PayoutRule, PayoutVerdict, Residual, ResidualLabel,
 };
 use super::subset::{ONE, one_in};
 use super::{Day, LineRow, PayoutRow, PayoutTerms};
+use crate::matching::RULES_VERSION;
 use crate::money::{Currency, Money};
 
 /// How many other explanations of a payout are kept.
