@@ -14,6 +14,8 @@ mod join;
 mod ledger;
 pub mod payout;
 mod policy;
+#[cfg(feature = "readers")]
+pub mod readers;
 mod reference;
 mod remittance;
 mod report;
