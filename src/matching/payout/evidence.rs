@@ -40,6 +40,7 @@ pub struct PayoutMatch {
     /// What lies between `expected` and `net`, each part by name. The parts add up exactly.
     pub residuals: Vec<Residual>,
     /// Whether it is explained.
+    #[serde(flatten)]
     pub verdict: PayoutVerdict,
     /// Other explanations that were weighed, the most probable first.
     pub alternatives: Vec<Alternative>,
@@ -187,8 +188,10 @@ pub struct LineMatch {
     /// The value date on which it was due, where there is no report.
     pub due: Option<Day>,
     /// How it came there, or why it is open.
+    #[serde(flatten)]
     pub verdict: LineVerdict,
-    /// The odds that this is wrong: at most one in so many. `None` for what a report says.
+    /// The odds that this is wrong: at most one in so many. `None` for what a report says, and
+    /// where nothing that was weighed speaks against it.
     pub wrong_one_in: Option<u64>,
 }
 
@@ -309,7 +312,7 @@ impl fmt::Display for LineMatch {
             LineVerdict::Open(reason) => write!(f, "is open: {reason}")?,
         }
         match self.wrong_one_in {
-            Some(u64::MAX) | None => Ok(()),
+            None => Ok(()),
             Some(one_in) => write!(f, " (wrong once in {one_in})"),
         }
     }

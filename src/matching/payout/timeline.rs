@@ -14,8 +14,8 @@ use crate::money::{Currency, Money};
 
 /// How many other explanations of a payout are kept.
 const ALTERNATIVES_MAX: usize = 3;
-/// How many payouts in a row may be open or have a residual, before their lines stay open too.
-const OPEN_RUN_MAX: usize = 3;
+/// How many payouts before and after one are looked at to see whether the terms hold.
+const NEIGHBOURS: usize = 10;
 
 /// What is due and what was paid, by rail and currency and then by day.
 #[derive(Debug, Default)]
@@ -179,7 +179,7 @@ impl<'a> Timeline<'a> {
                 Ok((payout, verdict, wrong)) => {
                     found.payout = Some(payout.to_owned());
                     found.verdict = verdict;
-                    found.wrong_one_in = Some(ONE.checked_div(wrong).unwrap_or(u64::MAX));
+                    found.wrong_one_in = ONE.checked_div(wrong);
                 }
                 Err(reason) => {
                     open += 1;
@@ -288,33 +288,21 @@ fn certain(carries: &[Carry], risk: u64) -> Option<i64> {
     (ONE.saturating_sub(first.odds) <= risk).then_some(first.amount)
 }
 
-/// Which days can be believed: those that close, and a few in a row that do not between two that
-/// do. Where the terms or the calendar are declared wrong, hardly any day closes, and nothing is
-/// said about the lines.
+/// Which days can be believed: those that close, and those among whose neighbours most do. Where
+/// the terms or the calendar are declared wrong, hardly any day closes, and nothing is said about
+/// the lines.
 fn sound(closes: &[Option<bool>]) -> Vec<bool> {
-    let mut sound = vec![false; closes.len()];
-    let mut since_closed: Option<Vec<usize>> = None;
-    for (place, closes) in closes.iter().enumerate() {
-        match (closes, &mut since_closed) {
-            (Some(true), run) => {
-                let run = run.get_or_insert_default();
-                let believed = if run.len() <= OPEN_RUN_MAX {
-                    run.as_slice()
-                } else {
-                    &[]
-                };
-                for place in believed.iter().chain([&place]) {
-                    if let Some(sound) = sound.get_mut(*place) {
-                        *sound = true;
-                    }
-                }
-                run.clear();
-            }
-            (Some(false), Some(run)) => run.push(place),
-            _ => {}
-        }
-    }
-    sound
+    let paid: Vec<bool> = closes.iter().copied().flatten().collect();
+    let mut place = 0_usize;
+    let is_sound = |closes: &Option<bool>| {
+        let Some(closes) = closes else { return false };
+        let around = place.saturating_sub(NEIGHBOURS)..(place + NEIGHBOURS + 1).min(paid.len());
+        place += 1;
+        let around = paid.get(around).unwrap_or_default();
+        let closed = around.iter().filter(|closes| **closes).count();
+        *closes || 2 * closed > around.len()
+    };
+    closes.iter().map(is_sound).collect()
 }
 
 fn expected(slot: &Slot) -> i64 {

@@ -7,11 +7,11 @@
 use std::io::BufRead;
 
 use super::input::{ReadError, ReadOptions, Reading};
-use super::record::{EntryRecord, ReportRecord};
+use super::record::{EntryRecord, PayoutRecord, ReportRecord};
 use super::table::Table;
 use super::value::{Times, currency, padded_decimal};
 use crate::matching::EntryKind;
-use crate::matching::payout::LineKind;
+use crate::matching::payout::{Day, LineKind};
 use crate::money::Money;
 
 const WHAT: &str = "a Stripe balance or payout reconciliation report";
@@ -58,6 +58,55 @@ pub fn report(
             fee: amount(fee, "the fee")?,
             net: amount(net, "the net amount")?,
             currency,
+        }))
+    })
+}
+
+/// Reads the payouts themselves.
+///
+/// # Errors
+/// As [`report`].
+pub fn payouts(
+    input: impl BufRead,
+    options: &ReadOptions,
+) -> Result<Reading<PayoutRecord>, ReadError> {
+    let table = Table::open(input, None, WHAT, options)?;
+    let id = table.required(&ID, WHAT)?;
+    let category = table.required(&["reporting_category"], WHAT)?;
+    let code = table.required(&["currency"], WHAT)?;
+    let net = table.required(&["net"], WHAT)?;
+    let created = table.required(&CREATED, WHAT)?;
+    let names = [
+        "automatic_payout_effective_at_utc",
+        "automatic_payout_effective_at",
+    ];
+    let arrives = table.column(&names);
+    let payout = table.column(&["automatic_payout_id"]);
+    let source = table.column(&["source_id"]);
+    let text = table.column(&["description"]);
+    table.rows(|row| {
+        if row.required(category, "the reporting category")? != "payout" {
+            return Ok(None);
+        }
+        let currency = currency(row.required(code, "the currency")?)?;
+        let net = padded_decimal(row.required(net, "the net amount")?, currency)?;
+        let net = net.checked_neg().ok_or("the net is out of range")?;
+        let when = match row.optional(arrives)? {
+            Some(text) => text,
+            None => row.required(created, "the time")?,
+        };
+        let when = Times::Iso.read(when)?;
+        let own = row.optional(payout)?.or(row.optional(source)?);
+        let own = match own {
+            Some(own) => own,
+            None => row.required(id, "the balance transaction")?,
+        };
+        Ok(Some(PayoutRecord {
+            id: own.to_owned(),
+            rail: None,
+            value_date: Day::of(when.at, 0).ok_or("the date is out of range")?,
+            net: Money::new(net, currency),
+            text: row.optional(text)?.map(str::to_owned),
         }))
     })
 }
