@@ -15,7 +15,7 @@ use crate::money::{Currency, Money};
 /// How many other explanations of a payout are kept.
 const ALTERNATIVES_MAX: usize = 3;
 /// How many payouts before and after one are looked at to see whether the terms hold.
-const NEIGHBOURS: usize = 10;
+const NEIGHBOURS: usize = 20;
 
 /// What is due and what was paid, by rail and currency and then by day.
 #[derive(Debug, Default)]
