@@ -90,6 +90,9 @@ pub(crate) fn fold(table: &Table, policy: &Policy, order: &Order, lines: &mut [L
     if lines.len() > 1 {
         sort(table, lines);
         find_twins(table, lines);
+        if put_extra_last(table, order, lines) {
+            find_twins(table, lines);
+        }
         find_parents(table, lines);
     }
     let settled = Settled::of(table, lines);
@@ -335,6 +338,30 @@ fn find_twins(table: &Table, lines: &mut [Line]) {
             line.twin = (first as usize != at).then_some(first);
         }
     }
+}
+
+/// Where the order is paid exactly without one of two twins, puts the later of them behind all
+/// else, so that it is the one that finds the order paid.
+fn put_extra_last(table: &Table, order: &Order, lines: &mut [Line]) -> bool {
+    let payment = |line: &Line| {
+        let counts = |entry: &&Entry| {
+            entry.kind == EntryKind::Payment && entry.currency == order.currency && !line.absorbed
+        };
+        let entry = table.entry(line.entry).filter(counts)?;
+        Some(i128::from(line.share.unwrap_or(entry.amount)))
+    };
+    let sum: i128 = lines.iter().filter_map(payment).sum();
+    let is_extra = |line: &Line| {
+        let rest = payment(line).map(|amount| sum - amount);
+        line.twin.is_some() && rest.is_some() && rest == order.total.map(i128::from)
+    };
+    let Some(at) = lines.iter().position(is_extra) else {
+        return false;
+    };
+    if let Some(tail) = lines.get_mut(at..) {
+        tail.rotate_left(1);
+    }
+    true
 }
 
 /// Leads what takes money back to its payment: by the parent's id, or where none is given to the

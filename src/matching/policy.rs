@@ -26,7 +26,9 @@ pub struct Policy {
     pub interest: Vec<InterestRule>,
     /// Exchange rates, each for its days. Without one, another currency is refused.
     pub rates: Vec<Rate>,
-    /// How long after the order a payment without a reference may come, by rail.
+    /// How long after the order a payment without a reference may come, by rail. Unless set, the
+    /// rails on which a payer is given a slip or a number and pays it later are slow: `boleto`,
+    /// `bank_transfer`, `konbini`, `multibanco`, `oxxo` and `sepa_debit`.
     pub windows: Vec<RailWindow>,
     /// The window of a rail that has none of its own.
     pub default_window: Window,
@@ -50,15 +52,32 @@ impl Default for Policy {
             fees: Vec::new(),
             interest: Vec::new(),
             rates: Vec::new(),
-            windows: Vec::new(),
+            windows: slow_rails(),
             default_window: Window::days(7, 30),
-            customer_window: Window::days(30, 200),
+            customer_window: Window::days(14, 200),
             split_apart_s: 35 * 60,
             sum_steps_max: 20_000,
             memory_max: None,
             threads: 0,
         }
     }
+}
+
+/// Rails on which a payer is given a slip or a number and pays it later.
+fn slow_rails() -> Vec<RailWindow> {
+    [
+        "boleto",
+        "bank_transfer",
+        "konbini",
+        "multibanco",
+        "oxxo",
+        "sepa_debit",
+    ]
+    .map(|rail| RailWindow {
+        rail: rail.to_owned(),
+        window: Window::days(7, 30).slow(),
+    })
+    .to_vec()
 }
 
 impl Policy {
@@ -88,6 +107,9 @@ pub struct Window {
     /// Up to here another order or payment still counts as a rival. A rival that is not seen
     /// makes a false match look unique, so this is much wider than what is accepted.
     pub guard_s: i64,
+    /// Up to here a payment is prompt, which makes its order likelier than one further away. 0 for
+    /// a rail on which nobody pays at once, such as a bank slip.
+    pub prompt_s: i64,
 }
 
 impl Window {
@@ -99,6 +121,7 @@ impl Window {
             before_s: 600,
             accept_s: accept as i64 * DAY_S,
             guard_s: guard as i64 * DAY_S,
+            prompt_s: 3 * 3_600,
         }
     }
 
@@ -110,7 +133,15 @@ impl Window {
             before_s: 600,
             accept_s: seconds(accept),
             guard_s: seconds(guard),
+            prompt_s: 3 * 3_600,
         }
+    }
+
+    /// The window of a rail on which nobody pays at once, such as a bank slip.
+    #[must_use]
+    pub const fn slow(mut self) -> Self {
+        self.prompt_s = 0;
+        self
     }
 }
 
