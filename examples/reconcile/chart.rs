@@ -11,7 +11,7 @@ use crate::summary::DayTally;
 
 const DAY_S: i64 = 86_400;
 /// More columns than this would be thinner than a pixel.
-const COLUMNS_MAX: i64 = 730;
+const COLUMNS_MAX: i64 = 1_000;
 /// The height of a chart in its own units; its width is its number of columns.
 const HEIGHT: u128 = 1_000;
 

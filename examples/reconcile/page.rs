@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use counterfoil::matching::RULES_VERSION;
+use counterfoil::matching::payout::PayoutVerdict;
 use counterfoil::money::{Currency, decimal_from_minor};
 
 use crate::app::percent;
@@ -10,6 +11,9 @@ use crate::chart::{Series, bar, by_day};
 use crate::input::Input;
 use crate::policy::PolicyFile;
 use crate::summary::{Group, PayoutTally, Summary, Tally};
+
+/// How many payouts that do not close are shown.
+const SHOWN_MAX: usize = 25;
 
 /// The page.
 pub fn write(summary: &Summary, input: &Input, policy: &PolicyFile) -> String {
@@ -47,6 +51,10 @@ fn header(page: &mut String, summary: &Summary) {
     for (code, tally) in &summary.paid {
         let sum = money(tally.minor, Currency::from_code(code).ok());
         let _ = write!(page, "{} payments of {sum} {code}. ", grouped(tally.count));
+    }
+    for (code, tally) in &summary.payouts.net {
+        let sum = money(tally.minor, Currency::from_code(code).ok());
+        let _ = write!(page, "{} payouts of {sum} {code}. ", grouped(tally.count));
     }
     page.push_str("</p></header>\n");
 }
@@ -274,11 +282,43 @@ fn payouts(page: &mut String, tally: &PayoutTally) {
         page.push_str("</table></div>");
     }
     if !tally.unexplained.is_empty() {
-        page.push_str("<h2>Payouts that do not close</h2><ul>");
-        for (_, sentence) in tally.unexplained.iter().take(15) {
-            let _ = write!(page, "<li>{}</li>", escaped(sentence));
-        }
-        page.push_str("</ul>\n");
+        unexplained(page, tally);
+    }
+}
+
+fn unexplained(page: &mut String, tally: &PayoutTally) {
+    page.push_str(
+        "<h2>Payouts that do not close</h2><div class=\"scroll\"><table><tr><th>Payout</th>\
+         <th>Value date</th><th class=\"n\">Paid</th><th class=\"n\">Lines due</th>\
+         <th class=\"n\">Difference</th><th class=\"wide\">What is known</th></tr>",
+    );
+    for payout in tally.unexplained.iter().take(SHOWN_MAX) {
+        let currency = payout.net.currency();
+        let known = match payout.verdict {
+            PayoutVerdict::Open(reason) => reason.to_string(),
+            _ => payout
+                .residuals
+                .iter()
+                .map(|residual| format!("{} {}", residual.label, residual.amount))
+                .collect::<Vec<_>>()
+                .join(", "),
+        };
+        let _ = write!(
+            page,
+            "<tr><td class=\"id\">{}</td><td>{}</td><td class=\"n\">{}</td>\
+             <td class=\"n\">{}</td><td class=\"n\">{} {currency}</td>\
+             <td class=\"wide\">{}</td></tr>",
+            escaped(&payout.payout),
+            payout.value_date,
+            money(i128::from(payout.net.minor()), Some(currency)),
+            money(i128::from(payout.expected.minor()), Some(currency)),
+            signed(i128::from(payout.difference_minor()), Some(currency)),
+            escaped(&known)
+        );
+    }
+    page.push_str("</table></div>\n");
+    if let Some(rest) = tally.unexplained.len().checked_sub(SHOWN_MAX + 1) {
+        let _ = write!(page, "<p class=\"soft\">And {} more.</p>", rest + 1);
     }
 }
 
@@ -322,7 +362,7 @@ fn with_money(tally: Tally, summary: &Summary) -> String {
     }
     let currency = summary.currency();
     let code = currency.map_or("", Currency::code);
-    format!(" · {} {code}", money(tally.minor, currency))
+    format!("<br>{} {code}", money(tally.minor, currency))
 }
 
 /// An amount with its decimals and with groups of three digits.

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use counterfoil::matching::payout::{Day, LineReason, LineVerdict, PayoutMatches, PayoutVerdict};
+use counterfoil::matching::payout::{
+    Day, LineReason, LineVerdict, PayoutMatch, PayoutMatches, PayoutVerdict,
+};
 use counterfoil::matching::{OrderOutcome, Report, ResidualKind, Verdict};
 use counterfoil::money::{Currency, Money};
 
@@ -120,8 +122,10 @@ pub struct PayoutTally {
     pub placed: u64,
     pub late: u64,
     pub lines_open: BTreeMap<LineReason, u64>,
-    /// A sentence for each payout that does not close, the largest first.
-    pub unexplained: Vec<(i64, String)>,
+    /// The payouts that do not close, the largest difference first.
+    pub unexplained: Vec<PayoutMatch>,
+    /// What was paid out, by currency.
+    pub net: BTreeMap<&'static str, Tally>,
 }
 
 /// The class of an order, such as `single_exact` or `split_over`.
@@ -311,15 +315,15 @@ impl Summary {
                 PayoutVerdict::ClosedWithResidual => tally.with_residual += 1,
                 _ => tally.open += 1,
             }
+            let code = payout.net.currency().code();
+            tally.net.entry(code).or_default().add(payout.net.minor());
             if payout.verdict != PayoutVerdict::Closed {
-                let apart = payout.net.minor().saturating_sub(payout.expected.minor());
-                tally.unexplained.push((apart, payout.to_string()));
+                tally.unexplained.push(payout.clone());
             }
         }
         tally.unexplained.sort_by(|a, b| {
-            b.0.unsigned_abs()
-                .cmp(&a.0.unsigned_abs())
-                .then_with(|| a.1.cmp(&b.1))
+            let size = |payout: &PayoutMatch| payout.difference_minor().unsigned_abs();
+            size(b).cmp(&size(a)).then_with(|| a.payout.cmp(&b.payout))
         });
         for line in &matches.lines {
             tally.lines += 1;

@@ -46,6 +46,14 @@ pub struct PayoutMatch {
     pub alternatives: Vec<Alternative>,
 }
 
+impl PayoutMatch {
+    /// What was paid less what its lines add up to, in minor units.
+    #[must_use]
+    pub fn difference_minor(&self) -> i64 {
+        self.net.minor().saturating_sub(self.expected.minor())
+    }
+}
+
 /// How a payout was compared with its lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
