@@ -15,7 +15,7 @@ use crate::summary::{Summary, Tally};
 use crate::{output, page};
 
 /// Reconciles and writes what was asked for; the table for people goes to `out`.
-pub fn run(args: &Args, out: &mut impl Write) -> Result<(), String> {
+pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<(), String> {
     let policy = load(args.policy.as_deref())?;
     let started = Instant::now();
     let input = read(args, &policy)?;
@@ -202,7 +202,7 @@ fn table(
 }
 
 /// A share with two decimals, cut off: never shown as more than it is.
-pub fn percent(part: u64, whole: u64) -> String {
+pub(crate) fn percent(part: u64, whole: u64) -> String {
     let parts = u128::from(part) * 10_000;
     let parts = parts.checked_div(u128::from(whole)).unwrap_or(0);
     format!("{}.{:02} %", parts / 100, parts % 100)

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-pub const HELP: &str = "\
+pub(crate) const HELP: &str = "\
 usage: reconcile --orders FILE --payments FILE [options]
 
 input, plain or gzipped; a table, a provider's report or a bank statement
@@ -23,7 +23,7 @@ output
   --html FILE       a page to look at, print and keep";
 
 /// What was asked for.
-pub enum Command {
+pub(crate) enum Command {
     /// To reconcile.
     Run(Args),
     /// To be told how.
@@ -32,23 +32,23 @@ pub enum Command {
 
 /// The files to read and to write.
 #[derive(Debug, Default)]
-pub struct Args {
-    pub orders: Option<PathBuf>,
-    pub payments: Vec<PathBuf>,
-    pub refunds: Vec<PathBuf>,
-    pub payouts: Vec<PathBuf>,
-    pub report: Vec<PathBuf>,
-    pub policy: Option<PathBuf>,
-    pub verdicts: Option<PathBuf>,
-    pub matches: Option<PathBuf>,
-    pub lines: Option<PathBuf>,
-    pub evidence: Option<PathBuf>,
-    pub html: Option<PathBuf>,
-    pub strict: bool,
+pub(crate) struct Args {
+    pub(crate) orders: Option<PathBuf>,
+    pub(crate) payments: Vec<PathBuf>,
+    pub(crate) refunds: Vec<PathBuf>,
+    pub(crate) payouts: Vec<PathBuf>,
+    pub(crate) report: Vec<PathBuf>,
+    pub(crate) policy: Option<PathBuf>,
+    pub(crate) verdicts: Option<PathBuf>,
+    pub(crate) matches: Option<PathBuf>,
+    pub(crate) lines: Option<PathBuf>,
+    pub(crate) evidence: Option<PathBuf>,
+    pub(crate) html: Option<PathBuf>,
+    pub(crate) strict: bool,
 }
 
 /// Reads the command line, or says what is wrong with it.
-pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
+pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
     let mut args = Args::default();
     let mut words = words.into_iter();
     while let Some(word) = words.next() {

@@ -16,7 +16,7 @@ const COLUMNS_MAX: i64 = 1_000;
 const HEIGHT: u128 = 1_000;
 
 /// A bar cut into parts, each with the class that colours it.
-pub fn bar(parts: &[(&str, u64)]) -> String {
+pub(crate) fn bar(parts: &[(&str, u64)]) -> String {
     let whole: u64 = parts.iter().map(|(_, count)| count).sum();
     let mut svg = format!(
         "<svg class=\"bar\" viewBox=\"0 0 {} 1\" preserveAspectRatio=\"none\" aria-hidden=\"true\">",
@@ -35,10 +35,10 @@ pub fn bar(parts: &[(&str, u64)]) -> String {
 }
 
 /// One value of a day that a chart shows, and the class that colours it.
-pub type Series = (&'static str, fn(&DayTally) -> i128);
+pub(crate) type Series = (&'static str, fn(&DayTally) -> i128);
 
 /// A column for each day, values above zero stacked upwards and those below downwards.
-pub fn by_day(
+pub(crate) fn by_day(
     title: &str,
     days: &BTreeMap<Day, DayTally>,
     series: &[Series],

@@ -16,19 +16,19 @@ use crate::policy::PolicyFile;
 
 /// Everything that was read.
 #[derive(Default)]
-pub struct Input {
-    pub orders: Vec<OrderRecord>,
+pub(crate) struct Input {
+    pub(crate) orders: Vec<OrderRecord>,
     /// Payments and refunds.
-    pub entries: Vec<EntryRecord>,
-    pub payouts: Vec<PayoutRecord>,
-    pub report: Vec<ReportRecord>,
+    pub(crate) entries: Vec<EntryRecord>,
+    pub(crate) payouts: Vec<PayoutRecord>,
+    pub(crate) report: Vec<ReportRecord>,
     /// The rows that were left out, with the file that they are in.
-    pub rejected: Vec<(String, RejectedRow)>,
-    pub rejected_count: u64,
+    pub(crate) rejected: Vec<(String, RejectedRow)>,
+    pub(crate) rejected_count: u64,
 }
 
 /// Reads all files, or says which of them cannot be read and why.
-pub fn read(args: &Args, policy: &PolicyFile) -> Result<Input, String> {
+pub(crate) fn read(args: &Args, policy: &PolicyFile) -> Result<Input, String> {
     let options = ReadOptions::default().with_strict(args.strict);
     let mut input = Input::default();
     if let Some(path) = &args.orders {

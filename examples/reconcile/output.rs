@@ -12,7 +12,7 @@ use crate::input::Input;
 use crate::summary::class;
 
 /// A row per order: CSV if the file is called so, else JSON Lines.
-pub fn verdicts(path: &Path, report: &Report<'_>) -> Result<(), String> {
+pub(crate) fn verdicts(path: &Path, report: &Report<'_>) -> Result<(), String> {
     #[derive(Serialize)]
     struct Row<'a> {
         order_id: &'a str,
@@ -37,7 +37,7 @@ pub fn verdicts(path: &Path, report: &Report<'_>) -> Result<(), String> {
 }
 
 /// A row per payment that has an order, certain or suggested.
-pub fn matches(path: &Path, input: &Input, report: &Report<'_>) -> Result<(), String> {
+pub(crate) fn matches(path: &Path, input: &Input, report: &Report<'_>) -> Result<(), String> {
     #[derive(Serialize)]
     struct Row<'a> {
         payment_id: &'a str,
@@ -68,7 +68,7 @@ pub fn matches(path: &Path, input: &Input, report: &Report<'_>) -> Result<(), St
 
 /// A row per payment, refund or dispute that is certainly in a payout. What else is in a payout,
 /// such as fees and adjustments, is in the evidence.
-pub fn lines(path: &Path, matches: &PayoutMatches) -> Result<(), String> {
+pub(crate) fn lines(path: &Path, matches: &PayoutMatches) -> Result<(), String> {
     #[derive(Serialize)]
     struct Row<'a> {
         line_id: &'a str,
@@ -88,7 +88,7 @@ pub fn lines(path: &Path, matches: &PayoutMatches) -> Result<(), String> {
 }
 
 /// Everything that is known about each verdict.
-pub fn evidence(
+pub(crate) fn evidence(
     path: &Path,
     input: &Input,
     report: Option<&Report<'_>>,

@@ -16,7 +16,7 @@ use crate::summary::{Group, PayoutTally, Summary, Tally};
 const SHOWN_MAX: usize = 25;
 
 /// The page.
-pub fn write(summary: &Summary, input: &Input, policy: &PolicyFile) -> String {
+pub(crate) fn write(summary: &Summary, input: &Input, policy: &PolicyFile) -> String {
     let mut page = String::with_capacity(256 << 10);
     page.push_str("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">");
     page.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");

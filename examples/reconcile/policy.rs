@@ -10,18 +10,18 @@ use serde::Deserialize;
 /// What the host declares.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct PolicyFile {
-    pub matching: Policy,
-    pub orders: CsvMapping,
-    pub payments: CsvMapping,
-    pub refunds: CsvMapping,
-    pub report: CsvMapping,
-    pub payouts: PayoutTerms,
-    pub payouts_file: CsvMapping,
+pub(crate) struct PolicyFile {
+    pub(crate) matching: Policy,
+    pub(crate) orders: CsvMapping,
+    pub(crate) payments: CsvMapping,
+    pub(crate) refunds: CsvMapping,
+    pub(crate) report: CsvMapping,
+    pub(crate) payouts: PayoutTerms,
+    pub(crate) payouts_file: CsvMapping,
 }
 
 /// Reads the policy, or the one that stands beside this file.
-pub fn load(path: Option<&Path>) -> Result<PolicyFile, String> {
+pub(crate) fn load(path: Option<&Path>) -> Result<PolicyFile, String> {
     let Some(path) = path else {
         let own = include_str!("policy.toml");
         return toml::from_str(own).map_err(|error| format!("policy.toml: {error}"));

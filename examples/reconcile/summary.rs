@@ -15,7 +15,7 @@ const SHOWN_MAX: usize = 15;
 
 /// What has become of an order, as an accountant sorts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Group {
+pub(crate) enum Group {
     /// Paid by one payment, exactly or within the rounding that the policy allows.
     Matched,
     /// Paid by several payments.
@@ -29,7 +29,7 @@ pub enum Group {
 }
 
 impl Group {
-    pub const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 5] = [
         Self::Matched,
         Self::Split,
         Self::Short,
@@ -37,7 +37,7 @@ impl Group {
         Self::Open,
     ];
 
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Matched => "matched",
             Self::Split => "split",
@@ -50,9 +50,9 @@ impl Group {
 
 /// A count and the money in it, in minor units.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tally {
-    pub count: u64,
-    pub minor: i128,
+pub(crate) struct Tally {
+    pub(crate) count: u64,
+    pub(crate) minor: i128,
 }
 
 impl Tally {
@@ -64,72 +64,72 @@ impl Tally {
 
 /// One day of orders.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct DayTally {
-    pub groups: [u64; 5],
-    pub over_minor: i128,
-    pub short_minor: i128,
+pub(crate) struct DayTally {
+    pub(crate) groups: [u64; 5],
+    pub(crate) over_minor: i128,
+    pub(crate) short_minor: i128,
 }
 
 /// An order whose payments differ from its total.
 #[derive(Debug, Clone)]
-pub struct Difference {
-    pub order: String,
-    pub day: Option<Day>,
-    pub total: Money,
-    pub minor: i64,
-    pub class: String,
+pub(crate) struct Difference {
+    pub(crate) order: String,
+    pub(crate) day: Option<Day>,
+    pub(crate) total: Money,
+    pub(crate) minor: i64,
+    pub(crate) class: String,
 }
 
 /// A case that a person decides.
 #[derive(Debug, Clone)]
-pub struct Case {
-    pub id: String,
-    pub amount: Money,
-    pub sentence: String,
+pub(crate) struct Case {
+    pub(crate) id: String,
+    pub(crate) amount: Money,
+    pub(crate) sentence: String,
 }
 
 /// Everything counted.
 #[derive(Debug, Default)]
-pub struct Summary {
-    pub orders: u64,
-    pub payments: u64,
+pub(crate) struct Summary {
+    pub(crate) orders: u64,
+    pub(crate) payments: u64,
     /// The money of the payments, by currency.
-    pub paid: BTreeMap<&'static str, Tally>,
+    pub(crate) paid: BTreeMap<&'static str, Tally>,
     /// The orders by class, such as `single_exact`.
-    pub classes: BTreeMap<String, Tally>,
-    pub groups: BTreeMap<Group, Tally>,
-    pub days: BTreeMap<Day, DayTally>,
+    pub(crate) classes: BTreeMap<String, Tally>,
+    pub(crate) groups: BTreeMap<Group, Tally>,
+    pub(crate) days: BTreeMap<Day, DayTally>,
     /// The largest first.
-    pub differences: Vec<Difference>,
+    pub(crate) differences: Vec<Difference>,
     /// The payments without a certain order, by what is said about them.
-    pub open_payments: BTreeMap<String, Tally>,
-    pub cases: Vec<Case>,
+    pub(crate) open_payments: BTreeMap<String, Tally>,
+    pub(crate) cases: Vec<Case>,
     /// Payments of one order alike in method and amount: the groups, and the payments in them.
-    pub identical: (u64, u64),
+    pub(crate) identical: (u64, u64),
     /// Those of them without which their order would be paid exactly.
-    pub suspected: u64,
-    pub payouts: PayoutTally,
+    pub(crate) suspected: u64,
+    pub(crate) payouts: PayoutTally,
 }
 
 /// What came out about payouts.
 #[derive(Debug, Default)]
-pub struct PayoutTally {
-    pub payouts: u64,
-    pub closed: u64,
-    pub with_residual: u64,
-    pub open: u64,
-    pub lines: u64,
-    pub placed: u64,
-    pub late: u64,
-    pub lines_open: BTreeMap<LineReason, u64>,
+pub(crate) struct PayoutTally {
+    pub(crate) payouts: u64,
+    pub(crate) closed: u64,
+    pub(crate) with_residual: u64,
+    pub(crate) open: u64,
+    pub(crate) lines: u64,
+    pub(crate) placed: u64,
+    pub(crate) late: u64,
+    pub(crate) lines_open: BTreeMap<LineReason, u64>,
     /// The payouts that do not close, the largest difference first.
-    pub unexplained: Vec<PayoutMatch>,
+    pub(crate) unexplained: Vec<PayoutMatch>,
     /// What was paid out, by currency.
-    pub net: BTreeMap<&'static str, Tally>,
+    pub(crate) net: BTreeMap<&'static str, Tally>,
 }
 
 /// The class of an order, such as `single_exact` or `split_over`.
-pub fn class(order: &OrderOutcome<'_>) -> String {
+pub(crate) fn class(order: &OrderOutcome<'_>) -> String {
     let parts = if order.payments > 1 {
         "split"
     } else {
@@ -164,7 +164,7 @@ pub fn class(order: &OrderOutcome<'_>) -> String {
 }
 
 /// The verdict as one word, as it is stored.
-pub fn word(verdict: &Verdict) -> String {
+pub(crate) fn word(verdict: &Verdict) -> String {
     let stored = serde_json::to_value(verdict).unwrap_or_default();
     let word = stored.get("verdict").and_then(|word| word.as_str());
     word.unwrap_or("open").to_owned()
@@ -183,7 +183,7 @@ fn group(class: &str, parts: u32) -> Group {
 
 impl Summary {
     /// Counts the orders and payments.
-    pub fn of(input: &Input, report: &Report<'_>) -> Self {
+    pub(crate) fn of(input: &Input, report: &Report<'_>) -> Self {
         let mut summary = Self::default();
         for order in report.orders() {
             if let Some(record) = input.orders.get(order.row) {
@@ -306,7 +306,7 @@ impl Summary {
     }
 
     /// Counts the payouts and their lines.
-    pub fn payouts(&mut self, matches: &PayoutMatches) {
+    pub(crate) fn payouts(&mut self, matches: &PayoutMatches) {
         let tally = &mut self.payouts;
         for payout in &matches.payouts {
             tally.payouts += 1;
@@ -339,7 +339,7 @@ impl Summary {
     }
 
     /// The orders of all classes that end in `kind`.
-    pub fn of_kind(&self, kind: &str) -> Tally {
+    pub(crate) fn of_kind(&self, kind: &str) -> Tally {
         let mut sum = Tally::default();
         for (class, tally) in &self.classes {
             if class == kind || class.rsplit_once('_').is_some_and(|(_, end)| end == kind) {
@@ -351,7 +351,7 @@ impl Summary {
     }
 
     /// The currency of most payments, in which sums are shown.
-    pub fn currency(&self) -> Option<Currency> {
+    pub(crate) fn currency(&self) -> Option<Currency> {
         let most = self.paid.iter().max_by_key(|(_, tally)| tally.count)?;
         Currency::from_code(most.0).ok()
     }

@@ -123,7 +123,6 @@ fn read<T>(
         found,
     };
     let mut reader = Reader::from_str(text.trim_start_matches('\u{feff}'));
-    reader.config_mut().trim_text(true);
     let mut lines = Lines {
         text: &text,
         at: 0,
@@ -233,7 +232,7 @@ impl Statement {
 
     /// Ends an element, and gives the items of an entry that ends with it.
     fn close(&mut self) -> Vec<Item> {
-        let value = std::mem::take(&mut self.value);
+        let value = std::mem::take(&mut self.value).trim().to_owned();
         let path: Vec<&str> = self.path.iter().map(String::as_str).collect();
         let inside = |names: &[&str]| path.ends_with(names);
         if inside(&["Stmt", "Acct", "Id", "IBAN"]) || inside(&["Stmt", "Acct", "Id", "Othr", "Id"])
