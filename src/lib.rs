@@ -1,12 +1,45 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+// The domain: no I/O, no async.
+mod card_number;
 pub mod clock;
+pub mod dispute;
+pub mod error;
 pub mod id;
-pub mod matching;
+pub mod ledger;
 pub mod mode;
 pub mod money;
+pub mod order;
+pub mod payment;
+pub mod payout;
+pub mod refund;
 mod secret;
 
+// The contract between hosts and providers.
+pub mod capability;
+mod handle;
+pub mod http;
+pub mod provider;
+pub mod providers;
+pub mod registry;
+pub mod request;
+pub mod webhook;
+
+// Which payment pays which order. Pure, and usable alone.
+pub mod matching;
+
+// The same providers from the other side of the wire.
+#[cfg(feature = "simulator")]
+pub mod simulator;
+
+// What is composed from them.
+#[cfg(feature = "conformance")]
+pub mod conformance;
+
+pub use capability::Capabilities;
+pub use error::{Effect, Error, ErrorKind, Result};
+pub use handle::Provider;
 pub use mode::{Live, Mode, ModeKind, Test};
+pub use provider::PaymentProvider;
 pub use secret::Secret;

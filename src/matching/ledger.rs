@@ -22,6 +22,19 @@ pub(crate) struct Standing {
     pub(crate) residual: ResidualKind,
 }
 
+/// An order of which nothing has been told.
+impl Default for Standing {
+    fn default() -> Self {
+        Self {
+            payments: 0,
+            paid: 0,
+            taken_back: 0,
+            kind: VerdictKind::UnknownOrder,
+            residual: ResidualKind::Unpaid,
+        }
+    }
+}
+
 impl Standing {
     pub(crate) fn net(&self) -> i64 {
         self.paid.saturating_sub(self.taken_back)

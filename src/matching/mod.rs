@@ -3,12 +3,15 @@
 //! The module is pure. It does no I/O, reads no clock and starts no runtime, and it can be used
 //! alone: a host with its own tables and no provider of ours feeds it an [`OrderRow`] for each
 //! order and an [`EntryRow`] for each payment, refund or dispute. Rows are borrowed for the length
-//! of one call.
+//! of one call. A host that uses the providers here has a [`Ledger`](crate::ledger::Ledger) of each
+//! payment, and [`entries_of`] makes the rows of it.
 
 mod batch;
+mod book;
 mod decide;
 mod evidence;
 mod explain;
+mod feed;
 mod input;
 mod join;
 mod ledger;
@@ -25,11 +28,13 @@ mod table;
 mod verdict;
 
 pub use batch::Batch;
+pub use book::{Change, OrderBook, Subject};
 pub use decide::{Balance, Facts, Finding, VerdictKind, decide};
 pub use evidence::{
     Allocation, Compared, Decision, Evidence, Field, RULES_VERSION, Residual, ResidualKind, Rule,
     Twin,
 };
+pub use feed::entries_of;
 pub use input::{EntryKind, EntryRow, OrderRow, ProviderLink};
 pub use policy::{FeeRule, InterestRule, Policy, RailWindow, Rate, Window};
 pub use reference::ReferenceRules;

@@ -1,0 +1,108 @@
+//! A payer's bank that asks for the money back. It stands beside the payment, never in its status.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::id::{DisputeId, PaymentId};
+use crate::mode::Mode;
+use crate::money::Money;
+
+/// A dispute as its provider saw it at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(bound = "")]
+#[non_exhaustive]
+pub struct Dispute<M: Mode> {
+    /// The provider's name for it.
+    pub id: DisputeId<M>,
+    /// The payment in dispute.
+    pub payment: PaymentId<M>,
+    /// How much is in dispute.
+    pub amount: Money,
+    /// How it stands.
+    pub status: DisputeStatus,
+    /// The provider's or the network's reason code, as it came.
+    pub reason: Option<Box<str>>,
+    /// Until when the host can answer.
+    pub respond_by: Option<Timestamp>,
+    /// When the provider made it.
+    pub created_at: Timestamp,
+    /// When the provider was in this state, by the provider's clock.
+    pub as_of: Timestamp,
+}
+
+impl<M: Mode> Dispute<M> {
+    /// A dispute over `amount` of `payment`.
+    #[must_use]
+    pub fn new(
+        id: DisputeId<M>,
+        payment: PaymentId<M>,
+        status: DisputeStatus,
+        amount: Money,
+        as_of: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            payment,
+            amount,
+            status,
+            reason: None,
+            respond_by: None,
+            created_at: as_of,
+            as_of,
+        }
+    }
+
+    /// Joins two snapshots of one dispute, whichever came first. The later word counts, since an
+    /// appeal can turn a decision.
+    #[must_use]
+    pub fn join(self, other: Self) -> Self {
+        let key = |d: &Self| {
+            (
+                d.as_of,
+                d.status.clone(),
+                d.amount.minor(),
+                d.reason.clone(),
+                d.respond_by,
+            )
+        };
+        let (later, earlier) = if key(&self) >= key(&other) {
+            (self, other)
+        } else {
+            (other, self)
+        };
+        Self {
+            created_at: later.created_at.min(earlier.created_at),
+            payment: later.payment.clone().max(earlier.payment),
+            ..later
+        }
+    }
+}
+
+/// How a dispute stands, in the order in which it goes on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum DisputeStatus {
+    /// A status that this library does not know, as the provider wrote it.
+    Unrecognized(Box<str>),
+    /// A question from the bank; no money has been taken.
+    Inquiry,
+    /// The money is taken and the host can answer.
+    NeedsResponse,
+    /// The host has answered; the bank decides.
+    UnderReview,
+    /// It ended without a decision against the host, and no money is gone.
+    Closed,
+    /// The host has won; the money comes back.
+    Won,
+    /// The host has lost; the money is gone.
+    Lost,
+}
+
+impl DisputeStatus {
+    /// Whether the disputed money is away from the host now.
+    #[must_use]
+    pub const fn holds_money(&self) -> bool {
+        matches!(self, Self::NeedsResponse | Self::UnderReview | Self::Lost)
+    }
+}

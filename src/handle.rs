@@ -1,0 +1,461 @@
+//! What a host holds: a provider with every check applied once.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::Stream;
+use futures_util::stream::try_unfold;
+use tracing::Instrument;
+
+use crate::capability::{Capabilities, Operation, unsupported};
+use crate::clock::{Clock, SystemClock};
+use crate::dispute::Dispute;
+use crate::error::{Effect, Error, ErrorKind, Result};
+use crate::id::{
+    IdempotencyKey, Namespace, PaymentId, PayoutId, ProviderName, Reference, RefundId,
+};
+use crate::mode::Mode;
+use crate::money::{Money, PositiveMoney};
+use crate::payment::{Payment, PaymentStatus};
+use crate::payout::{Payout, PayoutLine};
+use crate::provider::PaymentProvider;
+use crate::refund::Refund;
+use crate::request::{
+    Account, CaptureMode, CaptureRequest, Checkout, CreateRequest, Cursor, Page, Period,
+    RefundRequest,
+};
+use crate::webhook::{
+    Delivery, Event, MAX_BODY_BYTES, Notice, WebhookRefusal, WebhookRefusalKind, WebhookRequest,
+};
+
+/// A payment service provider in mode `M`, as a host uses it.
+///
+/// Every write gets its idempotency key here, computed from what it is for; what the provider
+/// cannot do is refused before anything is sent; and each answer is compared with what was asked.
+/// Clones share everything.
+#[derive(Clone)]
+pub struct Provider<M: Mode> {
+    inner: Arc<dyn PaymentProvider<Mode = M>>,
+    namespace: Namespace,
+    clock: Arc<dyn Clock>,
+    sent: Arc<SentKeys>,
+}
+
+impl<M: Mode> Provider<M> {
+    /// Wraps a provider for the installation `namespace`.
+    ///
+    /// Two installations on one account, such as staging and production or two shops, must have
+    /// two namespaces.
+    pub fn new(provider: impl PaymentProvider<Mode = M>, namespace: Namespace) -> Self {
+        Self {
+            inner: Arc::new(provider),
+            namespace,
+            clock: Arc::new(SystemClock),
+            sent: Arc::default(),
+        }
+    }
+
+    /// Uses another clock than the machine's to judge the age of webhooks.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The name under which ids of this provider are stored.
+    #[must_use]
+    pub fn name(&self) -> &ProviderName {
+        self.inner.name()
+    }
+
+    /// What it can do.
+    #[must_use]
+    pub fn capabilities(&self) -> &Capabilities {
+        self.inner.capabilities()
+    }
+
+    /// The installation that its references name.
+    #[must_use]
+    pub fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    /// The reference that a creation request will be known by.
+    #[must_use]
+    pub fn reference(&self, request: &CreateRequest) -> Reference {
+        Reference {
+            namespace: self.namespace.clone(),
+            order: request.order.clone(),
+            attempt: request.attempt,
+        }
+    }
+
+    /// Begins a payment. What the shopper must do next stands in [`Payment::next_action`].
+    ///
+    /// Asking again for the same order, attempt and amount gives the same payment, while the
+    /// provider remembers the key ([`Capabilities::key_retention`]). After an error with
+    /// [`Effect::Unknown`], look with [`find_payments`](Self::find_payments) before anything else.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Declined`] with the payment in [`Error::payment`] if it was refused at once;
+    /// [`ErrorKind::Conflict`] if this attempt was begun with another amount.
+    pub async fn create(&self, request: &CreateRequest) -> Result<Payment<M>> {
+        let operation = match request.checkout {
+            Checkout::Hosted { .. } => Operation::CreateHosted,
+            Checkout::Direct { .. } => Operation::CreateDirect,
+        };
+        let reference = self.reference(request);
+        let key = IdempotencyKey::for_creation(&reference);
+        self.run(operation, async {
+            if request.capture == CaptureMode::Manual {
+                self.capabilities().require(Operation::Capture)?;
+            }
+            self.capabilities().require_currency(request.amount)?;
+            request.check(M::KIND)?;
+            self.sent.remember(&key, request.amount)?;
+            let payment = self.inner.create(request, &reference, &key).await?;
+            check_amount(request.amount, payment.amount)?;
+            check_reference(&reference, payment.reference.as_ref())?;
+            Ok(payment)
+        })
+        .await
+    }
+
+    /// Fetches a payment by its id or any of its aliases.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if there is none, [`ErrorKind::Conflict`] if it belongs to another
+    /// installation.
+    pub async fn fetch_payment(&self, id: &PaymentId<M>) -> Result<Payment<M>> {
+        self.run(Operation::FetchPayment, async {
+            self.check_name(id.provider())?;
+            let payment = self.inner.fetch_payment(id).await?;
+            self.check_ours(payment)
+        })
+        .await
+    }
+
+    /// Finds every payment that was created under this reference; none is an empty list.
+    ///
+    /// This is how an unknown outcome is resolved. More than one means that an attempt was charged
+    /// twice.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] if the provider cannot search.
+    pub async fn find_payments(&self, reference: &Reference) -> Result<Vec<Payment<M>>> {
+        self.run(Operation::FindPayments, self.inner.find_payments(reference))
+            .await
+    }
+
+    /// Lists payments made in a period, newest first, page by page as the stream is read. Those of
+    /// other installations on the account are among them: see [`Payment::reference`].
+    pub fn list_payments(&self, period: Period) -> impl Stream<Item = Result<Payment<M>>> + '_ {
+        self.pages(Operation::ListPayments, move |after| async move {
+            self.inner.list_payments(&period, after.as_ref()).await
+        })
+    }
+
+    /// Takes a held amount, or a part of it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidRequest`] for more than is held, [`ErrorKind::Conflict`] if this command
+    /// was sent with another amount.
+    pub async fn capture(&self, request: &CaptureRequest<M>) -> Result<Payment<M>> {
+        let key = self.command_key("capture", &request.payment, request.command.as_str());
+        self.run(Operation::Capture, async {
+            self.check_name(request.payment.provider())?;
+            if !request.is_final && !self.capabilities().multiple_captures {
+                return Err(unsupported(
+                    "this provider captures once: make the capture final",
+                ));
+            }
+            self.sent.remember(&key, request.amount)?;
+            let payment = self.inner.capture(request, &key).await?;
+            check_captured(request.amount, &payment)?;
+            Ok(payment)
+        })
+        .await
+    }
+
+    /// Lets a held amount go, or ends an unpaid checkout.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`] if it was captured: refund it.
+    pub async fn void(&self, id: &PaymentId<M>) -> Result<Payment<M>> {
+        let key = self.command_key("void", id, "");
+        self.run(Operation::Void, async {
+            self.check_name(id.provider())?;
+            self.inner.void(id, &key).await
+        })
+        .await
+    }
+
+    /// Gives money back. The same command again gives the same refund; a second refund of the same
+    /// amount needs another command.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidRequest`] for more than is left, [`ErrorKind::Conflict`] if this command
+    /// was sent with another amount. After [`Effect::Unknown`], look with
+    /// [`list_refunds`](Self::list_refunds) before anything else.
+    pub async fn refund(&self, request: &RefundRequest<M>) -> Result<Refund<M>> {
+        let key = self.command_key("refund", &request.payment, request.command.as_str());
+        self.run(Operation::Refund, async {
+            self.check_name(request.payment.provider())?;
+            self.sent.remember(&key, request.amount)?;
+            let refund = self.inner.refund(request, &key).await?;
+            check_amount(request.amount, refund.amount)?;
+            Ok(refund)
+        })
+        .await
+    }
+
+    /// Fetches a refund by its id.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if there is none.
+    pub async fn fetch_refund(&self, id: &RefundId<M>) -> Result<Refund<M>> {
+        self.run(Operation::FetchRefund, async {
+            self.check_name(id.provider())?;
+            self.inner.fetch_refund(id).await
+        })
+        .await
+    }
+
+    /// Lists the refunds of a payment, those made in the provider's dashboard among them.
+    pub fn list_refunds(&self, id: PaymentId<M>) -> impl Stream<Item = Result<Refund<M>>> + '_ {
+        let id = Arc::new(id);
+        self.pages(Operation::ListRefunds, move |after| {
+            let id = Arc::clone(&id);
+            async move {
+                self.check_name(id.provider())?;
+                self.inner.list_refunds(&id, after.as_ref()).await
+            }
+        })
+    }
+
+    /// Lists disputes opened in a period, newest first.
+    pub fn list_disputes(&self, period: Period) -> impl Stream<Item = Result<Dispute<M>>> + '_ {
+        self.pages(Operation::ListDisputes, move |after| async move {
+            self.inner.list_disputes(&period, after.as_ref()).await
+        })
+    }
+
+    /// Lists payouts made in a period, newest first.
+    pub fn list_payouts(&self, period: Period) -> impl Stream<Item = Result<Payout<M>>> + '_ {
+        self.pages(Operation::ListPayouts, move |after| async move {
+            self.inner.list_payouts(&period, after.as_ref()).await
+        })
+    }
+
+    /// Lists the lines of a payout: gross, fee, net, and what each is for.
+    pub fn list_payout_lines(
+        &self,
+        id: PayoutId<M>,
+    ) -> impl Stream<Item = Result<PayoutLine<M>>> + '_ {
+        let id = Arc::new(id);
+        self.pages(Operation::ListPayoutLines, move |after| {
+            let id = Arc::clone(&id);
+            async move {
+                self.check_name(id.provider())?;
+                self.inner.list_payout_lines(&id, after.as_ref()).await
+            }
+        })
+    }
+
+    /// Says whose account it is and whether it can charge.
+    ///
+    /// # Errors
+    /// [`ErrorKind::WrongMode`] if the provider answers in the other mode.
+    pub async fn account(&self) -> Result<Account> {
+        self.run(Operation::Account, async {
+            let account = self.inner.account().await?;
+            if account.mode != M::KIND {
+                let message = "the credentials open an account of the other mode";
+                return Err(Error::new(ErrorKind::WrongMode, message));
+            }
+            Ok(account)
+        })
+        .await
+    }
+
+    /// Verifies a webhook. Store the events of the [`Delivery`], then give its answer.
+    ///
+    /// # Errors
+    /// A [`WebhookRefusal`]: act on nothing, and give its [`answer`](WebhookRefusal::answer).
+    pub async fn webhook(&self, request: &WebhookRequest) -> Result<Delivery<M>, WebhookRefusal> {
+        let span = self.span(Operation::VerifyWebhook);
+        if request.body().len() > MAX_BODY_BYTES {
+            let hint = "the body is larger than any notice: it was not looked at";
+            return Err(WebhookRefusal::new(WebhookRefusalKind::TooLarge, hint));
+        }
+        let verified = self.inner.verify_webhook(request, self.clock.now());
+        let notices = verified.instrument(span).await.inspect_err(|refusal| {
+            tracing::warn!(reason = refusal.kind().name(), "webhook refused");
+        })?;
+        let mut delivery = Delivery {
+            events: Vec::with_capacity(notices.len()),
+            set_aside: vec![],
+        };
+        for notice in notices {
+            match notice.within(&self.namespace) {
+                Notice::Event(draft) => delivery.events.push(Event::from_verified(draft)),
+                Notice::SetAside(set_aside) => delivery.set_aside.push(set_aside),
+            }
+        }
+        Ok(delivery)
+    }
+
+    /// Refuses what the provider lacks, then runs it in its span and names it in its error.
+    async fn run<T>(
+        &self,
+        operation: Operation,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let checked = async {
+            self.capabilities().require(operation)?;
+            work.await
+        };
+        let outcome = checked.instrument(self.span(operation)).await;
+        outcome.map_err(|error| error.in_operation(self.name(), operation))
+    }
+
+    fn span(&self, operation: Operation) -> tracing::Span {
+        tracing::info_span!(
+            "payment_provider",
+            provider = self.name().as_str(),
+            mode = M::KIND.as_str(),
+            operation = operation.name(),
+        )
+    }
+
+    fn pages<'p, T, F>(
+        &'p self,
+        operation: Operation,
+        fetch: impl FnMut(Option<Cursor>) -> F + 'p,
+    ) -> impl Stream<Item = Result<T>> + 'p
+    where
+        T: 'p,
+        F: Future<Output = Result<Page<T>>> + 'p,
+    {
+        let start = (Vec::new().into_iter(), None, true, fetch);
+        try_unfold(
+            start,
+            move |(mut items, mut next, mut has_more, mut fetch)| async move {
+                loop {
+                    if let Some(item) = items.next() {
+                        return Ok(Some((item, (items, next, has_more, fetch))));
+                    }
+                    if !has_more {
+                        return Ok(None);
+                    }
+                    let page = self.run(operation, fetch(next.take())).await?;
+                    has_more = page.next.is_some();
+                    next = page.next;
+                    items = page.items.into_iter();
+                }
+            },
+        )
+    }
+
+    fn command_key(&self, operation: &str, id: &PaymentId<M>, command: &str) -> IdempotencyKey {
+        IdempotencyKey::for_command(operation, &self.namespace, id, command)
+    }
+
+    fn check_name(&self, name: &ProviderName) -> Result<()> {
+        if name == self.name() {
+            return Ok(());
+        }
+        let message = format!("the id belongs to the provider {name}: ask that one");
+        Err(Error::new(ErrorKind::InvalidRequest, message))
+    }
+
+    fn check_ours(&self, payment: Payment<M>) -> Result<Payment<M>> {
+        match &payment.reference {
+            Some(reference) if reference.namespace != self.namespace => {
+                let message = "the payment belongs to another installation on this account";
+                Err(Error::new(ErrorKind::Conflict, message))
+            }
+            _ => Ok(payment),
+        }
+    }
+}
+
+impl<M: Mode> fmt::Debug for Provider<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Provider")
+            .field("name", self.name())
+            .field("mode", &M::KIND)
+            .field("namespace", &self.namespace)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The amounts sent under recent keys, so that a key with another amount is refused before it is
+/// sent. The provider and the host's store guard the keys of the past.
+#[derive(Default)]
+struct SentKeys(Mutex<SentKeysInner>);
+
+#[derive(Default)]
+struct SentKeysInner {
+    amounts: HashMap<IdempotencyKey, PositiveMoney>,
+    by_age: VecDeque<IdempotencyKey>,
+}
+
+impl SentKeys {
+    const MOST: usize = 65_536;
+
+    fn remember(&self, key: &IdempotencyKey, amount: PositiveMoney) -> Result<()> {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match inner.amounts.get(key) {
+            Some(sent) if *sent == amount => return Ok(()),
+            Some(sent) => {
+                let message = format!(
+                    "this attempt or command was sent with {sent} before, now with {amount}: \
+                     take the next attempt, or another command"
+                );
+                return Err(Error::new(ErrorKind::Conflict, message));
+            }
+            None => {}
+        }
+        if inner.by_age.len() >= Self::MOST
+            && let Some(oldest) = inner.by_age.pop_front()
+        {
+            inner.amounts.remove(&oldest);
+        }
+        inner.by_age.push_back(key.clone());
+        inner.amounts.insert(key.clone(), amount);
+        Ok(())
+    }
+}
+
+fn check_amount(asked: PositiveMoney, answered: Money) -> Result<()> {
+    if asked.money() == answered {
+        return Ok(());
+    }
+    let message = format!("{asked} was asked for and the provider answered {answered}");
+    Err(Error::new(ErrorKind::UnexpectedResponse, message).with_effect(Effect::Applied))
+}
+
+/// A provider may capture later than it answers, and in parts; it must not take more than the
+/// payment is for, nor less than was asked once it says that it has captured.
+fn check_captured<M: Mode>(asked: PositiveMoney, payment: &Payment<M>) -> Result<()> {
+    let captured = payment.captured;
+    let too_much = captured.minor() > payment.amount.minor();
+    let too_little = payment.status == PaymentStatus::Captured && captured.minor() < asked.minor();
+    if captured.currency() == asked.currency() && !too_much && !too_little {
+        return Ok(());
+    }
+    let message =
+        format!("a capture of {asked} was asked for and the provider has captured {captured}");
+    Err(Error::new(ErrorKind::UnexpectedResponse, message).with_effect(Effect::Applied))
+}
+
+fn check_reference(asked: &Reference, answered: Option<&Reference>) -> Result<()> {
+    if answered == Some(asked) {
+        return Ok(());
+    }
+    let message = "the provider's answer does not carry the reference that it was given";
+    Err(Error::new(ErrorKind::UnexpectedResponse, message).with_effect(Effect::Applied))
+}

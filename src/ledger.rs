@@ -1,0 +1,379 @@
+//! The state of one payment as a fold over facts, so that the order of arrival does not matter.
+
+use std::collections::BTreeMap;
+
+use crate::dispute::Dispute;
+use crate::error::Result;
+use crate::id::{DisputeId, RefundId};
+use crate::mode::Mode;
+use crate::money::{Currency, Money, MoneyError};
+use crate::payment::Payment;
+use crate::refund::Refund;
+use crate::webhook::{Event, EventKind};
+
+/// All that is known of one payment, its refunds and its disputes.
+///
+/// The same facts end in the same ledger, in whatever order and however often they come. A refund
+/// that is heard of before its payment waits here.
+#[derive(Debug, Clone)]
+pub struct Ledger<M: Mode> {
+    payment: Option<Payment<M>>,
+    refunds: BTreeMap<RefundId<M>, Refund<M>>,
+    disputes: BTreeMap<DisputeId<M>, Dispute<M>>,
+}
+
+impl<M: Mode> Default for Ledger<M> {
+    fn default() -> Self {
+        Self {
+            payment: None,
+            refunds: BTreeMap::new(),
+            disputes: BTreeMap::new(),
+        }
+    }
+}
+
+impl<M: Mode> Ledger<M> {
+    /// A ledger that knows nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes in what a verified event says. One that is not about this kind of thing is no news.
+    ///
+    /// # Errors
+    /// As [`Ledger::add_payment`].
+    pub fn apply(&mut self, event: &Event<M>) -> Result<()> {
+        match event.kind() {
+            EventKind::Payment(payment) => self.add_payment(Payment::clone(payment))?,
+            EventKind::Refund(refund) => self.add_refund(Refund::clone(refund)),
+            EventKind::Dispute(dispute) => self.add_dispute(Dispute::clone(dispute)),
+            EventKind::Payout(_) | EventKind::NotAboutPayments | EventKind::Unrecognized => {}
+        }
+        Ok(())
+    }
+
+    /// Takes in a snapshot of the payment.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if it is another payment or in another
+    /// currency; nothing is changed then.
+    pub fn add_payment(&mut self, payment: Payment<M>) -> Result<()> {
+        let joined = match self.payment.clone() {
+            Some(known) => known.join(payment)?,
+            None => payment,
+        };
+        self.payment = Some(joined);
+        Ok(())
+    }
+
+    /// Takes in a snapshot of a refund of the payment.
+    pub fn add_refund(&mut self, refund: Refund<M>) {
+        let joined = match self.refunds.remove(&refund.id) {
+            Some(known) => known.join(refund),
+            None => refund,
+        };
+        self.refunds.insert(joined.id.clone(), joined);
+    }
+
+    /// Takes in a snapshot of a dispute over the payment.
+    pub fn add_dispute(&mut self, dispute: Dispute<M>) {
+        let joined = match self.disputes.remove(&dispute.id) {
+            Some(known) => known.join(dispute),
+            None => dispute,
+        };
+        self.disputes.insert(joined.id.clone(), joined);
+    }
+
+    /// The payment, once one was seen.
+    #[must_use]
+    pub fn payment(&self) -> Option<&Payment<M>> {
+        self.payment.as_ref()
+    }
+
+    /// The refunds, by id.
+    pub fn refunds(&self) -> impl Iterator<Item = &Refund<M>> {
+        self.refunds.values()
+    }
+
+    /// The disputes, by id.
+    pub fn disputes(&self) -> impl Iterator<Item = &Dispute<M>> {
+        self.disputes.values()
+    }
+
+    /// What went back, or is on its way back, to the payer by refunds.
+    ///
+    /// The provider's own sum counts too, since it knows of refunds that were not heard of here;
+    /// refunds that have failed since it was reported are taken from it.
+    ///
+    /// # Errors
+    /// [`MoneyError`] if a refund is in another currency than the payment.
+    pub fn refunded(&self) -> Result<Money, MoneyError> {
+        let currency = self.currency();
+        let held = self
+            .refunds
+            .values()
+            .filter(|refund| refund.status.holds_money());
+        let listed = Money::sum(currency, held.map(|refund| refund.amount))?;
+        let Some(payment) = &self.payment else {
+            return Ok(listed);
+        };
+        let failed_since = self
+            .refunds
+            .values()
+            .filter(|refund| !refund.status.holds_money() && refund.as_of > payment.as_of);
+        let failed = Money::sum(currency, failed_since.map(|refund| refund.amount))?;
+        let reported = payment.refunded.checked_sub(failed)?;
+        Ok(if reported.minor() > listed.minor() {
+            reported
+        } else {
+            listed
+        })
+    }
+
+    /// What is the host's: captured, less returned, refunded and disputed. Negative if more went
+    /// back than came.
+    ///
+    /// # Errors
+    /// [`MoneyError`] if a refund or dispute is in another currency than the payment.
+    pub fn net(&self) -> Result<Money, MoneyError> {
+        let currency = self.currency();
+        let (captured, returned) = match &self.payment {
+            Some(payment) => (payment.captured, payment.returned),
+            None => (Money::zero(currency), Money::zero(currency)),
+        };
+        let away = self
+            .disputes
+            .values()
+            .filter(|dispute| dispute.status.holds_money());
+        let disputed = Money::sum(currency, away.map(|dispute| dispute.amount))?;
+        captured
+            .checked_sub(returned)?
+            .checked_sub(self.refunded()?)?
+            .checked_sub(disputed)
+    }
+
+    /// What can still be refunded: captured, less returned and refunded, never below zero.
+    ///
+    /// # Errors
+    /// [`MoneyError`] if a refund is in another currency than the payment.
+    pub fn refundable(&self) -> Result<Money, MoneyError> {
+        let currency = self.currency();
+        let Some(payment) = &self.payment else {
+            return Ok(Money::zero(currency));
+        };
+        let left = payment
+            .captured
+            .checked_sub(payment.returned)?
+            .checked_sub(self.refunded()?)?;
+        Ok(if left.is_positive() {
+            left
+        } else {
+            Money::zero(currency)
+        })
+    }
+
+    fn currency(&self) -> Currency {
+        let of_payment = self.payment.as_ref().map(|payment| payment.amount);
+        let of_refund = || self.refunds.values().next().map(|refund| refund.amount);
+        let of_dispute = || self.disputes.values().next().map(|dispute| dispute.amount);
+        let any = of_payment.or_else(of_refund).or_else(of_dispute);
+        // With nothing known every sum is zero, and its currency says nothing.
+        any.map_or(Currency::EUR, Money::currency)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::dispute::DisputeStatus;
+    use crate::error::{Decline, DeclineReason};
+    use crate::id::{PaymentId, ProviderName, Reference};
+    use crate::mode::Test;
+    use crate::payment::PaymentStatus;
+    use crate::refund::RefundStatus;
+
+    #[derive(Clone)]
+    enum Fact {
+        Payment(Box<Payment<Test>>),
+        Refund(Box<Refund<Test>>),
+        Dispute(Box<Dispute<Test>>),
+    }
+
+    fn eur(minor: i64) -> Money {
+        Money::new(minor, Currency::EUR)
+    }
+
+    fn provider() -> ProviderName {
+        ProviderName::new("psp").unwrap()
+    }
+
+    fn payment(id: &str, status: PaymentStatus, captured: i64, at: i64) -> Payment<Test> {
+        let id = PaymentId::new(provider(), id).unwrap();
+        let mut payment = Payment::new(id, status, eur(1000), Timestamp::from_unix(at));
+        payment.captured = eur(captured);
+        payment.reference = Some("shop:A-1:1".parse::<Reference>().unwrap());
+        payment
+    }
+
+    fn checkout(status: PaymentStatus, at: i64) -> Payment<Test> {
+        let mut payment = payment("cs_1", status, 0, at);
+        payment.is_checkout = true;
+        payment
+    }
+
+    fn refunded(mut payment: Payment<Test>, minor: i64) -> Fact {
+        payment.refunded = eur(minor);
+        Fact::Payment(Box::new(payment))
+    }
+
+    fn refund(id: &str, status: RefundStatus, minor: i64, at: i64) -> Fact {
+        let id = RefundId::new(provider(), id).unwrap();
+        let of = PaymentId::new(provider(), "pi_1").unwrap();
+        Fact::Refund(Box::new(Refund::new(
+            id,
+            of,
+            status,
+            eur(minor),
+            Timestamp::from_unix(at),
+        )))
+    }
+
+    fn dispute(status: DisputeStatus, at: i64) -> Fact {
+        let id = DisputeId::new(provider(), "dp_1").unwrap();
+        let of = PaymentId::new(provider(), "pi_1").unwrap();
+        Fact::Dispute(Box::new(Dispute::new(
+            id,
+            of,
+            status,
+            eur(400),
+            Timestamp::from_unix(at),
+        )))
+    }
+
+    fn plain(payment: Payment<Test>) -> Fact {
+        Fact::Payment(Box::new(payment))
+    }
+
+    fn fold(facts: impl IntoIterator<Item = Fact>) -> Ledger<Test> {
+        let mut ledger = Ledger::new();
+        for fact in facts {
+            match fact {
+                Fact::Payment(payment) => ledger.add_payment(*payment).unwrap(),
+                Fact::Refund(refund) => ledger.add_refund(*refund),
+                Fact::Dispute(dispute) => ledger.add_dispute(*dispute),
+            }
+        }
+        ledger
+    }
+
+    fn text(ledger: &Ledger<Test>) -> String {
+        let refunds: Vec<_> = ledger.refunds().collect();
+        let disputes: Vec<_> = ledger.disputes().collect();
+        serde_json::to_string(&(ledger.payment(), refunds, disputes)).unwrap()
+    }
+
+    /// Every order of `facts`, each with every choice of facts that come twice.
+    fn assert_converges(facts: &[Fact]) -> Ledger<Test> {
+        let in_order = fold(facts.to_vec());
+        let expected = text(&in_order);
+        let mut order: Vec<usize> = (0..facts.len()).collect();
+        let mut swaps = vec![0; facts.len()];
+        let mut runs = 0;
+        let mut check = |order: &[usize]| {
+            for twice in 0..1_u32 << facts.len() {
+                let again = order.iter().filter(|&&fact| twice & (1 << fact) != 0);
+                let ledger = fold(order.iter().chain(again).map(|&fact| facts[fact].clone()));
+                assert_eq!(text(&ledger), expected, "order {order:?}, twice {twice:b}");
+                runs += 1;
+            }
+        };
+        check(&order);
+        let mut place = 0;
+        while place < facts.len() {
+            if swaps[place] < place {
+                let with = if place % 2 == 0 { 0 } else { swaps[place] };
+                order.swap(with, place);
+                check(&order);
+                swaps[place] += 1;
+                place = 0;
+            } else {
+                swaps[place] = 0;
+                place += 1;
+            }
+        }
+        let permutations: u32 = (1..=u32::try_from(facts.len()).unwrap()).product();
+        assert_eq!(runs, permutations << facts.len());
+        in_order
+    }
+
+    #[test]
+    fn a_checkout_its_payment_and_a_late_failure_converge_to_paid() {
+        let declined = PaymentStatus::Failed(Decline::new(DeclineReason::InsufficientFunds));
+        let ledger = assert_converges(&[
+            plain(checkout(PaymentStatus::Created, 1)),
+            plain(payment("pi_1", declined, 0, 2)),
+            plain(payment("pi_1", PaymentStatus::Pending, 0, 3)),
+            plain(payment("pi_1", PaymentStatus::Captured, 1000, 3)),
+            plain(payment("pi_1", PaymentStatus::Authorized, 0, 9)),
+            plain(checkout(PaymentStatus::Pending, 4)),
+        ]);
+        let payment = ledger.payment().unwrap();
+        assert_eq!(payment.status, PaymentStatus::Captured);
+        assert_eq!((payment.id.raw(), payment.is_checkout), ("pi_1", false));
+        assert_eq!(ledger.net(), Ok(eur(1000)));
+    }
+
+    #[test]
+    fn refunds_that_fail_after_success_give_the_money_back_in_any_order() {
+        let captured = payment("pi_1", PaymentStatus::Captured, 1000, 2);
+        let ledger = assert_converges(&[
+            refund("re_1", RefundStatus::Pending, 300, 3),
+            refund("re_1", RefundStatus::Succeeded, 300, 4),
+            refund("re_1", RefundStatus::Failed, 300, 9),
+            refund("re_2", RefundStatus::Succeeded, 200, 5),
+            refunded(captured.clone(), 0),
+            refunded(
+                Payment {
+                    as_of: Timestamp::from_unix(5),
+                    ..captured
+                },
+                500,
+            ),
+        ]);
+        assert_eq!(ledger.refunded(), Ok(eur(200)));
+        assert_eq!(ledger.refundable(), Ok(eur(800)));
+        assert_eq!(ledger.net(), Ok(eur(800)));
+    }
+
+    #[test]
+    fn a_dispute_stands_beside_the_payment() {
+        let paid = plain(payment("pi_1", PaymentStatus::Captured, 1000, 2));
+        let open = [paid.clone(), dispute(DisputeStatus::NeedsResponse, 5)];
+        assert_eq!(assert_converges(&open).net(), Ok(eur(600)));
+        let won = [open.to_vec(), vec![dispute(DisputeStatus::Won, 9)]].concat();
+        let ledger = assert_converges(&won);
+        assert_eq!(ledger.net(), Ok(eur(1000)));
+        assert_eq!(ledger.payment().unwrap().status, PaymentStatus::Captured);
+    }
+
+    #[test]
+    fn a_refund_unknown_here_still_counts_by_the_providers_own_sum() {
+        let captured = payment("pi_1", PaymentStatus::Captured, 1000, 2);
+        let ledger = fold([
+            refunded(captured, 700),
+            refund("re_1", RefundStatus::Pending, 300, 1),
+        ]);
+        assert_eq!(ledger.refundable(), Ok(eur(300)));
+    }
+
+    #[test]
+    fn two_payments_of_one_attempt_are_not_joined() {
+        let mut ledger = fold([plain(payment("pi_1", PaymentStatus::Captured, 1000, 2))]);
+        let before = text(&ledger);
+        let second = payment("pi_2", PaymentStatus::Captured, 1000, 3);
+        assert!(ledger.add_payment(second).is_err());
+        assert_eq!(text(&ledger), before);
+    }
+}

@@ -1,0 +1,268 @@
+//! The provider's record of moving money.
+
+use std::cmp::Ordering;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::error::{Decline, Error, ErrorKind, Result};
+use crate::id::{PaymentId, Reference};
+use crate::mode::Mode;
+use crate::money::Money;
+use crate::secret::Secret;
+
+/// A payment as its provider saw it at one moment.
+///
+/// Two such snapshots of one payment are joined by [`Payment::join`], whichever came first; the
+/// [`Ledger`](crate::ledger::Ledger) does so for a stream of events.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(bound = "")]
+#[non_exhaustive]
+pub struct Payment<M: Mode> {
+    /// The provider's name for it.
+    pub id: PaymentId<M>,
+    /// Other names of the provider's that lead to the same payment, such as its checkout, its
+    /// charge or its capture.
+    pub aliases: Vec<PaymentId<M>>,
+    /// Whether this is only the checkout: the shopper has not begun to pay, and the provider has
+    /// made no payment yet.
+    pub is_checkout: bool,
+    /// The order and attempt given at creation. A payment made elsewhere has none.
+    pub reference: Option<Reference>,
+    /// How far it has come.
+    pub status: PaymentStatus,
+    /// What was asked for.
+    pub amount: Money,
+    /// What is held and can still be captured.
+    pub capturable: Money,
+    /// What was taken from the payer, refunds not deducted.
+    pub captured: Money,
+    /// What the provider says has been refunded or is on its way back, in all.
+    pub refunded: Money,
+    /// What was captured and went back without a refund or dispute, such as a bounced debit.
+    pub returned: Money,
+    /// The provider's fee, once it says.
+    pub fee: Option<Money>,
+    /// What the shopper must do next.
+    #[serde(skip)]
+    pub next_action: Option<NextAction>,
+    /// When an unpaid checkout ends.
+    pub expires_at: Option<Timestamp>,
+    /// When a held amount is lapsed unless captured.
+    pub capture_before: Option<Timestamp>,
+    /// When the provider made it.
+    pub created_at: Timestamp,
+    /// When the provider was in this state, by the provider's clock.
+    pub as_of: Timestamp,
+}
+
+impl<M: Mode> Payment<M> {
+    /// A payment of `amount` in `status`, with nothing captured yet.
+    #[must_use]
+    pub fn new(id: PaymentId<M>, status: PaymentStatus, amount: Money, as_of: Timestamp) -> Self {
+        let zero = Money::zero(amount.currency());
+        Self {
+            id,
+            aliases: Vec::new(),
+            is_checkout: false,
+            reference: None,
+            status,
+            amount,
+            capturable: zero,
+            captured: zero,
+            refunded: zero,
+            returned: zero,
+            fee: None,
+            next_action: None,
+            expires_at: None,
+            capture_before: None,
+            created_at: as_of,
+            as_of,
+        }
+    }
+
+    /// Every name of the provider's that leads to this payment.
+    pub fn ids(&self) -> impl Iterator<Item = &PaymentId<M>> {
+        std::iter::once(&self.id).chain(&self.aliases)
+    }
+
+    /// Whether both are snapshots of one payment: they share a provider's id, or one is the
+    /// checkout and the other the payment of one attempt.
+    ///
+    /// The reference alone does not make two payments one: an attempt that was charged twice by
+    /// mistake has two payments under one reference, and that must be seen.
+    #[must_use]
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let one_attempt = self.reference.is_some() && self.reference == other.reference;
+        (one_attempt && self.is_checkout != other.is_checkout)
+            || self.ids().any(|id| other.ids().any(|its| its == id))
+    }
+
+    /// Joins two snapshots of one payment into what is known from both.
+    ///
+    /// The order does not matter, nor does a repetition: whichever snapshot came first or twice,
+    /// the result is the same. A payment that was captured stays captured, one that was held is
+    /// not made open again, and between equals the provider's later word counts.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`] if they are snapshots of two payments or in two currencies.
+    pub fn join(self, other: Self) -> Result<Self> {
+        if !self.is_same_as(&other) {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "these are two payments, not one",
+            ));
+        }
+        if self.amount.currency() != other.amount.currency() {
+            let message = "one payment was reported in two currencies: ask the provider's support";
+            return Err(Error::new(ErrorKind::Conflict, message));
+        }
+        let (later, earlier) = match self.precedence(&other) {
+            Ordering::Less => (other, self),
+            Ordering::Equal | Ordering::Greater => (self, other),
+        };
+        let mut aliases: Vec<_> = later.ids().chain(earlier.ids()).cloned().collect();
+        // The payment's own id is the name for it, once there is one.
+        let named_by_earlier = later.is_checkout && !earlier.is_checkout;
+        let id = if named_by_earlier {
+            earlier.id
+        } else {
+            later.id.clone()
+        };
+        aliases.sort();
+        aliases.dedup();
+        aliases.retain(|alias| *alias != id);
+        Ok(Self {
+            id,
+            aliases,
+            is_checkout: later.is_checkout && earlier.is_checkout,
+            reference: later.reference.clone().max(earlier.reference),
+            fee: max_money(later.fee, earlier.fee),
+            created_at: later.created_at.min(earlier.created_at),
+            ..later
+        })
+    }
+
+    /// A total order of snapshots, so that the greater one is the same whichever came first.
+    fn precedence(&self, other: &Self) -> Ordering {
+        let key = |p: &Self| {
+            (
+                p.status.finality(),
+                p.as_of,
+                p.status.progress(),
+                p.captured.minor(),
+                p.refunded.minor(),
+                p.returned.minor(),
+                p.capturable.minor(),
+                p.amount.minor(),
+            )
+        };
+        key(self)
+            .cmp(&key(other))
+            .then_with(|| self.status.cmp(&other.status))
+            .then_with(|| self.id.cmp(&other.id))
+            .then_with(|| {
+                (self.expires_at, self.capture_before)
+                    .cmp(&(other.expires_at, other.capture_before))
+            })
+            .then_with(|| self.next_url().cmp(&other.next_url()))
+    }
+
+    fn next_url(&self) -> Option<&str> {
+        match &self.next_action {
+            Some(NextAction::Redirect { url } | NextAction::ShowInstructions { url }) => Some(url),
+            Some(NextAction::UseSdk { .. }) | None => None,
+        }
+    }
+}
+
+fn max_money(left: Option<Money>, right: Option<Money>) -> Option<Money> {
+    [left, right]
+        .into_iter()
+        .flatten()
+        .max_by_key(|money| money.minor())
+}
+
+/// How far a payment has come. How much is captured or refunded stands in the amounts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PaymentStatus {
+    /// The provider has made it; the shopper has not paid.
+    Created,
+    /// The shopper must do something: see [`Payment::next_action`].
+    ActionRequired,
+    /// Under way and neither paid nor failed. Do not fulfil, and do not let the shopper pay again.
+    Pending,
+    /// Refused. The provider may allow another try on the same payment.
+    Failed(Decline),
+    /// Held, not taken. It lapses unless captured.
+    Authorized,
+    /// Ended without money, by the host or the provider.
+    Canceled,
+    /// Ended without money, by time.
+    Expired,
+    /// Taken, at least in part: see [`Payment::captured`].
+    Captured,
+    /// A status that this library does not know, as the provider wrote it: neither success nor
+    /// failure. Ask the provider again later.
+    Unrecognized(Box<str>),
+}
+
+impl PaymentStatus {
+    /// Whether the provider will not change it any more but for refunds and disputes.
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        matches!(self, Self::Canceled | Self::Expired | Self::Captured)
+    }
+
+    /// What later news of a lower class cannot undo.
+    const fn finality(&self) -> u8 {
+        match self {
+            Self::Created
+            | Self::ActionRequired
+            | Self::Pending
+            | Self::Failed(_)
+            | Self::Unrecognized(_) => 0,
+            Self::Authorized => 1,
+            Self::Canceled | Self::Expired => 2,
+            Self::Captured => 3,
+        }
+    }
+
+    /// What counts as further between two reports of the same second.
+    const fn progress(&self) -> u8 {
+        match self {
+            Self::Unrecognized(_) => 0,
+            Self::Created => 1,
+            Self::ActionRequired => 2,
+            Self::Pending => 3,
+            Self::Failed(_) => 4,
+            Self::Authorized => 5,
+            Self::Expired => 6,
+            Self::Canceled => 7,
+            Self::Captured => 8,
+        }
+    }
+}
+
+/// What the shopper must do next. Never stored: fetch the payment to get it again.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum NextAction {
+    /// Send the browser there.
+    Redirect {
+        /// An `https` address of the provider's.
+        url: String,
+    },
+    /// Give this to the provider's own script in the browser.
+    UseSdk {
+        /// What that script asks for.
+        client_secret: Secret,
+    },
+    /// Show the shopper how to pay: a voucher or a bank transfer.
+    ShowInstructions {
+        /// An `https` address of the provider's.
+        url: String,
+    },
+}

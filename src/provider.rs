@@ -1,0 +1,167 @@
+//! What a provider's implementor writes.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+
+use crate::capability::{Capabilities, unsupported};
+use crate::clock::Timestamp;
+use crate::dispute::Dispute;
+use crate::error::Result;
+use crate::id::{IdempotencyKey, PaymentId, PayoutId, ProviderName, Reference, RefundId};
+use crate::mode::Mode;
+use crate::payment::Payment;
+use crate::payout::{Payout, PayoutLine};
+use crate::refund::Refund;
+use crate::request::{Account, CaptureRequest, CreateRequest, Cursor, Page, Period, RefundRequest};
+use crate::webhook::{Notice, WebhookRefusal, WebhookRefusalKind, WebhookRequest};
+
+/// A payment service provider, from the implementor's side.
+///
+/// Hosts hold a [`Provider`](crate::Provider) instead, which checks capabilities, computes keys
+/// and compares each answer with what was asked, once for all providers.
+///
+/// An implementor says in [`capabilities`](Self::capabilities) what it can do and implements those
+/// methods; the handle never calls the others. Every answer must be checked to be of mode
+/// [`Self::Mode`] before it becomes a value here, and a failure whose outcome is not known must be
+/// an error with [`Effect::Unknown`](crate::Effect::Unknown).
+#[async_trait]
+pub trait PaymentProvider: Debug + Send + Sync + 'static {
+    /// The mode of its credentials. One type has one mode.
+    type Mode: Mode;
+
+    /// The name under which its ids are stored.
+    fn name(&self) -> &ProviderName;
+
+    /// What it can do.
+    fn capabilities(&self) -> &Capabilities;
+
+    /// Begins a payment. Sent again under the same key, it begins no second one.
+    async fn create(
+        &self,
+        request: &CreateRequest,
+        reference: &Reference,
+        key: &IdempotencyKey,
+    ) -> Result<Payment<Self::Mode>> {
+        let _ = (request, reference, key);
+        Err(lacks("create"))
+    }
+
+    /// Fetches a payment by its id or any of its aliases.
+    async fn fetch_payment(&self, id: &PaymentId<Self::Mode>) -> Result<Payment<Self::Mode>> {
+        let _ = id;
+        Err(lacks("fetch payment"))
+    }
+
+    /// Finds every payment that was created under this reference; none is an empty list.
+    async fn find_payments(&self, reference: &Reference) -> Result<Vec<Payment<Self::Mode>>> {
+        let _ = reference;
+        Err(lacks("find payments"))
+    }
+
+    /// Lists payments made in a period, newest first.
+    async fn list_payments(
+        &self,
+        period: &Period,
+        after: Option<&Cursor>,
+    ) -> Result<Page<Payment<Self::Mode>>> {
+        let _ = (period, after);
+        Err(lacks("list payments"))
+    }
+
+    /// Takes a held amount.
+    async fn capture(
+        &self,
+        request: &CaptureRequest<Self::Mode>,
+        key: &IdempotencyKey,
+    ) -> Result<Payment<Self::Mode>> {
+        let _ = (request, key);
+        Err(lacks("capture"))
+    }
+
+    /// Lets a held amount go, or ends an unpaid checkout.
+    async fn void(
+        &self,
+        id: &PaymentId<Self::Mode>,
+        key: &IdempotencyKey,
+    ) -> Result<Payment<Self::Mode>> {
+        let _ = (id, key);
+        Err(lacks("void"))
+    }
+
+    /// Gives money back.
+    async fn refund(
+        &self,
+        request: &RefundRequest<Self::Mode>,
+        key: &IdempotencyKey,
+    ) -> Result<Refund<Self::Mode>> {
+        let _ = (request, key);
+        Err(lacks("refund"))
+    }
+
+    /// Fetches a refund by its id.
+    async fn fetch_refund(&self, id: &RefundId<Self::Mode>) -> Result<Refund<Self::Mode>> {
+        let _ = id;
+        Err(lacks("fetch refund"))
+    }
+
+    /// Lists the refunds of a payment.
+    async fn list_refunds(
+        &self,
+        payment: &PaymentId<Self::Mode>,
+        after: Option<&Cursor>,
+    ) -> Result<Page<Refund<Self::Mode>>> {
+        let _ = (payment, after);
+        Err(lacks("list refunds"))
+    }
+
+    /// Lists disputes opened in a period, newest first.
+    async fn list_disputes(
+        &self,
+        period: &Period,
+        after: Option<&Cursor>,
+    ) -> Result<Page<Dispute<Self::Mode>>> {
+        let _ = (period, after);
+        Err(lacks("list disputes"))
+    }
+
+    /// Lists payouts made in a period, newest first.
+    async fn list_payouts(
+        &self,
+        period: &Period,
+        after: Option<&Cursor>,
+    ) -> Result<Page<Payout<Self::Mode>>> {
+        let _ = (period, after);
+        Err(lacks("list payouts"))
+    }
+
+    /// Lists the lines of a payout, the transfer itself left out.
+    async fn list_payout_lines(
+        &self,
+        payout: &PayoutId<Self::Mode>,
+        after: Option<&Cursor>,
+    ) -> Result<Page<PayoutLine<Self::Mode>>> {
+        let _ = (payout, after);
+        Err(lacks("list payout lines"))
+    }
+
+    /// Says whose account it is and whether it can charge, and proves that it is of this mode.
+    async fn account(&self) -> Result<Account> {
+        Err(lacks("account"))
+    }
+
+    /// Verifies a webhook: nothing in it may be believed before its signature holds at `now`.
+    async fn verify_webhook(
+        &self,
+        request: &WebhookRequest,
+        now: Timestamp,
+    ) -> Result<Vec<Notice<Self::Mode>>, WebhookRefusal> {
+        let _ = (request, now);
+        let hint = "this provider sends no webhooks that can be verified";
+        Err(WebhookRefusal::new(WebhookRefusalKind::Unsupported, hint))
+    }
+}
+
+fn lacks(what: &'static str) -> crate::error::Error {
+    unsupported(format!("this provider has no {what}: see its capabilities"))
+}

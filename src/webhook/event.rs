@@ -1,0 +1,232 @@
+//! What a verified notice says.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::dispute::Dispute;
+use crate::id::{EventId, Namespace, Reference};
+use crate::mode::{Mode, ModeKind};
+use crate::payment::Payment;
+use crate::payout::Payout;
+use crate::refund::Refund;
+
+/// A verified notice of mode `M`.
+///
+/// It comes out of [`Provider::webhook`](crate::Provider::webhook) and from nowhere else.
+///
+/// ```compile_fail
+/// # fn forge(draft: counterfoil::webhook::EventDraft<counterfoil::Live>) {
+/// let event = counterfoil::webhook::Event::from_verified(draft);
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Event<M: Mode>(EventDraft<M>);
+
+impl<M: Mode> Event<M> {
+    /// Only the handle calls this, on what a provider's verification let through.
+    pub(crate) fn from_verified(draft: EventDraft<M>) -> Self {
+        Self(draft)
+    }
+
+    /// The provider's name for the event. The same id again is the same event again.
+    #[must_use]
+    pub fn id(&self) -> &EventId<M> {
+        &self.0.id
+    }
+
+    /// The provider's type of the event, as it came.
+    #[must_use]
+    pub fn type_text(&self) -> &str {
+        &self.0.type_text
+    }
+
+    /// When it happened, by the provider's clock. It does not order events.
+    #[must_use]
+    pub fn occurred_at(&self) -> Timestamp {
+        self.0.occurred_at
+    }
+
+    /// What it says.
+    #[must_use]
+    pub fn kind(&self) -> &EventKind<M> {
+        &self.0.kind
+    }
+
+    /// What the signature proves. Behind [`Authenticity::HeaderOnly`], fetch before money moves.
+    #[must_use]
+    pub fn authenticity(&self) -> Authenticity {
+        self.0.authenticity
+    }
+
+    /// Which of the configured secrets verified it, counted from 0: the old one should fall silent
+    /// after a rotation.
+    #[must_use]
+    pub fn secret_index(&self) -> usize {
+        self.0.secret_index
+    }
+
+    /// The payment that it is about, if it is about one.
+    #[must_use]
+    pub fn payment(&self) -> Option<&Payment<M>> {
+        match &self.0.kind {
+            EventKind::Payment(payment) => Some(payment),
+            _ => None,
+        }
+    }
+}
+
+/// What an event says.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum EventKind<M: Mode> {
+    /// How a payment stood.
+    Payment(Box<Payment<M>>),
+    /// How a refund stood.
+    Refund(Box<Refund<M>>),
+    /// How a dispute stood.
+    Dispute(Box<Dispute<M>>),
+    /// How a payout stood.
+    Payout(Box<Payout<M>>),
+    /// Something that is not about payments.
+    NotAboutPayments,
+    /// Something that may be about payments and that this library does not know. Store it, and
+    /// fetch what it may be about.
+    Unrecognized,
+}
+
+/// What a provider's verification let through, on its way to become an [`Event`].
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct EventDraft<M: Mode> {
+    /// See [`Event::id`].
+    pub id: EventId<M>,
+    /// See [`Event::type_text`].
+    pub type_text: Box<str>,
+    /// See [`Event::occurred_at`].
+    pub occurred_at: Timestamp,
+    /// See [`Event::kind`].
+    pub kind: EventKind<M>,
+    /// See [`Event::authenticity`].
+    pub authenticity: Authenticity,
+    /// See [`Event::secret_index`].
+    pub secret_index: usize,
+}
+
+impl<M: Mode> EventDraft<M> {
+    /// A draft whose signature covers the body and was made with the first secret.
+    #[must_use]
+    pub fn new(
+        id: EventId<M>,
+        type_text: &str,
+        occurred_at: Timestamp,
+        kind: EventKind<M>,
+    ) -> Self {
+        Self {
+            id,
+            type_text: type_text.into(),
+            occurred_at,
+            kind,
+            authenticity: Authenticity::Body,
+            secret_index: 0,
+        }
+    }
+
+    /// Says what the signature proves.
+    #[must_use]
+    pub fn with_authenticity(mut self, authenticity: Authenticity) -> Self {
+        self.authenticity = authenticity;
+        self
+    }
+
+    /// Says which of the configured secrets verified it, counted from 0.
+    #[must_use]
+    pub fn with_secret_index(mut self, secret_index: usize) -> Self {
+        self.secret_index = secret_index;
+        self
+    }
+
+    fn reference(&self) -> Option<&Reference> {
+        match &self.kind {
+            EventKind::Payment(payment) => payment.reference.as_ref(),
+            _ => None,
+        }
+    }
+}
+
+/// One notice of a genuine webhook, as a provider's verification hands it on.
+#[derive(Debug, Clone)]
+pub enum Notice<M: Mode> {
+    /// It is of this mode and account.
+    Event(EventDraft<M>),
+    /// It is not.
+    SetAside(SetAside),
+}
+
+impl<M: Mode> Notice<M> {
+    /// Sets an event of another installation aside.
+    pub(crate) fn within(self, namespace: &Namespace) -> Self {
+        match self {
+            Self::Event(draft)
+                if draft
+                    .reference()
+                    .is_some_and(|reference| reference.namespace != *namespace) =>
+            {
+                let reason = SetAsideReason::OtherInstallation;
+                Self::SetAside(SetAside::new(draft.id.raw(), &draft.type_text, reason))
+            }
+            notice => notice,
+        }
+    }
+}
+
+/// A genuine notice that is not for this installation, account and mode.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct SetAside {
+    /// The provider's id of the notice.
+    pub id: Box<str>,
+    /// The provider's type of the notice.
+    pub type_text: Box<str>,
+    /// Why it is not acted on.
+    pub reason: SetAsideReason,
+}
+
+impl SetAside {
+    /// A notice set aside for `reason`.
+    #[must_use]
+    pub fn new(id: &str, type_text: &str, reason: SetAsideReason) -> Self {
+        Self {
+            id: id.into(),
+            type_text: type_text.into(),
+            reason,
+        }
+    }
+}
+
+/// Why a genuine notice is not acted on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum SetAsideReason {
+    /// It is of the other mode: an endpoint of one mode is registered in the other.
+    WrongMode {
+        /// The mode that the notice says it is of.
+        found: ModeKind,
+    },
+    /// It is of another account.
+    OtherAccount,
+    /// Its reference is of another installation on the same account.
+    OtherInstallation,
+}
+
+/// What a webhook's signature proves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Authenticity {
+    /// The provider wrote this body.
+    Body,
+    /// The provider wrote these headers; the body may have been changed. Fetch what it is about
+    /// before money moves.
+    HeaderOnly,
+}
