@@ -26,7 +26,9 @@ pub use report::{ReportRow, match_by_report};
 pub use schedule::{LineRow, match_by_terms};
 pub use terms::{MethodTerm, PayoutTerms, Rounding};
 
+use crate::mode::Mode;
 use crate::money::Money;
+use crate::payout::Payout;
 
 /// A payout as it came in on the bank account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,5 +54,14 @@ impl<'a> PayoutRow<'a> {
             value_date,
             net,
         }
+    }
+
+    /// A payout as a provider gave it, without a rail, on the day of arrival (or, where that is not
+    /// known, of its making) `utc_offset_s` seconds east of UTC. `None` where time ends.
+    #[must_use]
+    pub fn of<M: Mode>(payout: &'a Payout<M>, utc_offset_s: i32) -> Option<Self> {
+        let at = payout.arrives_at.unwrap_or(payout.created_at);
+        let value_date = Day::of(at, utc_offset_s)?;
+        Some(Self::new(payout.id.raw(), "", value_date, payout.amount))
     }
 }

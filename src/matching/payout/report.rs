@@ -8,7 +8,9 @@ use super::evidence::{
     PayoutRule, PayoutVerdict, Residual, ResidualLabel,
 };
 use crate::matching::RULES_VERSION;
+use crate::mode::Mode;
 use crate::money::{Currency, Money};
+use crate::payout::{Payout, PayoutLine, PayoutLineKind, PayoutLineSource};
 
 /// One line of a provider's settlement report, amounts in minor units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +55,37 @@ impl<'a> ReportRow<'a> {
             net: gross.saturating_sub(fee),
             currency,
         }
+    }
+
+    /// The line of `payout` as a provider gave it. Its source is named as in the provider's ids,
+    /// without mode and provider.
+    #[must_use]
+    pub fn of<M: Mode>(payout: &'a Payout<M>, line: &'a PayoutLine<M>) -> Self {
+        let kind = match line.kind {
+            PayoutLineKind::Payment => LineKind::Payment,
+            PayoutLineKind::Refund | PayoutLineKind::RefundFailure => LineKind::Refund,
+            PayoutLineKind::Dispute | PayoutLineKind::DisputeReversal => LineKind::Dispute,
+            PayoutLineKind::Fee => LineKind::Fee,
+            PayoutLineKind::Reserve => LineKind::Reserve,
+            _ => LineKind::Adjustment,
+        };
+        let source = match &line.source {
+            PayoutLineSource::Payment(payment) => payment.raw(),
+            PayoutLineSource::Refund(refund, _) => refund.raw(),
+            PayoutLineSource::Dispute(dispute, _) => dispute.raw(),
+            PayoutLineSource::None => &line.id,
+        };
+        let (gross, fee) = (line.gross.minor(), line.fee.minor());
+        Self::new(
+            &line.id,
+            payout.id.raw(),
+            kind,
+            gross,
+            fee,
+            line.net.currency(),
+        )
+        .with_source(source)
+        .with_net(line.net.minor())
     }
 
     /// Names the payment, refund or dispute that the line is for.
@@ -290,6 +323,35 @@ mod tests {
             none.payouts[0].verdict,
             PayoutVerdict::Open(PayoutReason::NotInReport)
         );
+    }
+
+    #[test]
+    fn the_lines_that_a_provider_lists_are_taken_as_they_are() {
+        use crate::Test;
+        use crate::clock::Timestamp;
+        use crate::id::{PaymentId, PayoutId, ProviderName};
+        use crate::payout::PayoutStatus;
+
+        let at = Timestamp::from_unix(1_795_348_800);
+        let provider = || ProviderName::new("stripe").unwrap();
+        let id = PayoutId::<Test>::new(provider(), "po_1").unwrap();
+        let paid = Payout::new(id, PayoutStatus::Paid, Money::new(970, BRL), at);
+        let payment = PaymentId::<Test>::new(provider(), "p_1").unwrap();
+        let line = PayoutLine::new(
+            "txn_1",
+            PayoutLineKind::Payment,
+            Money::new(1_000, BRL),
+            Money::new(30, BRL),
+            PayoutLineSource::Payment(payment),
+            at,
+        )
+        .unwrap();
+        let row = PayoutRow::of(&paid, 0).unwrap();
+        assert_eq!(row.value_date.to_string(), "2026-11-22");
+        let known = HashSet::from(["p_1"]);
+        let found = match_by_report(&[row], &[ReportRow::of(&paid, &line)], &known);
+        assert_eq!(found.payouts[0].verdict, PayoutVerdict::Closed);
+        assert_eq!(found.lines[0].verdict, LineVerdict::Reported);
     }
 
     #[test]
