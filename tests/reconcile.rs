@@ -1,4 +1,5 @@
 //! `examples/reconcile` from files to files, run in this process.
+#![allow(clippy::panic, clippy::unwrap_used)] // helpers beside the tests fail them
 
 #[path = "../examples/reconcile/app.rs"]
 mod app;

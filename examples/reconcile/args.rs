@@ -25,7 +25,7 @@ output
 /// What was asked for.
 pub(crate) enum Command {
     /// To reconcile.
-    Run(Args),
+    Run(Box<Args>),
     /// To be told how.
     Help,
 }
@@ -93,5 +93,5 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command
     if args.lines.is_some() && !has_payouts {
         return Err("--lines needs --payouts".to_owned());
     }
-    Ok(Command::Run(args))
+    Ok(Command::Run(Box::new(args)))
 }

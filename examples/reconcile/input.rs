@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use counterfoil::matching::EntryKind;
 use counterfoil::matching::readers::csv::{self, CsvMapping};
@@ -119,7 +119,7 @@ fn open<T>(
     read(file, format).map_err(|error| failed(&error))
 }
 
-fn keep<T>(input: &mut Input, path: &PathBuf, read: Reading<T>) -> Vec<T> {
+fn keep<T>(input: &mut Input, path: &Path, read: Reading<T>) -> Vec<T> {
     let name = path.file_name().unwrap_or(path.as_os_str());
     let name = name.to_string_lossy();
     let rejected = read.rejected.into_iter();

@@ -310,9 +310,10 @@ impl Item {
             self.structured = Some(value);
         } else if inside(&["Dbtr", "Nm"]) || inside(&["Dbtr", "Pty", "Nm"]) {
             self.party = Some(value);
-        } else if inside(&["RmtInf", "Ustrd"]) || inside(&["Ntry", "AddtlNtryInf"]) {
-            self.texts.push(value);
-        } else if inside(&["Refs", "EndToEndId"]) && value != "NOTPROVIDED" {
+        } else if inside(&["RmtInf", "Ustrd"])
+            || inside(&["Ntry", "AddtlNtryInf"])
+            || (inside(&["Refs", "EndToEndId"]) && value != "NOTPROVIDED")
+        {
             self.texts.push(value);
         }
     }
