@@ -38,7 +38,7 @@ impl Shop {
         let mut nets: HashMap<Day, i64> = HashMap::new();
         for day in 0..days {
             for sale in 0..random.usize(1..=daily) {
-                let at = Timestamp::from_unix(start + day * DAY_S + random.i64(..DAY_S));
+                let at = Timestamp::from_unix(start + day * DAY_S + random.i64(0..DAY_S));
                 let gross = random.i64(500..40_000);
                 let booked = terms.calendar.book_day(at).unwrap();
                 let mut due = terms.calendar.business_days_after(booked, 2).unwrap();
