@@ -12,7 +12,7 @@ use counterfoil::money::{Currency, Money};
 use fastrand::Rng;
 
 const DAY_S: i64 = 86_400;
-const SHOPS: u64 = 150;
+const SHOPS: u64 = 60;
 
 #[derive(Debug, Clone)]
 struct Order {
@@ -418,24 +418,24 @@ fn matched(rows: &[Row]) -> usize {
 
 #[test]
 fn equal_amounts_without_end_are_refused() {
-    assert_eq!(matched(&crowd(20_000, |_, _, _| {})), 0);
+    assert_eq!(matched(&crowd(4_000, |_, _, _| {})), 0);
 }
 
 #[test]
-fn one_customer_with_a_hundred_thousand_orders_finishes() {
-    let rows = crowd(100_000, |n, order, entry| {
+fn one_customer_with_twenty_thousand_orders_finishes() {
+    let rows = crowd(20_000, |n, order, entry| {
         order.customer = Some("c".to_owned());
         entry.customer = Some("c".to_owned());
         order.total = Some(1_000 + n as i64);
         entry.amount = 1_000 + n as i64;
     });
-    assert_eq!(matched(&rows), 100_000);
+    assert_eq!(matched(&rows), 20_000);
 }
 
 #[test]
 fn sums_that_explode_are_refused() {
     // Every sum of two is some order's total, many times over.
-    let rows = crowd(5_000, |n, order, entry| {
+    let rows = crowd(2_000, |n, order, entry| {
         order.total = Some(20_000 + (n % 50) as i64 * 2);
         entry.amount = 10_000 + (n % 50) as i64;
         order.customer = Some(format!("c{}", n % 10));

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::batch::{resolve_all, settle, threads};
 use super::decide::VerdictKind;
 use super::input::{EntryRow, OrderRow, ProviderLink};
-use super::ledger::{Line, Standing, by_content, fold};
 use super::policy::Policy;
 use super::report::Report;
+use super::standing::{Line, Standing, by_content, fold};
 use super::table::{Entry, NONE, RowError, Span, Table};
 use super::verdict::Reason;
 use crate::clock::Timestamp;
@@ -281,7 +281,9 @@ impl<M: Mode> OrderBook<M> {
                     && self.table.bytes(o.id()) == self.table.bytes(entry.id())
             })
         };
-        if let Some(first) = same_id.iter().find(repeats).copied() {
+        let counts = |row: &u32| self.placed.get(*row as usize).is_some_and(|p| !p.absorbed);
+        let mut repeated = same_id.iter().filter(repeats).copied();
+        if let Some(first) = repeated.find(counts) {
             let earlier = self.table.entry(first).copied();
             let order = self
                 .placed
@@ -290,8 +292,17 @@ impl<M: Mode> OrderBook<M> {
             let after = earlier.is_some_and(|earlier| {
                 by_content(&self.table, &earlier, entry) != std::cmp::Ordering::Greater
             });
+            // The new one counts instead, and what it says may lead elsewhere.
             if !after {
-                // The one that counts changes, and with it perhaps the order.
+                let text = |span: Option<Span>| span.map(|span| self.table.bytes(span));
+                let leads_there_too = earlier.is_some_and(|earlier| {
+                    (text(earlier.key()), text(earlier.parent()))
+                        == (text(entry.key()), text(entry.parent()))
+                });
+                if order != NONE && leads_there_too {
+                    self.mark(first, |placed| placed.absorbed = true);
+                    return Located::Order(order);
+                }
                 self.unsettled = true;
             }
             return match order {

@@ -14,7 +14,6 @@ mod explain;
 mod feed;
 mod input;
 mod join;
-mod ledger;
 pub mod payout;
 mod policy;
 #[cfg(feature = "readers")]
@@ -24,6 +23,7 @@ mod remittance;
 mod report;
 mod resolve;
 mod search;
+mod standing;
 mod table;
 mod verdict;
 

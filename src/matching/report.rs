@@ -3,9 +3,9 @@
 use super::batch::{Groups, lines_into};
 use super::decide::{Balance, Facts, Finding, VerdictKind, decide};
 use super::evidence::{Allocation, ResidualKind, Rule};
-use super::ledger::{Line, Standing, fold};
 use super::policy::Policy;
 use super::resolve::Resolution;
+use super::standing::{Line, Standing, fold};
 use super::table::{NONE, Order, Table};
 use super::verdict::{Candidate, Reason, Verdict};
 use crate::clock::Timestamp;
