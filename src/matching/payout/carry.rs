@@ -4,9 +4,12 @@
 //! chain of residuals that ends in zero thus fixes every amount in between. An adjustment that
 //! nobody announced breaks the chain. Which of the two it was is weighed by the forward–backward
 //! algorithm over the batches of a rail: a carry weighs as much as the sets of lines that add up
-//! to it ([`SubsetWeights`]), an adjustment as little as the host declares.
+//! to it ([`SubsetWeights`]), an adjustment as little as the host declares. Carries that the
+//! residuals suggest are weighed one by one, and all others together: between two adjustments any
+//! amount may have been handed on, and then nothing is known about the lines.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 use super::PayoutTerms;
 use super::subset::{ONE, SubsetWeights, lowest, one_in, product};
@@ -25,6 +28,18 @@ pub(super) struct Batch {
     pub(super) nets: Vec<i64>,
     /// Whether late lines have a next batch to go to, or one that is not in the feed yet.
     pub(super) has_next: bool,
+}
+
+impl Batch {
+    /// The amounts that it can hand on.
+    fn possible(&self) -> RangeInclusive<i64> {
+        if !self.has_next {
+            return 0..=0;
+        }
+        let positive = self.nets.iter().filter(|net| **net > 0);
+        let highest = positive.fold(0_i64, |sum, net| sum.saturating_add(*net));
+        lowest(&self.nets)..=highest
+    }
 }
 
 /// What was found about one batch.
@@ -47,29 +62,80 @@ pub(super) struct Carry {
 
 /// Weighs the carries of consecutive `batches` of one rail.
 pub(super) fn weigh(batches: &[Batch], terms: &PayoutTerms) -> Vec<BatchOdds> {
-    let adjusted = one_in(terms.adjusted_one_in);
+    let passes = Passes {
+        adjusted: one_in(terms.adjusted_one_in),
+        by_chance: ONE / mean(batches),
+    };
     let mut steps: Vec<Step> = Vec::with_capacity(batches.len());
     for (place, batch) in batches.iter().enumerate() {
         let ahead = batches.get(place + 1..).unwrap_or_default();
-        let step = Step::forward(batch, ahead, steps.last(), terms, adjusted);
+        let step = Step::forward(batch, ahead, steps.last(), terms, &passes);
         steps.push(step);
     }
-    backward(&mut steps, batches, adjusted);
+    backward(&mut steps, batches, &passes);
     let odds = steps.iter().zip(batches);
     odds.map(|(step, batch)| step.odds(batch)).collect()
+}
+
+/// How probable it is that one carry follows another.
+#[derive(Debug)]
+struct Passes {
+    /// The odds of an adjustment of one given amount.
+    adjusted: u64,
+    /// The odds that an amount which is not given is one that is.
+    by_chance: u64,
+}
+
+impl Passes {
+    /// The odds that `to` follows `from` over `batch`; `None` is any amount that is not weighed on
+    /// its own at its step.
+    fn odds(
+        &self,
+        (from, step): (Option<i64>, &Step),
+        to: Option<i64>,
+        batch: &Batch,
+        may_be_adjusted: bool,
+    ) -> u64 {
+        let adjusted = if may_be_adjusted { self.adjusted } else { 0 };
+        match (from, to) {
+            (Some(from), Some(to)) if from.checked_sub(batch.residual) == Some(to) => ONE,
+            (Some(_), _) => adjusted,
+            (None, Some(to)) => match to.checked_add(batch.residual) {
+                Some(from) if step.may_be_other(from) => adjusted + self.by_chance,
+                _ => adjusted,
+            },
+            (None, None) => adjusted + self.by_chance,
+        }
+    }
+}
+
+/// The mean size of all lines, at least one minor unit: sets of lines are spread over amounts at
+/// least as widely.
+fn mean(batches: &[Batch]) -> u64 {
+    let sizes = batches.iter().flat_map(|batch| &batch.nets);
+    let (sum, count) = sizes.fold((0_u128, 0_u128), |(sum, count), net| {
+        (sum + u128::from(net.unsigned_abs()), count + 1)
+    });
+    let mean = sum.checked_div(count).unwrap_or(1);
+    u64::try_from(mean).unwrap_or(u64::MAX).max(1)
 }
 
 /// One batch on the way forward and back.
 #[derive(Debug)]
 struct Step {
     carries: Vec<WeighedCarry>,
+    /// The amounts that were weighed on their own, possible or not.
+    examined: BTreeSet<i64>,
+    /// The amounts that any lines of the batch can have together.
+    possible: RangeInclusive<i64>,
     /// Whether an adjustment of this batch was considered.
     may_be_adjusted: bool,
 }
 
 #[derive(Debug)]
 struct WeighedCarry {
-    amount: i64,
+    /// `None` stands for all amounts that are not weighed on their own.
+    amount: Option<i64>,
     /// The weight of the sets that add up to the amount; `None` where it was not examined.
     sets: Option<u64>,
     /// For each line, its share in that weight.
@@ -92,23 +158,31 @@ impl Step {
         ahead: &[Batch],
         before: Option<&Self>,
         terms: &PayoutTerms,
-        adjusted: u64,
+        passes: &Passes,
     ) -> Self {
-        let none = [(0, ONE)];
-        let before: Vec<(i64, u64)> = before.map_or_else(
-            || none.to_vec(),
-            |step| step.carries.iter().map(|c| (c.amount, c.forward)).collect(),
-        );
-        let may_be_adjusted = batch.residual != 0 || before.iter().any(|(carry, _)| *carry != 0);
-        let amounts = candidates(batch, ahead, &before, may_be_adjusted);
+        let start = Self::start();
+        let before_step = before.unwrap_or(&start);
+        let carries = before_step.carries.iter();
+        let before: Vec<(Option<i64>, u64)> =
+            carries.map(|carry| (carry.amount, carry.forward)).collect();
+        let may_be_adjusted =
+            batch.residual != 0 || before.iter().any(|(carry, _)| *carry != Some(0));
+        let examined = candidates(batch, ahead, &before);
+        let possible = batch.possible();
+        let mut amounts = examined.clone();
+        amounts.retain(|amount| possible.contains(amount));
         let table = table(batch, &amounts, terms);
-        let mut carries: Vec<WeighedCarry> = Vec::with_capacity(amounts.len());
-        for amount in amounts {
-            let sets = match &table {
-                Some(table) => table.weight(amount),
-                None if amount == 0 => Some(ONE),
-                None => None,
-            };
+        let mut carries: Vec<WeighedCarry> = Vec::with_capacity(amounts.len() + 1);
+        let others = if batch.has_next {
+            any_set(&batch.nets, terms)
+        } else {
+            0
+        };
+        let weighed = amounts.into_iter().map(|amount| match &table {
+            Some(table) => (Some(amount), table.weight(amount)),
+            None => (Some(amount), (amount == 0).then_some(ONE)),
+        });
+        for (amount, sets) in weighed.chain([(None, Some(others))]) {
             carries.push(WeighedCarry {
                 amount,
                 sets,
@@ -117,23 +191,15 @@ impl Step {
                 backward: ONE,
             });
         }
-        let total = before
-            .iter()
-            .fold(0_u64, |sum, (_, odds)| sum.saturating_add(*odds));
-        let raw: Vec<u128> = carries
-            .iter()
-            .map(|carry| {
-                let came = carry.amount.checked_add(batch.residual);
-                let came = before.iter().find(|(amount, _)| Some(*amount) == came);
-                let straight = came.map_or(0, |(_, odds)| *odds);
-                let bent = if may_be_adjusted {
-                    product(adjusted, total.saturating_sub(straight))
-                } else {
-                    0
-                };
-                u128::from(straight.saturating_add(bent)) * u128::from(carry.weight())
-            })
-            .collect();
+        let came = |to: &WeighedCarry| -> u128 {
+            let ways = before.iter().map(|(from, odds)| {
+                let from = (*from, before_step);
+                let pass = passes.odds(from, to.amount, batch, may_be_adjusted);
+                u128::from(*odds) * u128::from(pass)
+            });
+            (ways.sum::<u128>() >> 56) * u128::from(to.weight())
+        };
+        let raw: Vec<u128> = carries.iter().map(came).collect();
         for (carry, odds) in carries.iter_mut().zip(normalised(&raw)) {
             carry.forward = odds;
         }
@@ -141,17 +207,41 @@ impl Step {
         carries.sort_by_key(|carry| (std::cmp::Reverse(carry.forward), carry.amount));
         carries.truncate(CARRIES_MAX);
         for carry in &mut carries {
-            let share = |net: &i64| match &table {
-                Some(table) => table.share(carry.amount, *net),
-                None if carry.amount == 0 && *net != 0 => Some(0),
-                None => None,
+            let share = |net: &i64| match (&table, carry.amount) {
+                (_, None) => None,
+                (Some(table), Some(amount)) => table.share(amount, *net),
+                (None, Some(amount)) => (amount == 0 && *net != 0).then_some(0),
             };
             carry.shares = batch.nets.iter().map(share).collect();
         }
         Self {
             carries,
+            examined,
+            possible,
             may_be_adjusted,
         }
+    }
+
+    /// Before the first batch nothing is owed.
+    fn start() -> Self {
+        let nothing = WeighedCarry {
+            amount: Some(0),
+            sets: Some(ONE),
+            shares: Vec::new(),
+            forward: ONE,
+            backward: ONE,
+        };
+        Self {
+            carries: vec![nothing],
+            examined: BTreeSet::from([0]),
+            possible: 0..=0,
+            may_be_adjusted: false,
+        }
+    }
+
+    /// Whether `amount` is one of those that are weighed together.
+    fn may_be_other(&self, amount: i64) -> bool {
+        self.possible.contains(&amount) && !self.examined.contains(&amount)
     }
 
     fn odds(&self, batch: &Batch) -> BatchOdds {
@@ -173,9 +263,9 @@ impl Step {
             .carries
             .iter()
             .zip(odds)
-            .map(|(carry, odds)| Carry {
-                amount: carry.amount,
-                odds,
+            .filter_map(|(carry, odds)| {
+                let amount = carry.amount?;
+                Some(Carry { amount, odds })
             })
             .collect();
         carries.sort_by_key(|carry| (std::cmp::Reverse(carry.odds), carry.amount));
@@ -189,32 +279,28 @@ impl Step {
 
 /// The amounts that `batch` may have handed on: what follows from the batch before without an
 /// adjustment, and after an adjustment nothing, or what the next residuals would use up.
-fn candidates(
-    batch: &Batch,
-    ahead: &[Batch],
-    before: &[(i64, u64)],
-    may_be_adjusted: bool,
-) -> BTreeSet<i64> {
-    let straight = before
-        .iter()
-        .map(|(carry, _)| carry.checked_sub(batch.residual));
+fn candidates(batch: &Batch, ahead: &[Batch], before: &[(Option<i64>, u64)]) -> BTreeSet<i64> {
+    let given = || before.iter().filter_map(|(carry, _)| *carry);
+    let straight = given().map(|carry| carry.checked_sub(batch.residual));
     let mut amounts: BTreeSet<i64> = straight.flatten().collect();
-    if may_be_adjusted {
-        amounts.insert(0);
+    amounts.insert(0);
+    if batch.residual != 0 || given().any(|carry| carry != 0) {
         let mut used_up = 0_i64;
         for next in ahead.iter().take(CHAIN_MAX) {
             used_up = used_up.saturating_add(next.residual);
             amounts.insert(used_up);
         }
     }
-    let highest = batch
-        .nets
-        .iter()
-        .filter(|net| **net > 0)
-        .fold(0_i64, |sum, net| sum.saturating_add(*net));
-    let possible = lowest(&batch.nets)..=highest;
-    amounts.retain(|amount| possible.contains(amount) && (batch.has_next || *amount == 0));
     amounts
+}
+
+/// The weight of all sets of lines but the empty one, whatever they add up to.
+fn any_set(nets: &[i64], terms: &PayoutTerms) -> u64 {
+    let late = one_in(terms.late_one_in);
+    let all = nets
+        .iter()
+        .fold(ONE, |sum, _| sum.saturating_add(product(sum, late)));
+    all - ONE
 }
 
 /// The weights of all amounts, unless no line can be late in any candidate.
@@ -227,7 +313,7 @@ fn table(batch: &Batch, amounts: &BTreeSet<i64>, terms: &PayoutTerms) -> Option<
     SubsetWeights::new(&batch.nets, highest, late, terms.steps_max)
 }
 
-fn backward(steps: &mut [Step], batches: &[Batch], adjusted: u64) {
+fn backward(steps: &mut [Step], batches: &[Batch], passes: &Passes) {
     for place in (1..steps.len()).rev() {
         let (before, after) = steps.split_at_mut(place);
         let (Some(step), Some(next), Some(batch)) =
@@ -240,26 +326,16 @@ fn backward(steps: &mut [Step], batches: &[Batch], adjusted: u64) {
             .iter()
             .map(|carry| u128::from(carry.weight()) * u128::from(carry.backward))
             .collect();
-        let amounts = next.carries.iter().map(|carry| carry.amount);
-        let onward: Vec<(i64, u64)> = amounts.zip(normalised(&weights)).collect();
-        let total = onward
-            .iter()
-            .fold(0_u64, |sum, (_, odds)| sum.saturating_add(*odds));
-        let raw: Vec<u128> = step
-            .carries
-            .iter()
-            .map(|carry| {
-                let goes = carry.amount.checked_sub(batch.residual);
-                let goes = onward.iter().find(|(amount, _)| Some(*amount) == goes);
-                let straight = goes.map_or(0, |(_, odds)| *odds);
-                let bent = if next.may_be_adjusted {
-                    u128::from(adjusted) * u128::from(total.saturating_sub(straight))
-                } else {
-                    0
-                };
-                (u128::from(straight) << 56) + bent
-            })
-            .collect();
+        let onward = normalised(&weights);
+        let goes = |from: &WeighedCarry| -> u128 {
+            let ways = next.carries.iter().zip(&onward).map(|(to, odds)| {
+                let from = (from.amount, &*step);
+                let pass = passes.odds(from, to.amount, batch, next.may_be_adjusted);
+                u128::from(*odds) * u128::from(pass)
+            });
+            ways.sum()
+        };
+        let raw: Vec<u128> = step.carries.iter().map(goes).collect();
         for (carry, odds) in step.carries.iter_mut().zip(normalised(&raw)) {
             carry.backward = odds;
         }
