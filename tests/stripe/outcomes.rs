@@ -95,12 +95,10 @@ async fn a_creation_asked_for_again_tells_how_the_payment_stands_now() {
     let shop = Shop::open(33);
     let request = hosted("A-1", "20.00 USD");
     let created = shop.stripe.create(&request).await.unwrap();
-    let mut simulator = shop.simulator();
-    simulator
+    shop.simulator()
         .shopper()
         .pay(created.id.raw(), "pm_usBankAccount_success")
         .unwrap();
-    drop(simulator);
     let again = shop.stripe.create(&request).await.unwrap();
     assert_eq!(
         again.status,

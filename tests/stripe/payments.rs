@@ -176,7 +176,7 @@ async fn a_saved_method_that_needs_the_shopper_says_so() {
         other => other,
     };
     let error = shop.stripe.create(&request).await.unwrap_err();
-    let reason = error.decline().map(|decline| decline.reason.clone());
+    let reason = error.decline().map(|decline| decline.reason);
     assert_eq!(reason, Some(DeclineReason::AuthenticationRequired));
 }
 

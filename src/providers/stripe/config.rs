@@ -354,6 +354,31 @@ mod tests {
     }
 
     #[test]
+    fn settings_tell_every_fault_at_once_and_no_value() {
+        let values = [
+            ("namespace", "a shop"),
+            ("secret_key", "sk_live_hidden"),
+            ("webhook_secret", "rk_test_hidden"),
+            ("account", "hidden"),
+            ("webhok", "hidden"),
+        ];
+        let settings = Settings::new(ModeKind::Test, values);
+        let error = crate::providers::stripe::Stripe::configure(settings).unwrap_err();
+        assert_eq!(error.kind(), &ErrorKind::Settings);
+        let text = error.to_string();
+        for part in [
+            "namespace",
+            "of live mode",
+            "is an API key",
+            "no account id",
+            "webhok",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(!text.contains("hidden"), "{text}");
+    }
+
+    #[test]
     fn a_configuration_shows_no_secret() {
         let config = StripeConfig::<Test>::new("sk_test_hidden", "whsec_hidden").unwrap();
         assert!(!format!("{config:?}").contains("hidden"));
