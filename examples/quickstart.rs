@@ -19,8 +19,8 @@ use counterfoil::order::Order;
 use counterfoil::payment::{NextAction, Payment, PaymentStatus};
 use counterfoil::providers::stripe::{Stripe, StripeConfig};
 use counterfoil::request::{Checkout, CreateRequest};
-use counterfoil::simulator::SimulatorTransport;
 use counterfoil::simulator::stripe::StripeSimulator;
+use counterfoil::simulator::{SimulatedProvider, SimulatorTransport};
 use counterfoil::webhook::{Delivery, WebhookRequest};
 use counterfoil::{Live, Provider, Test};
 
@@ -78,6 +78,7 @@ struct Shop {
 impl Shop {
     fn open() -> Result<Self, Box<dyn Error>> {
         let mut simulator = StripeSimulator::new(2026, Timestamp::from_unix(1_795_000_000));
+        simulator.set_base_url("https://checkout.example");
         simulator.add_webhook_endpoint("https://shop.example/webhooks", WEBHOOK_SECRET, &["*"]);
         let simulator = Arc::new(Mutex::new(simulator));
         let stripe = Arc::new(SimulatorTransport::new(Arc::clone(&simulator)));

@@ -8,11 +8,11 @@ use std::thread;
 use super::decide::{Finding, VerdictKind};
 use super::input::{EntryRow, OrderRow, ProviderLink};
 use super::join::in_threads;
-use super::ledger::{Line, Standing, fold};
 use super::policy::Policy;
 use super::report::Report;
 use super::resolve::{Resolution, by_parent, resolve};
 use super::search;
+use super::standing::{Line, Standing, fold};
 use super::table::{NONE, RowError, Table};
 use super::verdict::Reason;
 use crate::mode::Mode;
@@ -105,11 +105,13 @@ impl<M: Mode> Batch<M> {
 pub(crate) fn threads(policy: &Policy, rows: usize) -> usize {
     // Below this a thread costs more than it brings.
     const ROWS_WORTH_A_THREAD: usize = 20_000;
-    let wanted = match policy.threads {
-        0 => thread::available_parallelism().map_or(1, usize::from),
-        threads => threads,
-    };
-    wanted.min(rows / ROWS_WORTH_A_THREAD).clamp(1, 64)
+    match policy.threads {
+        0 => {
+            let cores = thread::available_parallelism().map_or(1, usize::from);
+            cores.min(rows / ROWS_WORTH_A_THREAD).clamp(1, 64)
+        }
+        threads => threads.min(64),
+    }
 }
 
 /// The most that a run takes above its rows: see the figures in `benches/README.md`.

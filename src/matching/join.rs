@@ -5,6 +5,7 @@
 //! joined on its own, which is also what the threads share out.
 
 use std::hash::{BuildHasher, Hasher};
+use std::hint::black_box;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::thread;
 
@@ -53,6 +54,8 @@ where
             if at >> bits > 0 {
                 return repeated;
             }
+            segments(&build_parts, at).for_each(|keys| fetch(build.text, keys));
+            segments(&probe_parts, at).for_each(|keys| fetch(probe.text, keys));
             partition.fill(build.text, segments(&build_parts, at), &mut repeated);
             for key in segments(&probe_parts, at).flatten() {
                 let found = partition.find(build.text, key, probe.text);
@@ -106,6 +109,17 @@ fn segments(parts: &[Scattered], at: usize) -> impl Iterator<Item = &[Key]> {
         let end = *part.starts.get(at + 1)?;
         part.keys.get(start..end)
     })
+}
+
+/// Reads the ends of all keys. The reads do not wait for each other, so that the cache misses of a
+/// partition overlap; comparing the keys afterwards finds them in the cache.
+fn fetch(text: &[u8], keys: &[Key]) {
+    let ends = keys.iter().map(|key| {
+        let first = key.span.start as usize;
+        let last = first + usize::from(key.span.len).saturating_sub(1);
+        text.get(first).copied().unwrap_or(0) ^ text.get(last).copied().unwrap_or(0)
+    });
+    black_box(ends.fold(0, |all, ends| all ^ ends));
 }
 
 /// Scatters a side into `1 << bits` partitions, one stretch of rows for each thread.

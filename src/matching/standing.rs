@@ -22,6 +22,19 @@ pub(crate) struct Standing {
     pub(crate) residual: ResidualKind,
 }
 
+/// An order of which nothing has been told.
+impl Default for Standing {
+    fn default() -> Self {
+        Self {
+            payments: 0,
+            paid: 0,
+            taken_back: 0,
+            kind: VerdictKind::UnknownOrder,
+            residual: ResidualKind::Unpaid,
+        }
+    }
+}
+
 impl Standing {
     pub(crate) fn net(&self) -> i64 {
         self.paid.saturating_sub(self.taken_back)
@@ -87,6 +100,11 @@ impl Sums {
 
 /// Folds the lines of an order, sorts them by time and marks each with its verdict.
 pub(crate) fn fold(table: &Table, policy: &Policy, order: &Order, lines: &mut [Line]) -> Standing {
+    if let [line] = lines
+        && let Some(standing) = paid_at_once(table, order, line)
+    {
+        return standing;
+    }
     if lines.len() > 1 {
         sort(table, lines);
         find_twins(table, lines);
@@ -147,6 +165,26 @@ pub(crate) fn fold(table: &Table, policy: &Policy, order: &Order, lines: &mut [L
         line.kind = standing.kind;
     }
     standing
+}
+
+/// The standing of an order that one plain payment paid exactly, as most are: the general fold
+/// gives the same, and takes longer.
+#[inline]
+fn paid_at_once(table: &Table, order: &Order, line: &Line) -> Option<Standing> {
+    let entry = table.entry(line.entry)?;
+    let plain = entry.kind == EntryKind::Payment
+        && entry.currency == order.currency
+        && entry.at <= order.closed_at
+        && order.total == Some(entry.amount)
+        && line.share.is_none()
+        && !line.absorbed;
+    plain.then_some(Standing {
+        payments: 1,
+        paid: entry.amount,
+        taken_back: 0,
+        kind: VerdictKind::Paid,
+        residual: ResidualKind::Exact,
+    })
 }
 
 /// Whether the order is paid before a payment of `size` is added. A part no larger than the
