@@ -1,5 +1,11 @@
 //! One small story for each verdict, residual and way to an order.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic where it fails"
+)]
+
 use counterfoil::Test;
 use counterfoil::clock::Timestamp;
 use counterfoil::matching::{
@@ -24,7 +30,9 @@ fn order_a() -> OrderRow<'static> {
 }
 
 fn paid(id: &'static str, minor: i64, on: i64) -> EntryRow<'static, Test> {
-    EntryRow::payment(id, euros(minor), day(on)).with_reference("A").with_rail("card")
+    EntryRow::payment(id, euros(minor), day(on))
+        .with_reference("A")
+        .with_rail("card")
 }
 
 fn of(kind: EntryKind, id: &'static str, minor: i64, on: i64) -> EntryRow<'static, Test> {
@@ -64,18 +72,62 @@ fn what_becomes_of_an_order() {
     let cases: Vec<(&str, Vec<EntryRow<'_, Test>>, VerdictKind, ResidualKind)> = vec![
         ("nothing came", vec![], Underpaid, ResidualKind::Unpaid),
         ("paid", vec![whole], Paid, ResidualKind::Exact),
-        ("two parts", vec![paid("p", 6_000, 1), paid("q", 4_000, 1)], Paid, ResidualKind::Split),
-        ("equal parts", vec![paid("p", 5_000, 1), paid("q", 5_000, 1)], Paid, ResidualKind::Split),
-        ("a cent short", vec![paid("p", 9_999, 1)], Underpaid, ResidualKind::Under),
-        ("a cent over", vec![paid("p", 10_001, 1)], Overpaid, ResidualKind::Over),
+        (
+            "two parts",
+            vec![paid("p", 6_000, 1), paid("q", 4_000, 1)],
+            Paid,
+            ResidualKind::Split,
+        ),
+        (
+            "equal parts",
+            vec![paid("p", 5_000, 1), paid("q", 5_000, 1)],
+            Paid,
+            ResidualKind::Split,
+        ),
+        (
+            "a cent short",
+            vec![paid("p", 9_999, 1)],
+            Underpaid,
+            ResidualKind::Under,
+        ),
+        (
+            "a cent over",
+            vec![paid("p", 10_001, 1)],
+            Overpaid,
+            ResidualKind::Over,
+        ),
         ("announced", vec![announced], Pending, ResidualKind::Unpaid),
-        ("announced, arrived", vec![announced, whole], Paid, ResidualKind::Exact),
-        ("announced, failed", vec![announced, failed], Underpaid, ResidualKind::Unpaid),
-        ("refunded", vec![whole, of(Refund, "r", -10_000, 2)], Reversed, ResidualKind::FullRefund),
-        ("in part", vec![whole, of(Refund, "r", 1, 2)], Reversed, ResidualKind::PartialRefund),
+        (
+            "announced, arrived",
+            vec![announced, whole],
+            Paid,
+            ResidualKind::Exact,
+        ),
+        (
+            "announced, failed",
+            vec![announced, failed],
+            Underpaid,
+            ResidualKind::Unpaid,
+        ),
+        (
+            "refunded",
+            vec![whole, of(Refund, "r", -10_000, 2)],
+            Reversed,
+            ResidualKind::FullRefund,
+        ),
+        (
+            "in part",
+            vec![whole, of(Refund, "r", 1, 2)],
+            Reversed,
+            ResidualKind::PartialRefund,
+        ),
         (
             "the refund came back",
-            vec![whole, of(Refund, "r", 500, 2), of(FailedRefund, "f", 500, 3)],
+            vec![
+                whole,
+                of(Refund, "r", 500, 2),
+                of(FailedRefund, "f", 500, 3),
+            ],
             Paid,
             ResidualKind::Exact,
         ),
@@ -87,13 +139,21 @@ fn what_becomes_of_an_order() {
         ),
         (
             "dispute won",
-            vec![whole, of(DisputeOpened, "d", 10_000, 2), of(DisputeWon, "w", 10_000, 3)],
+            vec![
+                whole,
+                of(DisputeOpened, "d", 10_000, 2),
+                of(DisputeWon, "w", 10_000, 3),
+            ],
             Paid,
             ResidualKind::Exact,
         ),
         (
             "dispute lost, told once or twice",
-            vec![whole, of(DisputeOpened, "d", 10_000, 2), of(DisputeLost, "l", 10_000, 3)],
+            vec![
+                whole,
+                of(DisputeOpened, "d", 10_000, 2),
+                of(DisputeLost, "l", 10_000, 3),
+            ],
             Reversed,
             ResidualKind::FullRefund,
         ),
@@ -105,7 +165,11 @@ fn what_becomes_of_an_order() {
         ),
         (
             "the duplicate was refunded",
-            vec![whole, paid("q", 10_000, 2), of(Refund, "r", 10_000, 3).with_parent("q")],
+            vec![
+                whole,
+                paid("q", 10_000, 2),
+                of(Refund, "r", 10_000, 3).with_parent("q"),
+            ],
             Paid,
             ResidualKind::PartialRefund,
         ),
@@ -124,10 +188,19 @@ fn what_becomes_of_a_payment() {
     let again = [whole, whole, paid("q", 10_000, 2)];
     let expected = [AlreadyApplied, DuplicatePayment];
     let found = kinds(order_a(), &again);
-    assert!(expected.iter().all(|kind| found.contains(kind)), "{found:?}");
-    assert_eq!(kinds(order_a().with_closed_at(day(0)), &[whole]), [PaidAfterClose]);
+    assert!(
+        expected.iter().all(|kind| found.contains(kind)),
+        "{found:?}"
+    );
+    assert_eq!(
+        kinds(order_a().with_closed_at(day(0)), &[whole]),
+        [PaidAfterClose]
+    );
     assert_eq!(kinds(order_a().with_closed_at(day(2)), &[whole]), [Paid]);
-    assert_eq!(kinds(order_a(), &[whole.with_reference("B")]), [UnknownOrder]);
+    assert_eq!(
+        kinds(order_a(), &[whole.with_reference("B")]),
+        [UnknownOrder]
+    );
     let dollars = Money::new(10_000, Currency::USD);
     let foreign = EntryRow::payment("p", dollars, day(1)).with_reference("A");
     assert_eq!(kinds(order_a(), &[foreign]), [VerdictKind::WrongCurrency]);
@@ -189,7 +262,10 @@ fn ways_to_an_order() {
     };
     batch.link(link).unwrap();
     let report = batch.run();
-    let found: Vec<_> = report.entries().map(|entry| (entry.order, entry.rule)).collect();
+    let found: Vec<_> = report
+        .entries()
+        .map(|entry| (entry.order, entry.rule))
+        .collect();
     let expected = [
         (Some("A"), Rule::RegisteredId),
         (Some("INV-1001"), Rule::Remittance),
@@ -212,19 +288,28 @@ fn one_payment_for_several_orders_is_shared_out_exactly() {
         .collect();
     assert_eq!(shares, [("A".to_owned(), 10_000), ("B".to_owned(), 2_531)]);
     let kinds: Vec<_> = report.orders().map(|order| order.verdict.kind()).collect();
-    assert_eq!(kinds, [VerdictKind::Paid, VerdictKind::Paid, VerdictKind::Underpaid]);
+    assert_eq!(
+        kinds,
+        [VerdictKind::Paid, VerdictKind::Paid, VerdictKind::Underpaid]
+    );
 }
 
 #[test]
 fn references_that_normalise_alike_are_ambiguous_unless_one_is_named_exactly() {
     let orders = ["A-11", "A-1-1"].map(|id| OrderRow::new(id, euros(100), day(0)));
-    let entry = |id, reference| {
-        EntryRow::<Test>::payment(id, euros(100), day(1)).with_reference(reference)
-    };
-    let batch = batch(Policy::default(), &orders, &[entry("p", "a11"), entry("q", "A-11")]);
+    let entry =
+        |id, reference| EntryRow::<Test>::payment(id, euros(100), day(1)).with_reference(reference);
+    let batch = batch(
+        Policy::default(),
+        &orders,
+        &[entry("p", "a11"), entry("q", "A-11")],
+    );
     let report = batch.run();
     let [p, q] = [0, 1].map(|at| report.entries().nth(at).unwrap());
     assert_eq!((p.order, p.verdict.kind()), (None, VerdictKind::Ambiguous));
     assert_eq!(p.verdict.candidates().len(), 2);
-    assert_eq!((q.order, q.verdict.kind()), (Some("A-11"), VerdictKind::Paid));
+    assert_eq!(
+        (q.order, q.verdict.kind()),
+        (Some("A-11"), VerdictKind::Paid)
+    );
 }

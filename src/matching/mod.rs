@@ -14,7 +14,10 @@ mod explain;
 mod feed;
 mod input;
 mod join;
+pub mod payout;
 mod policy;
+#[cfg(feature = "readers")]
+pub mod readers;
 mod reference;
 mod remittance;
 mod report;
