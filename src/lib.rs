@@ -26,6 +26,11 @@ pub mod registry;
 pub mod request;
 pub mod webhook;
 
+// What is composed from them.
+#[cfg(feature = "cashier")]
+#[cfg_attr(docsrs, doc(cfg(feature = "cashier")))]
+pub mod cashier;
+
 pub use capability::Capabilities;
 pub use error::{Effect, Error, ErrorKind, Result};
 pub use handle::Provider;

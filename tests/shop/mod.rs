@@ -1,0 +1,11 @@
+//! A shop to test the cashier in: a provider with its own books, and a store that can fail.
+#![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+pub mod bank;
+pub mod faults;
+pub mod psp;
