@@ -23,7 +23,8 @@ use crate::payout::{Payout, PayoutLine};
 use crate::provider::PaymentProvider;
 use crate::refund::Refund;
 use crate::request::{
-    Account, CaptureRequest, Checkout, CreateRequest, Cursor, Page, Period, RefundRequest,
+    Account, CaptureMode, CaptureRequest, Checkout, CreateRequest, Cursor, Page, Period,
+    RefundRequest,
 };
 use crate::webhook::{
     Delivery, Event, MAX_BODY_BYTES, Notice, WebhookRefusal, WebhookRefusalKind, WebhookRequest,
@@ -108,6 +109,9 @@ impl<M: Mode> Provider<M> {
         let reference = self.reference(request);
         let key = IdempotencyKey::for_creation(&reference);
         self.run(operation, async {
+            if request.capture == CaptureMode::Manual {
+                self.capabilities().require(Operation::Capture)?;
+            }
             self.capabilities().require_currency(request.amount)?;
             request.check(M::KIND)?;
             self.sent.remember(&key, request.amount)?;

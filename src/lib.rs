@@ -26,10 +26,16 @@ pub mod registry;
 pub mod request;
 pub mod webhook;
 
+// The same providers from the other side of the wire.
+#[cfg(feature = "simulator")]
+pub mod simulator;
+
 // What is composed from them.
 #[cfg(feature = "cashier")]
 #[cfg_attr(docsrs, doc(cfg(feature = "cashier")))]
 pub mod cashier;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 
 pub use capability::Capabilities;
 pub use error::{Effect, Error, ErrorKind, Result};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::card_number::has_card_number;
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
+use crate::http::is_loopback;
 use crate::id::{Attempt, CommandId, OrderId, PaymentId};
 use crate::mode::{Mode, ModeKind};
 use crate::money::{Currency, PositiveMoney};
@@ -368,7 +369,7 @@ fn check_url(url: &str, mode: ModeKind) -> Result<()> {
     let filled_in = url.replace(['{', '}'], "_");
     let not_a_url = |_| invalid("an address is not a URL: write https://…");
     let parsed: http::Uri = filled_in.parse().map_err(not_a_url)?;
-    let is_loopback = matches!(parsed.host(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    let is_loopback = parsed.host().is_some_and(is_loopback);
     match parsed.scheme_str() {
         Some("https") if parsed.host().is_some() => Ok(()),
         Some("http") if is_loopback && mode == ModeKind::Test => Ok(()),

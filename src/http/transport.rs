@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 /// Sends one request and waits for the whole answer. It never sends anything twice.
 ///
-/// Every status is an answer; an error means that none came.
+/// Every status is an answer; an error means that none came, or none that may be read.
 #[async_trait]
 pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// Sends `request`, whose URI is absolute.
@@ -28,13 +28,15 @@ pub struct TransportError {
     pub cause: Box<dyn std::error::Error + Send + Sync>,
 }
 
-/// Whether a request that was not answered may have been processed.
+/// Whether a request without an answer may have been processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Delivered {
     /// It was not sent: there was no connection.
     No,
     /// It may have been.
     Perhaps,
+    /// It was answered, with more than may be read.
+    Answered,
 }
 
 impl fmt::Display for Delivered {
@@ -42,6 +44,7 @@ impl fmt::Display for Delivered {
         f.write_str(match self {
             Self::No => "not sent",
             Self::Perhaps => "perhaps processed",
+            Self::Answered => "answered with too much",
         })
     }
 }

@@ -3,6 +3,8 @@
 //! Hand the body over exactly as it arrived. A JSON layer in between changes bytes, and the
 //! signature is over bytes.
 
+#[cfg(feature = "axum")]
+mod axum;
 mod event;
 mod refusal;
 mod request;

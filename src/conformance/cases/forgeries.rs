@@ -1,0 +1,154 @@
+//! Webhooks that must not be believed, and bodies that must not be a danger.
+
+use std::time::Duration;
+
+use crate::capability::Operation;
+use crate::clock::Timestamp;
+use crate::conformance::rig::{SignedWith, Unable};
+use crate::conformance::stage::{Proof, Stage, Stop, ensure, webhook_refusal};
+use crate::webhook::{Authenticity, MAX_BODY_BYTES, WebhookRefusalKind, WebhookRequest};
+
+/// Longer than any provider's tolerance.
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+pub(crate) async fn an_altered_byte_is_refused(stage: &Stage<'_>) -> Proof {
+    let webhook = stage.genuine_webhook().await?;
+    let proves = stage.provider.capabilities().webhook_authenticity;
+    for place in 0..webhook.body().len() {
+        let mut body = webhook.body().to_vec();
+        let Some(byte) = body.get_mut(place) else {
+            continue;
+        };
+        *byte ^= 1;
+        let altered = WebhookRequest::new(webhook.headers().clone(), body);
+        match stage.provider.webhook(&altered).await {
+            Ok(delivery) => {
+                // A signature that leaves the body out cannot tell; then each event must say so.
+                let all_say_so = delivery
+                    .events
+                    .iter()
+                    .all(|event| event.authenticity() == Authenticity::HeaderOnly);
+                ensure!(
+                    proves == Authenticity::HeaderOnly && all_say_so,
+                    "byte {place} was altered, and the notice was believed"
+                );
+            }
+            refused => drop(webhook_refusal("an altered notice", refused)?),
+        }
+    }
+    Ok(())
+}
+
+pub(crate) async fn another_secret_is_refused(stage: &Stage<'_>) -> Proof {
+    let genuine = stage.genuine_webhook().await?;
+    let forged = sign(stage, genuine.body(), now(stage), SignedWith::AnotherSecret)?;
+    refused_as(stage, &forged, WebhookRefusalKind::WrongSignature).await
+}
+
+pub(crate) async fn a_stale_notice_is_refused(stage: &Stage<'_>) -> Proof {
+    let genuine = stage.genuine_webhook().await?;
+    let then = now(stage).saturating_sub(A_DAY);
+    let stale = sign(stage, genuine.body(), then, SignedWith::TheEndpointsSecret)?;
+    refused_as(stage, &stale, WebhookRefusalKind::Stale).await
+}
+
+pub(crate) async fn a_notice_from_the_future_is_refused(stage: &Stage<'_>) -> Proof {
+    let genuine = stage.genuine_webhook().await?;
+    let then = now(stage).saturating_add(A_DAY);
+    let early = sign(stage, genuine.body(), then, SignedWith::TheEndpointsSecret)?;
+    refused_as(stage, &early, WebhookRefusalKind::Future).await
+}
+
+pub(crate) async fn a_missing_signature_is_refused(stage: &Stage<'_>) -> Proof {
+    let genuine = stage.genuine_webhook().await?;
+    let unsigned = sign(stage, genuine.body(), now(stage), SignedWith::Nothing)?;
+    refused_as(stage, &unsigned, WebhookRefusalKind::MissingSignature).await
+}
+
+pub(crate) async fn a_doubled_signature_is_refused(stage: &Stage<'_>) -> Proof {
+    let genuine = stage.genuine_webhook().await?;
+    let forged = sign(stage, genuine.body(), now(stage), SignedWith::AnotherSecret)?;
+    let mut headers = genuine.headers().clone();
+    for (name, value) in forged.headers() {
+        if genuine.headers().get(name) != Some(value) {
+            headers.append(name, value.clone());
+        }
+    }
+    if headers.len() == genuine.headers().len() {
+        let why = "no header differs between a genuine and a forged notice";
+        return Err(Stop::NotProven(why.into()));
+    }
+    let doubled = WebhookRequest::new(headers, genuine.body().to_vec());
+    webhook_refusal(
+        "a doubled signature",
+        stage.provider.webhook(&doubled).await,
+    )?;
+    Ok(())
+}
+
+pub(crate) async fn an_empty_body_is_refused(stage: &Stage<'_>) -> Proof {
+    stage.needs(Operation::VerifyWebhook).await?;
+    signed_and_refused(stage, b"").await
+}
+
+pub(crate) async fn an_oversized_body_is_refused(stage: &Stage<'_>) -> Proof {
+    stage.needs(Operation::VerifyWebhook).await?;
+    let body = vec![b' '; MAX_BODY_BYTES + 1];
+    let oversized = sign(stage, &body, now(stage), SignedWith::TheEndpointsSecret)?;
+    refused_as(stage, &oversized, WebhookRefusalKind::TooLarge).await
+}
+
+pub(crate) async fn a_body_that_is_not_utf8_is_refused(stage: &Stage<'_>) -> Proof {
+    let genuine = stage.genuine_webhook().await?;
+    signed_and_refused(stage, &[b"\xff\xfe", genuine.body()].concat()).await
+}
+
+pub(crate) async fn a_truncated_body_is_refused(stage: &Stage<'_>) -> Proof {
+    let genuine = stage.genuine_webhook().await?;
+    for kept in [1, genuine.body().len() / 2, genuine.body().len() - 1] {
+        let body: Vec<u8> = genuine.body().iter().copied().take(kept).collect();
+        signed_and_refused(stage, &body).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn a_deeply_nested_body_is_refused(stage: &Stage<'_>) -> Proof {
+    stage.needs(Operation::VerifyWebhook).await?;
+    signed_and_refused(stage, "[".repeat(100_000).as_bytes()).await?;
+    signed_and_refused(stage, r#"{"data":"#.repeat(100_000).as_bytes()).await
+}
+
+/// A body that the provider's own secret has signed, and that is still no notice.
+async fn signed_and_refused(stage: &Stage<'_>, body: &[u8]) -> Proof {
+    let signed = sign(stage, body, now(stage), SignedWith::TheEndpointsSecret)?;
+    webhook_refusal("an unreadable body", stage.provider.webhook(&signed).await)?;
+    Ok(())
+}
+
+async fn refused_as(
+    stage: &Stage<'_>,
+    webhook: &WebhookRequest,
+    kind: WebhookRefusalKind,
+) -> Proof {
+    let refusal = webhook_refusal("it", stage.provider.webhook(webhook).await)?;
+    ensure!(
+        refusal.kind() == kind,
+        "expected a refusal as {}, got: {refusal}",
+        kind.name()
+    );
+    Ok(())
+}
+
+fn sign(
+    stage: &Stage<'_>,
+    body: &[u8],
+    at: Timestamp,
+    secret: SignedWith,
+) -> Proof<WebhookRequest> {
+    let signed = stage.rig.sign(body, at, secret);
+    signed.map_err(|Unable| Stop::NotProven(format!("the rig cannot sign with {secret:?} at {at}")))
+}
+
+fn now(stage: &Stage<'_>) -> Timestamp {
+    stage.rig.now()
+}

@@ -1,0 +1,202 @@
+//! What a provider's implementor gives to the suite.
+
+use crate::clock::Timestamp;
+use crate::error::DeclineReason;
+use crate::handle::Provider;
+use crate::id::{Namespace, Reference};
+use crate::mode::{Live, Test};
+use crate::money::PositiveMoney;
+use crate::payment::Payment;
+use crate::refund::Refund;
+use crate::request::Checkout;
+use crate::webhook::WebhookRequest;
+
+/// A provider wired to a fake of its service: a fresh account for each case.
+///
+/// The fake must answer from its own books and in the provider's wire format, without code shared
+/// with the provider; otherwise both can be wrong in the same way and nobody sees it.
+///
+/// What a rig cannot play it answers with [`Unable`]; the cases that need it are then reported as
+/// not proven.
+pub trait Rig {
+    /// A new handle for an installation on the one account, with nothing remembered, as after a
+    /// restart of the host.
+    fn provider(&self, installation: &Namespace) -> Provider<Test>;
+
+    /// A handle of the same provider in live mode whose webhook secret is that of the test
+    /// endpoint, as when an endpoint is registered in the wrong mode.
+    fn live_provider(&self, installation: &Namespace) -> Provider<Live>;
+
+    /// A handle whose key the service does not know.
+    fn provider_with_wrong_key(&self, installation: &Namespace) -> Provider<Test>;
+
+    /// Every secret text that was given to the provider: none may show anywhere.
+    fn secrets(&self) -> Vec<String>;
+
+    /// The time by the clock that the fake and the handles share.
+    fn now(&self) -> Timestamp;
+
+    /// How many requests have reached the service.
+    fn requests(&self) -> usize;
+
+    /// What the service's books say about a reference.
+    fn books(&self, reference: &Reference) -> Vec<Booked>;
+
+    /// The shopper acts on the provider's page, or confirms with the bank.
+    ///
+    /// # Errors
+    /// [`Unable`] if the fake has no such shopper.
+    fn shopper(&self, payment: &Payment<Test>, shopper: Shopper) -> Result<(), Unable>;
+
+    /// A token that the provider's script would have made for this shopper. Only for providers
+    /// that can create directly.
+    ///
+    /// # Errors
+    /// [`Unable`] if there is no such token.
+    fn token(&self, shopper: Shopper) -> Result<Checkout, Unable> {
+        let _ = shopper;
+        Err(Unable)
+    }
+
+    /// Something happens at the provider that the host has not asked for.
+    ///
+    /// # Errors
+    /// [`Unable`] if the fake cannot let it happen.
+    fn happen(&self, happening: Happening<'_>) -> Result<(), Unable> {
+        let _ = happening;
+        Err(Unable)
+    }
+
+    /// Lets the next `requests` requests meet a fault; 0 ends it.
+    ///
+    /// # Errors
+    /// [`Unable`] if the fake has no such fault.
+    fn fault(&self, fault: Fault, requests: usize) -> Result<(), Unable> {
+        let _ = (fault, requests);
+        Err(Unable)
+    }
+
+    /// The webhooks sent since this was last asked, in the order of what happened.
+    fn webhooks(&self) -> Vec<WebhookRequest>;
+
+    /// Signs a body as the provider would, where it stands in the provider's signature scheme.
+    ///
+    /// # Errors
+    /// [`Unable`] if there is no such signature, such as one with a time where the scheme has none.
+    fn sign(
+        &self,
+        body: &[u8],
+        at: Timestamp,
+        secret: SignedWith,
+    ) -> Result<WebhookRequest, Unable>;
+
+    /// The body of a genuine but unusual notice.
+    ///
+    /// # Errors
+    /// [`Unable`] if the provider has no such notice.
+    fn unusual_notice(&self, notice: UnusualNotice<'_>) -> Result<Vec<u8>, Unable> {
+        let _ = notice;
+        Err(Unable)
+    }
+
+    /// The cases that this rig is known not to prove, each with the reason:
+    /// `("webhooks::an_unknown_type_is_tolerated", "notices have no type")`.
+    fn known_gaps(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+}
+
+/// The rig cannot play this part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unable;
+
+/// A shopper with a test card, as the providers document them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Shopper {
+    /// Pays.
+    Pays,
+    /// Tries to pay and is declined for this reason.
+    IsDeclined(DeclineReason),
+    /// Is asked to confirm with the bank (3-D Secure), and does.
+    PassesChallenge,
+    /// Is asked to confirm with the bank, and fails.
+    FailsChallenge,
+    /// Is asked to confirm with the bank, and walks away.
+    LeavesChallenge,
+    /// Pays with a card whose refunds stay pending until [`Happening::RefundSettles`].
+    PaysAndRefundsPend,
+    /// Pays with a card whose refunds succeed and fail at [`Happening::RefundSettles`].
+    PaysAndRefundsFail,
+    /// Pays, and disputes the payment at once.
+    PaysAndDisputes,
+}
+
+/// Something at the provider that the host has not asked for.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Happening<'a> {
+    /// The time of an unpaid checkout runs out.
+    CheckoutExpires(&'a Payment<Test>),
+    /// A refund comes to the end that its card has.
+    RefundSettles(&'a Refund<Test>),
+    /// Staff refund a part of a payment in the provider's dashboard.
+    DashboardRefund(&'a Payment<Test>, PositiveMoney),
+    /// The provider sends what it owes to the host's bank.
+    PaysOut,
+}
+
+/// What a request meets on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The connection breaks after the request was sent and before the service acts on it.
+    LostBefore,
+    /// The service acts on it, and the connection breaks before the answer arrives.
+    LostAfter,
+    /// The service answers 5xx and has done nothing.
+    ServerErrorBefore,
+    /// The service acts on it and answers 5xx.
+    ServerErrorAfter,
+    /// The service answers 429 and has done nothing.
+    RateLimited,
+}
+
+/// With which secret a webhook is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignedWith {
+    /// The endpoint's own.
+    TheEndpointsSecret,
+    /// One that the endpoint does not know.
+    AnotherSecret,
+    /// None: the signature is left out.
+    Nothing,
+}
+
+/// A genuine notice out of the ordinary.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum UnusualNotice<'a> {
+    /// One of a documented type that is not about payments.
+    NotAboutPayments,
+    /// One of a type that nobody knows yet.
+    UnknownType,
+    /// One about this payment, in a status that nobody knows yet.
+    UnknownStatus(&'a Payment<Test>),
+}
+
+/// One payment in the service's own books.
+///
+/// The amounts are decimals in the major unit, such as `8.20`, told by the fake from what it
+/// received: so that the provider's encoder is compared with something other than itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Booked {
+    /// The currency's three letters.
+    pub currency: String,
+    /// What was asked for.
+    pub amount: String,
+    /// What was taken from the payer, refunds not deducted.
+    pub captured: String,
+    /// What went back, or is on its way back.
+    pub refunded: String,
+}

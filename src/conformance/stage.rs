@@ -1,0 +1,386 @@
+//! What the cases are told with: one provider, its rig, and the usual steps.
+
+use std::pin::pin;
+
+use futures_util::{Stream, TryStreamExt};
+use http::HeaderMap;
+
+use super::rig::{Booked, Fault, Rig, Shopper, Unable};
+use crate::capability::Operation;
+use crate::error::{Effect, Error, ErrorKind, Result};
+use crate::handle::Provider;
+use crate::id::{CommandId, IdError, Namespace, OrderId, PaymentId, PayoutId, ProviderName};
+use crate::id::{Reference, RefundId};
+use crate::mode::Test;
+use crate::money::{Currency, Money, MoneyError, PositiveMoney};
+use crate::payment::{Payment, PaymentStatus};
+use crate::refund::Refund;
+use crate::request::{CaptureRequest, Checkout, CreateRequest, Period, RefundRequest};
+use crate::webhook::{Event, WebhookRefusal, WebhookRefusalKind, WebhookRequest};
+
+/// Whether a case was proven, and why not.
+pub(super) type Proof<T = ()> = Result<T, Stop>;
+
+/// Why a case ended before its end.
+pub(super) enum Stop {
+    /// The provider cannot do this, and that was seen to be refused.
+    Refused(String),
+    /// The provider promises nothing of the kind.
+    Moot(String),
+    /// The rig could not play its part.
+    NotProven(String),
+    /// The provider did not do what the case asks.
+    Failed(String),
+}
+
+/// Ends a case as failed unless the condition holds.
+macro_rules! ensure {
+    ($condition:expr, $($message:tt)+) => {
+        if !$condition {
+            return Err($crate::conformance::stage::Stop::Failed(format!($($message)+)));
+        }
+    };
+}
+pub(super) use ensure;
+
+/// Every request from now on, until it is ended.
+pub(super) const EVERY: usize = usize::MAX;
+
+/// One provider and its rig, with nothing done yet.
+pub(super) struct Stage<'r> {
+    pub(super) rig: &'r dyn Rig,
+    pub(super) provider: Provider<Test>,
+}
+
+impl<'r> Stage<'r> {
+    pub(super) fn new(rig: &'r dyn Rig) -> Proof<Self> {
+        let provider = rig.provider(&Namespace::new("shop")?);
+        Ok(Self { rig, provider })
+    }
+
+    pub(super) fn supports(&self, operation: Operation) -> bool {
+        self.provider.capabilities().supports(operation)
+    }
+
+    /// An amount of so many minor units, in euros or else the first currency that is taken.
+    pub(super) fn money(&self, minor: i64) -> Money {
+        let taken = self.provider.capabilities().currencies.as_deref();
+        let currency = match taken {
+            Some([first, ..]) if !taken.is_some_and(|all| all.contains(&Currency::EUR)) => *first,
+            _ => Currency::EUR,
+        };
+        Money::new(minor, currency)
+    }
+
+    /// Asks for so many minor units for an order, by hosted checkout where there is one.
+    pub(super) fn request(&self, order: &str, minor: i64) -> Proof<CreateRequest> {
+        self.request_money(order, self.money(minor))
+    }
+
+    pub(super) fn request_money(&self, order: &str, money: Money) -> Proof<CreateRequest> {
+        let checkout = if self.supports(Operation::CreateDirect) && !self.hosts() {
+            self.rig.token(Shopper::Pays).map_err(|Unable| {
+                Stop::NotProven("the rig has no token of a shopper who pays".into())
+            })?
+        } else {
+            Checkout::hosted("https://shop.example/done", "https://shop.example/cart")
+        };
+        Ok(CreateRequest::new(
+            OrderId::new(order)?,
+            PositiveMoney::new(money)?,
+            checkout,
+        ))
+    }
+
+    fn hosts(&self) -> bool {
+        self.supports(Operation::CreateHosted)
+    }
+
+    /// Creates the payment of a request, and lets the shopper do the rest. Gives it as it is then
+    /// fetched.
+    pub(super) async fn shop(
+        &self,
+        request: &CreateRequest,
+        shopper: Shopper,
+    ) -> Proof<Payment<Test>> {
+        self.needs(Operation::FetchPayment).await?;
+        let created = if self.hosts() {
+            let created = self.provider.create(request).await?;
+            self.act(&created, shopper)?;
+            created
+        } else {
+            self.needs(Operation::CreateDirect).await?;
+            let mut request = request.clone();
+            request.checkout = self.token(shopper)?;
+            let created = match self.provider.create(&request).await {
+                Err(error) => match error.payment() {
+                    Some(id) => self.provider.fetch_payment(&id).await?,
+                    None => return Err(error.into()),
+                },
+                Ok(created) => created,
+            };
+            if created.status == PaymentStatus::ActionRequired {
+                self.act(&created, shopper)?;
+            }
+            created
+        };
+        Ok(self.provider.fetch_payment(&created.id).await?)
+    }
+
+    /// A payment of the order `A-1` that the shopper has paid.
+    pub(super) async fn paid(&self, minor: i64) -> Proof<(CreateRequest, Payment<Test>)> {
+        let request = self.request("A-1", minor)?;
+        let payment = self.shop(&request, Shopper::Pays).await?;
+        ensure!(
+            payment.status == PaymentStatus::Captured,
+            "the shopper paid, and the payment is {:?}",
+            payment.status
+        );
+        Ok((request, payment))
+    }
+
+    /// A payment of the order `A-1` whose amount is held.
+    pub(super) async fn held(&self, minor: i64) -> Proof<(CreateRequest, Payment<Test>)> {
+        self.needs(Operation::Capture).await?;
+        let request = self.request("A-1", minor)?.with_manual_capture();
+        let payment = self.shop(&request, Shopper::Pays).await?;
+        Ok((request, payment))
+    }
+
+    pub(super) fn act(&self, payment: &Payment<Test>, shopper: Shopper) -> Proof {
+        let acted = self.rig.shopper(payment, shopper);
+        acted.map_err(|Unable| Stop::NotProven(format!("the rig has no shopper who {shopper:?}")))
+    }
+
+    pub(super) fn token(&self, shopper: Shopper) -> Proof<Checkout> {
+        let token = self.rig.token(shopper);
+        token.map_err(|Unable| {
+            Stop::NotProven(format!("the rig has no token of a shopper who {shopper:?}"))
+        })
+    }
+
+    pub(super) fn fault(&self, fault: Fault, requests: usize) -> Proof {
+        let set = self.rig.fault(fault, requests);
+        set.map_err(|Unable| Stop::NotProven(format!("the rig has no fault {fault:?}")))
+    }
+
+    /// The one payment that the service has for a request.
+    pub(super) fn booked(&self, request: &CreateRequest) -> Proof<Books> {
+        let reference = self.provider.reference(request);
+        let booked = self.rig.books(&reference);
+        let [only] = booked.as_slice() else {
+            let message = format!("the service has {} payments of {reference}", booked.len());
+            return Err(Stop::Failed(message));
+        };
+        Books::read(only)
+    }
+
+    /// Fetches a payment and refunds a part of it under a command.
+    pub(super) async fn refund(
+        &self,
+        payment: &Payment<Test>,
+        minor: i64,
+        command: &str,
+    ) -> Result<Refund<Test>> {
+        let amount = PositiveMoney::new(Money::new(minor, payment.amount.currency()))?;
+        let request = RefundRequest::new(payment.id.clone(), amount, CommandId::new(command)?);
+        self.provider.refund(&request).await
+    }
+
+    pub(super) fn capture_request(
+        &self,
+        payment: &Payment<Test>,
+        minor: i64,
+        command: &str,
+    ) -> Proof<CaptureRequest<Test>> {
+        let amount = PositiveMoney::new(Money::new(minor, payment.amount.currency()))?;
+        let command = CommandId::new(command)?;
+        Ok(CaptureRequest::new(payment.id.clone(), amount, command))
+    }
+
+    /// Verifies every webhook that waits; each must be for this installation and mode.
+    pub(super) async fn deliver(&self) -> Proof<Vec<Event<Test>>> {
+        self.verify(&self.rig.webhooks()).await
+    }
+
+    pub(super) async fn verify(&self, webhooks: &[WebhookRequest]) -> Proof<Vec<Event<Test>>> {
+        let mut events = Vec::new();
+        for webhook in webhooks {
+            let delivery = self.provider.webhook(webhook).await?;
+            ensure!(
+                delivery.set_aside.is_empty(),
+                "a notice of ours was set aside: {:?}",
+                delivery.set_aside
+            );
+            events.extend(delivery.events);
+        }
+        Ok(events)
+    }
+
+    /// The last webhook of a payment that was paid.
+    pub(super) async fn genuine_webhook(&self) -> Proof<WebhookRequest> {
+        self.needs(Operation::VerifyWebhook).await?;
+        self.paid(2000).await?;
+        let last = self.rig.webhooks().pop();
+        last.ok_or_else(|| Stop::NotProven("the rig sent no webhook of a paid payment".into()))
+    }
+
+    /// Goes on if the provider can do it. If not, sees that it is refused, and ends the case.
+    pub(super) async fn needs(&self, operation: Operation) -> Proof {
+        if self.supports(operation) {
+            return Ok(());
+        }
+        self.sees_refusal(operation).await?;
+        Err(Stop::Refused(operation.name().into()))
+    }
+
+    /// Asks for what the provider lacks: it must be refused with no request sent.
+    pub(super) async fn sees_refusal(&self, operation: Operation) -> Proof {
+        let before = self.rig.requests();
+        let error = match self.try_out(operation).await? {
+            Ok(()) => {
+                let message = format!("{operation} is not in the capabilities and was done");
+                return Err(Stop::Failed(message));
+            }
+            Err(error) => error,
+        };
+        ensure!(
+            *error.kind() == ErrorKind::Unsupported && error.effect() == Effect::NotApplied,
+            "{operation} is not in the capabilities, and it ended in: {error}"
+        );
+        let sent = self.rig.requests() - before;
+        ensure!(sent == 0, "{operation} was refused after {sent} requests");
+        Ok(())
+    }
+
+    /// Asks for an operation with ids that no service has given.
+    async fn try_out(&self, operation: Operation) -> Proof<Result<()>> {
+        let provider = &self.provider;
+        let name: ProviderName = provider.name().clone();
+        let amount = PositiveMoney::new(self.money(100))?;
+        let command = CommandId::new("command")?;
+        let payment = PaymentId::<Test>::new(name.clone(), "none")?;
+        let mut request = CreateRequest::new(
+            OrderId::new("A-0")?,
+            amount,
+            Checkout::hosted("https://shop.example/done", "https://shop.example/cart"),
+        );
+        let reference: Reference = provider.reference(&request);
+        Ok(match operation {
+            Operation::CreateHosted => provider.create(&request).await.map(drop),
+            Operation::CreateDirect => {
+                request.checkout = Checkout::token("token", "https://shop.example/done");
+                provider.create(&request).await.map(drop)
+            }
+            Operation::FetchPayment => provider.fetch_payment(&payment).await.map(drop),
+            Operation::FindPayments => provider.find_payments(&reference).await.map(drop),
+            Operation::ListPayments => none_of(provider.list_payments(Period::default())).await,
+            Operation::Capture => {
+                let request = CaptureRequest::new(payment, amount, command);
+                provider.capture(&request).await.map(drop)
+            }
+            Operation::Void => provider.void(&payment).await.map(drop),
+            Operation::Refund => {
+                let request = RefundRequest::new(payment, amount, command);
+                provider.refund(&request).await.map(drop)
+            }
+            Operation::FetchRefund => {
+                let id = RefundId::new(name, "none")?;
+                provider.fetch_refund(&id).await.map(drop)
+            }
+            Operation::ListRefunds => none_of(provider.list_refunds(payment)).await,
+            Operation::ListDisputes => none_of(provider.list_disputes(Period::default())).await,
+            Operation::ListPayouts => none_of(provider.list_payouts(Period::default())).await,
+            Operation::ListPayoutLines => {
+                none_of(provider.list_payout_lines(PayoutId::new(name, "none")?)).await
+            }
+            Operation::Account => provider.account().await.map(drop),
+            Operation::VerifyWebhook => {
+                let request = WebhookRequest::new(HeaderMap::new(), "{}");
+                let verified = provider.webhook(&request).await;
+                verified.map(drop).map_err(Error::from)
+            }
+        })
+    }
+}
+
+async fn none_of<T>(stream: impl Stream<Item = Result<T>>) -> Result<()> {
+    pin!(stream).try_next().await.map(drop)
+}
+
+/// Reads a list to its end.
+pub(super) async fn all_of<T>(stream: impl Stream<Item = Result<T>>) -> Result<Vec<T>> {
+    stream.try_collect().await
+}
+
+/// What a call was refused with; it must not have succeeded.
+pub(super) fn refusal<T>(what: &str, outcome: Result<T>) -> Proof<Error> {
+    match outcome {
+        Ok(_) => Err(Stop::Failed(format!("{what} was not refused"))),
+        Err(error) => Ok(error),
+    }
+}
+
+/// What a webhook was refused with; its answer must not read as a success.
+pub(super) fn webhook_refusal<T>(
+    what: &str,
+    outcome: Result<T, WebhookRefusal>,
+) -> Proof<WebhookRefusal> {
+    let Err(refusal) = outcome else {
+        return Err(Stop::Failed(format!("{what} was accepted")));
+    };
+    ensure!(
+        (400..600).contains(&refusal.answer()),
+        "{what} was refused with the answer {}",
+        refusal.answer()
+    );
+    ensure!(
+        refusal.kind() != WebhookRefusalKind::Unsupported,
+        "{what} was refused as unsupported, and the capabilities have webhooks"
+    );
+    Ok(refusal)
+}
+
+/// The service's own books, read as money.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Books {
+    pub(super) amount: Money,
+    pub(super) captured: Money,
+    pub(super) refunded: Money,
+}
+
+impl Books {
+    fn read(booked: &Booked) -> Proof<Self> {
+        let currency = Currency::from_code(&booked.currency)?;
+        let read = |decimal: &str| Money::parse_decimal(decimal, currency);
+        Ok(Self {
+            amount: read(&booked.amount)?,
+            captured: read(&booked.captured)?,
+            refunded: read(&booked.refunded)?,
+        })
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<WebhookRefusal> for Stop {
+    fn from(refusal: WebhookRefusal) -> Self {
+        Self::Failed(format!("a genuine notice was refused: {refusal}"))
+    }
+}
+
+impl From<MoneyError> for Stop {
+    fn from(error: MoneyError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<IdError> for Stop {
+    fn from(error: IdError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}

@@ -1,0 +1,102 @@
+//! Payment service providers, simulated from the other side of their wire. Test mode only.
+//!
+//! A simulator is first a plain function from request to answer, [`SimulatedProvider::handle`],
+//! with a seed and a clock of its own: the same seed and the same requests give the same bytes, so
+//! a whole shop runs in one thread and can be replayed. [`SimulatorTransport`] lets a provider of
+//! this crate call that function in-process; [`SimulatorServer`] puts it on a loopback port, where
+//! the payment provider's official SDKs can drive it too.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use counterfoil::clock::Timestamp;
+//! use counterfoil::simulator::{Answer, SimulatedProvider, stripe::StripeSimulator};
+//!
+//! let mut stripe = StripeSimulator::new(7, Timestamp::from_unix(1_795_000_000));
+//! let request = http::Request::post("/v1/payment_intents")
+//!     .header("authorization", "Bearer sk_test_anything")
+//!     .body(Bytes::from_static(b"amount=1999&currency=eur"))?;
+//! let Answer::Response(response) = stripe.handle(&request) else {
+//!     unreachable!("no fault was planned");
+//! };
+//! assert_eq!(response.status(), 200);
+//! # Ok::<(), http::Error>(())
+//! ```
+
+mod fault;
+mod server;
+pub mod stripe;
+mod transport;
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+
+pub use fault::{Fault, FaultPlan, FaultRule, WebhookFault, WebhookOdds};
+pub use server::{ServerError, SimulatorServer};
+pub use transport::SimulatorTransport;
+
+use crate::clock::Timestamp;
+
+/// A payment service provider, simulated: what the server and the in-process transport need of it.
+pub trait SimulatedProvider: fmt::Debug + Send + 'static {
+    /// The provider's name in small letters, such as `stripe`.
+    fn name(&self) -> &'static str;
+
+    /// Answers one request. Any bytes are answered; none makes it panic.
+    fn handle(&mut self, request: &Request<Bytes>) -> Answer;
+
+    /// The time on the simulator's own clock.
+    fn now(&self) -> Timestamp;
+
+    /// Moves that clock, and does on the way what falls due: expiries, settlements, payouts.
+    fn advance(&mut self, by: Duration);
+
+    /// Where hosted pages are said to be, such as `http://127.0.0.1:12111`.
+    fn set_base_url(&mut self, base_url: &str);
+
+    /// Takes the webhooks that are due now, in the order in which they are to be sent.
+    fn due_webhooks(&mut self) -> Vec<WebhookDelivery>;
+
+    /// Says how the receiver answered: the status, or `None` if there was no answer. Anything but
+    /// a 2xx is tried again later on the simulator's clock.
+    fn report_webhook(&mut self, delivery: DeliveryId, status: Option<u16>);
+}
+
+/// What comes back for a request.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Answer {
+    /// A whole answer.
+    Response(Response<Bytes>),
+    /// A whole answer that takes this long to come.
+    Late(Response<Bytes>, Duration),
+    /// The answer announces its whole length, but only this many bytes of the body arrive.
+    CutShort(Response<Bytes>, usize),
+    /// The connection is dropped without an answer.
+    Dropped {
+        /// Whether the request took effect all the same.
+        processed: bool,
+    },
+}
+
+/// One webhook on its way to one receiver.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct WebhookDelivery {
+    /// Names this delivery in [`SimulatedProvider::report_webhook`].
+    pub id: DeliveryId,
+    /// The id of the event inside.
+    pub event: String,
+    /// The kind of the event, such as `payment_intent.succeeded`.
+    pub kind: String,
+    /// 1 for the first try.
+    pub attempt: u32,
+    /// The request as it goes out: method, full URL, headers with the signature, body.
+    pub request: Request<Bytes>,
+}
+
+/// Names one delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeliveryId(pub(crate) u64);

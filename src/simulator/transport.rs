@@ -1,0 +1,73 @@
+//! The simulator as a transport: a provider calls it without a socket.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::{Answer, SimulatedProvider};
+use crate::http::{Delivered, Transport, TransportError};
+
+/// Hands each request to a simulator in the same process.
+///
+/// A connection that drops and an answer that is cut short become the error that a network gives:
+/// whether the request was processed cannot be told from it. An answer that comes late moves the
+/// simulator's clock; if it would come after the timeout, the error comes instead.
+#[derive(Debug)]
+pub struct SimulatorTransport<P> {
+    simulator: Arc<Mutex<P>>,
+    timeout: Duration,
+}
+
+impl<P: SimulatedProvider> SimulatorTransport<P> {
+    /// A transport to `simulator`, with a timeout of 30 seconds on the simulator's clock.
+    #[must_use]
+    pub fn new(simulator: Arc<Mutex<P>>) -> Self {
+        Self {
+            simulator,
+            timeout: Duration::from_secs(30),
+        }
+    }
+
+    /// Sets how long to wait for an answer, on the simulator's clock, in whole seconds.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+}
+
+#[async_trait]
+impl<P: SimulatedProvider> Transport for SimulatorTransport<P> {
+    async fn send(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Result<http::Response<Bytes>, TransportError> {
+        // A panic elsewhere while the simulator was held says nothing about its state.
+        let mut simulator = self
+            .simulator
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match simulator.handle(&request) {
+            Answer::Response(response) => Ok(response),
+            Answer::Late(response, by) if by <= self.timeout => {
+                simulator.advance(by);
+                Ok(response)
+            }
+            Answer::Late(..) => {
+                simulator.advance(self.timeout);
+                Err(lost("the answer did not come in time"))
+            }
+            Answer::CutShort(..) => Err(lost("the answer broke off")),
+            Answer::Dropped { .. } => Err(lost("the connection was dropped")),
+        }
+    }
+}
+
+fn lost(cause: &'static str) -> TransportError {
+    TransportError {
+        delivered: Delivered::Perhaps,
+        cause: cause.into(),
+    }
+}
