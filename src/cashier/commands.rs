@@ -198,8 +198,11 @@ impl<M: Mode> Cashier<M> {
                 Ok(self.change(order, take_in).await?.1)
             }
             Err(error) => {
+                // The host may give a capture or refund up, and is told that it was not done. A
+                // void is wanted until it is done.
+                let is_given_up = is_first && command.operation != CommandOperation::Void;
                 let is_refused = error.effect() == Effect::NotApplied
-                    && (is_first || is_definite_refusal(error.kind()));
+                    && (is_given_up || is_definite_refusal(error.kind()));
                 let take_in = |record: &mut OrderRecord<M>, _| {
                     let Some(stored) = record.command_mut(key) else {
                         return Ok(());

@@ -165,7 +165,9 @@ impl<M: Mode> Cashier<M> {
                 let outcome = "applied".to_owned();
                 batch.finished_events.push((event.to_owned(), outcome));
             }
-            if self.store.commit(batch).await? != Commit::Stale {
+            // A commit whose answer was lost may have been applied, and what it stores will be done.
+            let unknown = |error: Error| error.with_effect(Effect::Unknown);
+            if self.store.commit(batch).await.map_err(unknown)? != Commit::Stale {
                 return Ok((value, record));
             }
         }

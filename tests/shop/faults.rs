@@ -28,8 +28,6 @@ pub enum Defect {
     NoVersionCheck,
     /// Confirmations are written after the order, not with it.
     ConfirmationsApart,
-    /// The first record of an attempt is kept in memory only, and gone with the process.
-    KeyNotStoredFirst,
 }
 
 /// Dice that are shared by everything in one run.

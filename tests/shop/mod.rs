@@ -9,3 +9,4 @@
 pub mod bank;
 pub mod faults;
 pub mod psp;
+pub mod world;

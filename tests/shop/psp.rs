@@ -21,7 +21,7 @@ use super::bank::{self, Answer, Bank, KEY_RETENTION_SECONDS, News, Write};
 use super::faults::{Defect, Dice, pause};
 
 /// How long after a lost connection a request can still arrive, in seconds.
-const LATE_SECONDS: u32 = 45;
+const LATE_SECONDS: u32 = 600;
 
 /// The provider and the line to it.
 #[derive(Debug)]
@@ -130,9 +130,8 @@ impl Line {
         if self.psp.dice.fault() {
             return Err(Error::new(ErrorKind::Unavailable, "no answer"));
         }
-        let now = self.psp.now();
         let mut bank = self.psp.bank();
-        bank.expire(now);
+        bank.expire(self.psp.now());
         read(&mut bank)
     }
 
@@ -177,7 +176,7 @@ impl PaymentProvider for Line {
     async fn fetch_payment(&self, id: &PaymentId<Test>) -> Result<Payment<Test>> {
         self.read(|bank| {
             let account = bank.payments.get(id.raw());
-            let found = account.map(|account| account.payment.clone());
+            let found = account.map(|account| as_of(self.psp.now(), &account.payment));
             found.ok_or_else(|| Error::new(ErrorKind::NotFound, "no such payment"))
         })
         .await
@@ -187,7 +186,9 @@ impl PaymentProvider for Line {
         self.read(|bank| {
             let all = bank.payments.values().map(|account| &account.payment);
             let found = all.filter(|payment| payment.reference.as_ref() == Some(reference));
-            Ok(found.cloned().collect())
+            Ok(found
+                .map(|payment| as_of(self.psp.now(), payment))
+                .collect())
         })
         .await
     }
@@ -283,6 +284,13 @@ pub fn webhook(id: &str, news: &News) -> WebhookRequest {
     let mut headers = http::HeaderMap::new();
     headers.insert("signature", http::HeaderValue::from_static("genuine"));
     WebhookRequest::new(headers, body)
+}
+
+/// The payment as it stands at the time of asking.
+fn as_of(now: i64, payment: &Payment<Test>) -> Payment<Test> {
+    let mut payment = payment.clone();
+    payment.as_of = Timestamp::from_unix(now);
+    payment
 }
 
 fn payment(answer: Answer) -> Result<Payment<Test>> {
