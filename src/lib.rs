@@ -26,6 +26,9 @@ pub mod registry;
 pub mod request;
 pub mod webhook;
 
+// Which payment pays which order. Pure, and usable alone.
+pub mod matching;
+
 // The same providers from the other side of the wire.
 #[cfg(feature = "simulator")]
 pub mod simulator;

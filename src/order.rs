@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Timestamp;
 use crate::id::OrderId;
 use crate::money::{Money, PositiveMoney};
 
@@ -13,37 +14,30 @@ pub struct Order {
     pub id: OrderId,
     /// What must be paid in all.
     pub total: Money,
-    /// Whether money is still expected.
-    pub status: OrderStatus,
+    /// When it was placed.
+    pub placed_at: Timestamp,
+    /// Since when no money is expected for it: it was canceled, or it has run out.
+    pub closed_at: Option<Timestamp>,
 }
 
 impl Order {
     /// An open order.
     #[must_use]
-    pub fn new(id: OrderId, total: PositiveMoney) -> Self {
+    pub fn new(id: OrderId, total: PositiveMoney, placed_at: Timestamp) -> Self {
         Self {
             id,
             total: total.money(),
-            status: OrderStatus::Open,
+            placed_at,
+            closed_at: None,
         }
     }
 
-    /// The same order, closed: a payment from now on is [`PaidAfterClose`].
+    /// The same order, closed: a payment from then on is [`PaidAfterClose`].
     ///
     /// [`PaidAfterClose`]: crate::matching::Verdict::PaidAfterClose
     #[must_use]
-    pub fn closed(mut self) -> Self {
-        self.status = OrderStatus::Closed;
+    pub fn with_closed_at(mut self, closed_at: Timestamp) -> Self {
+        self.closed_at = Some(closed_at);
         self
     }
-}
-
-/// Whether money is still expected for an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OrderStatus {
-    /// It can be paid.
-    Open,
-    /// It was canceled or has expired; money that comes all the same needs a decision.
-    Closed,
 }

@@ -1,6 +1,8 @@
 //! The cashier's promises, one by one, against a provider with books of its own.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
     clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]

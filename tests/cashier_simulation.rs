@@ -2,6 +2,8 @@
 //! does, processes die between any two steps, and in the end the books must agree.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
     clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]

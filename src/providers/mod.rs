@@ -1,1 +1,3 @@
 //! The providers, one folder each, each behind a feature of its own.
+
+pub mod stripe;

@@ -1,19 +1,23 @@
 //! The simulator as a transport: a provider calls it without a socket.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{Answer, SimulatedProvider};
+use crate::clock::{Clock, Timestamp};
 use crate::http::{Delivered, Transport, TransportError};
+use crate::webhook::WebhookRequest;
 
 /// Hands each request to a simulator in the same process.
 ///
 /// A connection that drops and an answer that is cut short become the error that a network gives:
 /// whether the request was processed cannot be told from it. An answer that comes late moves the
 /// simulator's clock; if it would come after the timeout, the error comes instead.
+///
+/// It is also the simulator's [`Clock`], and it hands out the webhooks that are due.
 #[derive(Debug)]
 pub struct SimulatorTransport<P> {
     simulator: Arc<Mutex<P>>,
@@ -36,6 +40,32 @@ impl<P: SimulatedProvider> SimulatorTransport<P> {
         self.timeout = timeout;
         self
     }
+
+    /// Takes the webhooks that are due now and reports them as received.
+    #[must_use]
+    pub fn webhooks(&self) -> Vec<WebhookRequest> {
+        let mut simulator = self.lock();
+        let due = simulator.due_webhooks();
+        due.into_iter()
+            .map(|delivery| {
+                simulator.report_webhook(delivery.id, Some(200));
+                WebhookRequest::from(delivery.request)
+            })
+            .collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, P> {
+        // A panic elsewhere while the simulator was held says nothing about its state.
+        self.simulator
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<P: SimulatedProvider> Clock for SimulatorTransport<P> {
+    fn now(&self) -> Timestamp {
+        self.lock().now()
+    }
 }
 
 #[async_trait]
@@ -44,11 +74,7 @@ impl<P: SimulatedProvider> Transport for SimulatorTransport<P> {
         &self,
         request: http::Request<Bytes>,
     ) -> Result<http::Response<Bytes>, TransportError> {
-        // A panic elsewhere while the simulator was held says nothing about its state.
-        let mut simulator = self
-            .simulator
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut simulator = self.lock();
         match simulator.handle(&request) {
             Answer::Response(response) => Ok(response),
             Answer::Late(response, by) if by <= self.timeout => {

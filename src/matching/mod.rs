@@ -1,0 +1,38 @@
+//! Which payment pays which order: orders and account entries in, verdicts with evidence out.
+//!
+//! The module is pure. It does no I/O, reads no clock and starts no runtime, and it can be used
+//! alone: a host with its own tables and no provider of ours feeds it an [`OrderRow`] for each
+//! order and an [`EntryRow`] for each payment, refund or dispute. Rows are borrowed for the length
+//! of one call. A host that uses the providers here has a [`Ledger`](crate::ledger::Ledger) of each
+//! payment, and [`entries_of`] makes the rows of it.
+
+mod batch;
+mod decide;
+mod evidence;
+mod explain;
+mod feed;
+mod input;
+mod join;
+mod ledger;
+mod policy;
+mod reference;
+mod remittance;
+mod report;
+mod resolve;
+mod search;
+mod table;
+mod verdict;
+
+pub use batch::Batch;
+pub use decide::{Balance, Facts, Finding, VerdictKind, decide};
+pub use evidence::{
+    Allocation, Compared, Decision, Evidence, Field, RULES_VERSION, Residual, ResidualKind, Rule,
+    Twin,
+};
+pub use feed::entries_of;
+pub use input::{EntryKind, EntryRow, OrderRow, ProviderLink};
+pub use policy::{FeeRule, InterestRule, Policy, RailWindow, Rate, Window};
+pub use reference::ReferenceRules;
+pub use report::{EntryOutcome, OrderOutcome, Report};
+pub use table::RowError;
+pub use verdict::{Candidate, Reason, Verdict};

@@ -1,0 +1,428 @@
+//! What is certain without any search: redeliveries, references, registered ids, parents.
+
+use std::collections::HashMap;
+
+use super::decide::Finding;
+use super::evidence::Rule;
+use super::input::EntryKind;
+use super::join::{Joined, Side, join};
+use super::ledger::by_content;
+use super::remittance;
+use super::table::{NONE, Span, Table};
+use super::verdict::Reason;
+
+/// Where the entries belong, as far as it is known.
+#[derive(Debug, Default)]
+pub(crate) struct Resolution {
+    /// The order of each entry, or [`NONE`].
+    pub(crate) order: Vec<u32>,
+    /// The rule that led there.
+    pub(crate) rule: Vec<Rule>,
+    /// Why an entry has no order. What has none here either is left to the search.
+    pub(crate) refused: HashMap<u32, Finding>,
+    /// The orders that a refused entry may belong to, best first, and how many were looked at.
+    pub(crate) candidates: HashMap<u32, Vec<u32>>,
+    /// How many orders the search looked at for an entry, where it was more than one.
+    pub(crate) considered: HashMap<u32, u32>,
+    /// Redeliveries, with the entry that counts.
+    pub(crate) absorbed: HashMap<u32, u32>,
+    /// Rows of an order that is stated better by another row.
+    pub(crate) superseded: HashMap<u32, u32>,
+    /// Entries that pay several orders: the entry, the order, the amount. Sorted.
+    pub(crate) shares: Vec<(u32, u32, i64)>,
+}
+
+impl Resolution {
+    pub(crate) fn set(&mut self, entry: u32, order: u32, rule: Rule) {
+        if let Some(slot) = self.order.get_mut(entry as usize) {
+            *slot = order;
+        }
+        if let Some(slot) = self.rule.get_mut(entry as usize) {
+            *slot = rule;
+        }
+    }
+
+    pub(crate) fn order_of(&self, entry: u32) -> u32 {
+        self.order.get(entry as usize).copied().unwrap_or(NONE)
+    }
+
+    pub(crate) fn rule_of(&self, entry: u32) -> Rule {
+        self.rule.get(entry as usize).copied().unwrap_or_default()
+    }
+
+    fn refuse(&mut self, entry: u32, finding: Finding, candidates: Vec<u32>) {
+        self.refused.insert(entry, finding);
+        if !candidates.is_empty() {
+            self.candidates.insert(entry, candidates);
+        }
+    }
+
+    /// Whether nothing is known about the entry yet.
+    pub(crate) fn is_open(&self, entry: u32) -> bool {
+        self.order_of(entry) == NONE
+            && !self.refused.contains_key(&entry)
+            && !self.absorbed.contains_key(&entry)
+    }
+}
+
+/// Finds what ids and references prove.
+pub(crate) fn resolve(table: &Table, threads: usize) -> Resolution {
+    let keys = Side {
+        rows: table.orders.len(),
+        text: table.arena(),
+        key: |row: usize| table.orders.get(row).map(super::table::Order::key),
+    };
+    let references = Side {
+        rows: table.entries.len(),
+        text: table.arena(),
+        key: |row: usize| table.entries.get(row).and_then(super::table::Entry::key),
+    };
+    let Joined { first, repeated } = join(&keys, &references, threads);
+    let mut found = Resolution {
+        order: first,
+        rule: vec![Rule::None; table.entries.len()],
+        ..Resolution::default()
+    };
+    let same_key = Groups::of(&repeated);
+    supersede(table, &same_key, &mut found);
+    let same_id = same_ids(table, threads);
+    absorb(table, &same_id, &mut found);
+    by_reference(table, &same_key, &mut found);
+    by_registered_id(table, &keys, threads, &mut found);
+    by_text(table, &keys, &same_key, threads, &mut found);
+    by_same_id(table, &same_id, &mut found);
+    found
+}
+
+/// Rows that share a key: the first of them leads to all.
+struct Groups(HashMap<u32, Vec<u32>>);
+
+impl Groups {
+    fn of(repeated: &[(u32, u32)]) -> Self {
+        let mut groups: HashMap<u32, Vec<u32>> = HashMap::new();
+        for &(row, first) in repeated {
+            groups.entry(first).or_insert_with(|| vec![first]).push(row);
+        }
+        Self(groups)
+    }
+
+    /// The rows that share the key of `first`, which is one of them.
+    fn members(&self, first: u32) -> Vec<u32> {
+        self.0.get(&first).cloned().unwrap_or_else(|| vec![first])
+    }
+}
+
+/// Of the rows that state the same order, the highest revision counts; of equal ones, whichever
+/// is larger by content, so that the order of arrival decides nothing.
+fn supersede(table: &Table, same_key: &Groups, found: &mut Resolution) {
+    for members in same_key.0.values() {
+        let mut best: HashMap<&str, u32> = HashMap::new();
+        let rank = |row: u32| table.order(row).map(|order| order.rank(table));
+        for &row in members {
+            let winner = best.entry(table.order_id(row)).or_insert(row);
+            if rank(row) > rank(*winner) {
+                *winner = row;
+            }
+        }
+        for &row in members {
+            if let Some(&winner) = best.get(table.order_id(row)).filter(|&&best| best != row) {
+                found.superseded.insert(row, winner);
+            }
+        }
+    }
+}
+
+/// Settles the references: the join named the first order of the same key.
+fn by_reference(table: &Table, same_key: &Groups, found: &mut Resolution) {
+    for row in 0..table.entries.len() {
+        let entry = row as u32;
+        let first = found.order_of(entry);
+        if first != NONE {
+            let reference = table.entry(entry).and_then(super::table::Entry::reference);
+            let raw = reference.map_or("", |span| table.text(span));
+            match one_order(table, same_key, found, first, raw) {
+                Ok(order) => found.set(entry, order, Rule::Reference),
+                Err(several) => {
+                    found.set(entry, NONE, Rule::Reference);
+                    found.refuse(entry, Finding::Ambiguous, several);
+                }
+            }
+        }
+    }
+}
+
+/// Of the orders that share a key, the one whose id is `raw` byte for byte, or the only one.
+fn one_order(
+    table: &Table,
+    same_key: &Groups,
+    found: &Resolution,
+    first: u32,
+    raw: &str,
+) -> Result<u32, Vec<u32>> {
+    if same_key.0.is_empty() {
+        return Ok(first);
+    }
+    let mut standing = same_key.members(first);
+    standing.retain(|row| !found.superseded.contains_key(row));
+    if let Some(&exact) = standing.iter().find(|&&row| table.order_id(row) == raw) {
+        return Ok(exact);
+    }
+    match standing.as_slice() {
+        [only] => Ok(*only),
+        _ => {
+            standing.sort_by_key(|&row| table.order_id(row));
+            Err(standing)
+        }
+    }
+}
+
+/// The entries that share their id.
+fn same_ids(table: &Table, threads: usize) -> Groups {
+    let ids = Side {
+        rows: table.entries.len(),
+        text: table.arena(),
+        key: |row: usize| table.entries.get(row).map(super::table::Entry::id),
+    };
+    let nothing = Side {
+        rows: 0,
+        text: table.arena(),
+        key: |_| None,
+    };
+    Groups::of(&join(&ids, &nothing, threads).repeated)
+}
+
+/// Absorbs redeliveries: entries with the source, account, id and kind of another.
+fn absorb(table: &Table, same_id: &Groups, found: &mut Resolution) {
+    for members in same_id.0.values() {
+        let mut sorted = members.clone();
+        sorted.sort_by(|&a, &b| match (table.entry(a), table.entry(b)) {
+            (Some(a), Some(b)) => by_content(table, a, b),
+            _ => std::cmp::Ordering::Equal,
+        });
+        let mut counted: Vec<u32> = Vec::new();
+        for row in sorted {
+            let Some(entry) = table.entry(row) else {
+                continue;
+            };
+            let same = |&&other: &&u32| {
+                let other = table.entry(other);
+                other.is_some_and(|other| other.kind == entry.kind && other.same_origin(entry))
+            };
+            match counted.iter().find(same) {
+                Some(&first) => {
+                    found.absorbed.insert(row, first);
+                }
+                None => counted.push(row),
+            }
+        }
+    }
+}
+
+/// Looks up the ids that the host registered, for entries that no reference led home.
+fn by_registered_id<K>(table: &Table, keys: &Side<'_, K>, threads: usize, found: &mut Resolution)
+where
+    K: Fn(usize) -> Option<Span> + Sync,
+{
+    if table.links.is_empty() {
+        return;
+    }
+    let link_ids = Side {
+        rows: table.links.len(),
+        text: table.arena(),
+        key: |row: usize| table.links.get(row).map(|link| link.provider_id),
+    };
+    let link_orders = Side {
+        rows: table.links.len(),
+        text: table.arena(),
+        key: |row: usize| table.links.get(row).map(|link| link.order_key),
+    };
+    let order_of_link = join(keys, &link_orders, threads).first;
+    let mut probes: Vec<(u32, Span)> = Vec::new();
+    for row in (0..table.entries.len() as u32).filter(|&row| found.is_open(row)) {
+        if let Some(entry) = table.entry(row) {
+            let ids = table
+                .other_ids(entry)
+                .chain([entry.id()])
+                .chain(entry.parent());
+            probes.extend(ids.map(|id| (row, id)));
+        }
+    }
+    let wanted = Side {
+        rows: probes.len(),
+        text: table.arena(),
+        key: |row: usize| probes.get(row).map(|(_, id)| *id),
+    };
+    let links = join(&link_ids, &wanted, threads).first;
+    for ((entry, _), link) in probes.iter().zip(links) {
+        let order = order_of_link.get(link as usize).copied().unwrap_or(NONE);
+        let order = found.superseded.get(&order).copied().unwrap_or(order);
+        if order != NONE && found.is_open(*entry) {
+            found.set(*entry, order, Rule::RegisteredId);
+        }
+    }
+}
+
+/// Looks up what free text may name; then settles every entry whose reference led nowhere.
+fn by_text<K>(
+    table: &Table,
+    keys: &Side<'_, K>,
+    same_key: &Groups,
+    threads: usize,
+    found: &mut Resolution,
+) where
+    K: Fn(usize) -> Option<Span> + Sync,
+{
+    let mut text = String::new();
+    let mut probes: Vec<(u32, Span)> = Vec::new();
+    for row in (0..table.entries.len() as u32).filter(|&row| found.is_open(row)) {
+        let free = table.entry(row).and_then(super::table::Entry::free_text);
+        let Some(free) = free else { continue };
+        for reference in remittance::references(table.text(free), table.rules()) {
+            let key = table.rules().normalise(&reference);
+            let (start, len) = (u32::try_from(text.len()), u16::try_from(key.len()));
+            if let (Ok(start), Ok(len)) = (start, len) {
+                text.push_str(&key);
+                probes.push((row, Span { start, len }));
+            }
+        }
+    }
+    if !probes.is_empty() {
+        let wanted = Side {
+            rows: probes.len(),
+            text: text.as_bytes(),
+            key: |row: usize| probes.get(row).map(|(_, span)| *span),
+        };
+        let orders = join(keys, &wanted, threads).first;
+        let mut named: HashMap<u32, Vec<u32>> = HashMap::new();
+        for ((entry, _), first) in probes.iter().zip(orders).filter(|(_, o)| *o != NONE) {
+            let orders = named.entry(*entry).or_default();
+            match one_order(table, same_key, found, first, "") {
+                Ok(order) => orders.push(order),
+                Err(several) => orders.extend(several),
+            }
+        }
+        for (entry, mut orders) in named {
+            orders.sort_by_key(|&order| table.order_id(order));
+            orders.dedup();
+            match orders.as_slice() {
+                [order] => found.set(entry, *order, Rule::Remittance),
+                _ => found.refuse(entry, Finding::Ambiguous, orders),
+            }
+        }
+    }
+    for row in 0..table.entries.len() as u32 {
+        let entry = table.entry(row).filter(|_| found.is_open(row));
+        if entry.is_some_and(|e| e.reference().is_some() && e.parent().is_none()) {
+            found.refuse(row, Finding::UnknownReference, Vec::new());
+        }
+    }
+}
+
+/// An announced payment and its arrival have one id, and often one of them lacks the reference.
+fn by_same_id(table: &Table, same_id: &Groups, found: &mut Resolution) {
+    for members in same_id.0.values() {
+        for &row in members {
+            let Some(entry) = table.entry(row).filter(|_| found.is_open(row)).copied() else {
+                continue;
+            };
+            let twin = members.iter().find(|&&other| {
+                let fits = |other: &super::table::Entry| {
+                    other.same_origin(&entry) && other.kind.is_payment() && entry.kind.is_payment()
+                };
+                found.order_of(other) != NONE && table.entry(other).is_some_and(fits)
+            });
+            if let Some(order) = twin.map(|&other| found.order_of(other)) {
+                found.set(row, order, Rule::Parent);
+            }
+        }
+    }
+}
+
+/// Leads what takes money back to the order of its payment, where that has one.
+pub(crate) fn adopt_all(table: &Table, threads: usize, found: &mut Resolution) {
+    let children: Vec<(u32, Span)> = (0..table.entries.len() as u32)
+        .filter(|row| !found.absorbed.contains_key(row))
+        .filter_map(|row| Some((row, table.entry(row)?.parent()?)))
+        .collect();
+    if children.is_empty() {
+        return;
+    }
+    let mut owners: Vec<(u32, Span)> = Vec::new();
+    for (row, entry) in (0_u32..).zip(&table.entries) {
+        if entry.kind == EntryKind::Payment && !found.absorbed.contains_key(&row) {
+            let ids = table.other_ids(entry).chain([entry.id()]);
+            owners.extend(ids.map(|id| (row, id)));
+        }
+    }
+    let ids = Side {
+        rows: owners.len(),
+        text: table.arena(),
+        key: |row: usize| owners.get(row).map(|(_, id)| *id),
+    };
+    let parents = Side {
+        rows: children.len(),
+        text: table.arena(),
+        key: |row: usize| children.get(row).map(|(_, id)| *id),
+    };
+    let Joined { first, repeated } = join(&ids, &parents, threads);
+    let same = Groups::of(&repeated);
+    for ((child, _), first) in children.iter().zip(first) {
+        adopt(table, &owners, &same, *child, first, found);
+    }
+}
+
+/// Leads what takes money back to the order of its payment, once payments have theirs; then the
+/// redeliveries to the order of what they repeat.
+pub(crate) fn by_parent(table: &Table, threads: usize, found: &mut Resolution) {
+    adopt_all(table, threads, found);
+    for row in 0..table.entries.len() as u32 {
+        let takes_back = table
+            .entry(row)
+            .is_some_and(|entry| !entry.kind.is_payment());
+        if takes_back && found.is_open(row) {
+            found.refuse(row, Finding::Nothing(Reason::OrphanRefund), Vec::new());
+        }
+    }
+    let absorbed: Vec<_> = found
+        .absorbed
+        .iter()
+        .map(|(&row, &first)| (row, first))
+        .collect();
+    for (row, first) in absorbed {
+        found.set(row, found.order_of(first), found.rule_of(first));
+    }
+}
+
+/// Gives a child the order of its parent; of parents with the same id, the one of its own account.
+fn adopt(
+    table: &Table,
+    owners: &[(u32, Span)],
+    same: &Groups,
+    child: u32,
+    first: u32,
+    found: &mut Resolution,
+) {
+    if first == NONE {
+        return;
+    }
+    let Some(entry) = table.entry(child) else {
+        return;
+    };
+    let mut parents: Vec<u32> = same
+        .members(first)
+        .into_iter()
+        .filter_map(|at| owners.get(at as usize).map(|(row, _)| *row))
+        .collect();
+    parents.dedup();
+    if parents.len() > 1 {
+        parents.retain(|&row| table.entry(row).is_some_and(|p| p.same_origin(entry)));
+    }
+    if let [parent] = parents.as_slice() {
+        let order = found.order_of(*parent);
+        if order != NONE {
+            found.refused.remove(&child);
+            found.candidates.remove(&child);
+            found.set(child, order, Rule::Parent);
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! Suggestions: the best assignment of what no rule could prove, with what it would cost to be
+//! wrong.
+
+use super::super::decide::Finding;
+use super::super::evidence::Rule;
+use super::{Paid, Refusal, Scene};
+
+/// Components with more payments or orders than this are not assigned.
+const COMPONENT_MAX: usize = 64;
+/// One factor of two in likelihood.
+pub(super) const BIT: i64 = 64;
+/// What leaving a payment without an order costs, and what no pair may cost more than.
+const ALONE: i64 = 20 * BIT;
+/// A pair is accepted if every assignment without it is 500,000 times less likely: in effect, if
+/// it would leave a payment or an order with nothing.
+const PROVEN_MIN: i64 = 19 * BIT;
+/// A pair is suggested if every assignment without it is 128 times less likely.
+const SUGGESTED_MIN: i64 = 7 * BIT;
+const NEVER: i64 = i64::MAX / 4;
+
+/// Accepts or suggests pairs of the payments and orders that are left, where one assignment is
+/// clearly the best. Says how many it accepted.
+pub(super) fn assign(scene: &mut Scene<'_>) -> usize {
+    let mut proven = Vec::new();
+    let mut seen = vec![false; scene.payments.len()];
+    for start in 0..scene.payments.len() as u32 {
+        if !scene.is_left(start) || seen.get(start as usize) == Some(&true) {
+            continue;
+        }
+        let Some((payments, orders)) = component(scene, start, &mut seen) else {
+            continue;
+        };
+        let costs = Costs::of(scene, &payments, &orders);
+        let best = costs.solve(None);
+        for (row, n) in payments.iter().enumerate() {
+            let Some(column) = best.column_of(row).filter(|column| *column < orders.len()) else {
+                continue;
+            };
+            let regret = costs.solve(Some((row, column))).cost - best.cost;
+            let Some(order) = orders.get(column).filter(|_| regret >= SUGGESTED_MIN) else {
+                continue;
+            };
+            if scene.torn.contains(n) {
+                continue;
+            }
+            if regret >= PROVEN_MIN {
+                proven.push((*n, *order));
+                continue;
+            }
+            let Some(payment) = scene.payment(*n) else {
+                continue;
+            };
+            let (mut candidates, _) = scene.ranked(payment);
+            candidates.retain(|candidate| candidate != order);
+            candidates.insert(0, *order);
+            let refusal = Refusal {
+                finding: Finding::Suggested,
+                considered: candidates.len() as u32,
+                candidates,
+                rule: Rule::Assignment,
+            };
+            if let Some(slot) = scene.refused.get_mut(*n as usize) {
+                *slot = Some(refusal);
+            }
+        }
+    }
+    for (payment, order) in &proven {
+        scene.accept(*payment, *order, Rule::Assignment);
+    }
+    scene.compress();
+    proven.len()
+}
+
+/// The payments and orders that compete with each other, directly or through others; nothing if
+/// they are too many.
+fn component(scene: &Scene<'_>, start: u32, seen: &mut [bool]) -> Option<(Vec<u32>, Vec<u32>)> {
+    let mut payments = vec![start];
+    let mut orders: Vec<u32> = Vec::new();
+    let mut known = std::collections::HashSet::new();
+    let mut next = 0;
+    let mut fits = true;
+    while let Some(&n) = payments.get(next) {
+        next += 1;
+        if let Some(seen) = seen.get_mut(n as usize) {
+            *seen = true;
+        }
+        let Some(payment) = scene.payment(n) else {
+            continue;
+        };
+        for order in scene.candidates(payment).take(COMPONENT_MAX + 1) {
+            if !known.insert(order) {
+                continue;
+            }
+            orders.push(order);
+            let Some(owed) = scene.order(order) else {
+                continue;
+            };
+            for rival in scene.rivals(owed).take(COMPONENT_MAX + 1) {
+                if let Some(seen) = seen.get_mut(rival as usize).filter(|seen| !**seen) {
+                    *seen = true;
+                    payments.push(rival);
+                }
+            }
+        }
+        if payments.len() > COMPONENT_MAX || orders.len() > COMPONENT_MAX {
+            fits = false;
+            break;
+        }
+    }
+    payments.sort_unstable();
+    payments.dedup();
+    orders.sort_unstable();
+    (fits && !orders.is_empty()).then_some((payments, orders))
+}
+
+/// How unlikely it is, in parts of a bit, that a payment comes so long after its order.
+pub(super) fn cost(payment: &Paid, apart_s: i64) -> i64 {
+    let window = payment.window;
+    // A prompt rail thins out from its first hour on; a slow one only after some days.
+    let (typical, slope) = match window.prompt_s {
+        0 => (window.accept_s / 4, 4),
+        prompt => (prompt / 3, 2),
+    };
+    let typical = typical.max(1);
+    let distance = apart_s.saturating_abs();
+    slope * bits_of(1 + i128::from(distance) * 16 / i128::from(typical)).max(4 * BIT)
+        - 4 * slope * BIT
+}
+
+/// The logarithm to the base two, in parts of a bit, straight between the powers.
+fn bits_of(number: i128) -> i64 {
+    let whole = number.max(1).ilog2();
+    let power = 1_i128 << whole;
+    let part = (number.max(1) - power) * i128::from(BIT) / power;
+    i64::from(whole) * BIT + i64::try_from(part).unwrap_or(0)
+}
+
+/// The cost of each payment with each order, and at the end with nothing.
+struct Costs {
+    rows: usize,
+    columns: usize,
+    costs: Vec<i64>,
+}
+
+/// An assignment: the row of each column.
+struct Assignment {
+    cost: i64,
+    row_of: Vec<Option<usize>>,
+}
+
+impl Assignment {
+    fn column_of(&self, row: usize) -> Option<usize> {
+        self.row_of.iter().position(|of| *of == Some(row))
+    }
+}
+
+impl Costs {
+    fn of(scene: &Scene<'_>, payments: &[u32], orders: &[u32]) -> Self {
+        let (rows, columns) = (payments.len(), orders.len() + payments.len());
+        let mut costs = Vec::with_capacity(rows * columns);
+        for (row, n) in payments.iter().enumerate() {
+            let of_payment = scene.payment(*n);
+            let possible: Vec<u32> = of_payment
+                .map(|payment| scene.candidates(payment).take(COMPONENT_MAX + 1).collect())
+                .unwrap_or_default();
+            for order in orders {
+                let pair = of_payment.zip(scene.order(*order));
+                let pair = pair.filter(|_| possible.contains(order));
+                costs.push(pair.map_or(NEVER, |(payment, owed)| {
+                    cost(payment, payment.at.saturating_sub(owed.placed_at)).min(ALONE)
+                }));
+            }
+            costs.extend((0..rows).map(|at| if at == row { ALONE } else { NEVER }));
+        }
+        Self {
+            rows,
+            columns,
+            costs,
+        }
+    }
+
+    fn at(&self, row: usize, column: usize, without: Option<(usize, usize)>) -> i64 {
+        if without == Some((row, column)) {
+            return NEVER;
+        }
+        let cost = self.costs.get(row * self.columns + column);
+        cost.copied().unwrap_or(NEVER)
+    }
+
+    /// The assignment of least cost (Kuhn and Munkres, by shortest augmenting paths), if need be
+    /// without one pair.
+    fn solve(&self, without: Option<(usize, usize)>) -> Assignment {
+        let get = |of: &[i64], at: usize| of.get(at).copied().unwrap_or(0);
+        let mut row_price = vec![0_i64; self.rows];
+        let mut column_price = vec![0_i64; self.columns];
+        let mut row_of: Vec<Option<usize>> = vec![None; self.columns];
+        for start in 0..self.rows {
+            let mut slack = vec![NEVER; self.columns];
+            let mut from: Vec<Option<usize>> = vec![None; self.columns];
+            let mut used = vec![false; self.columns];
+            let mut row = start;
+            let mut reached: Option<usize> = None;
+            let end = loop {
+                let mut step = NEVER;
+                let mut nearest = None;
+                let price = get(&row_price, row);
+                let free = (0..self.columns).zip(&mut slack).zip(&mut from).zip(&used);
+                for (((column, slack), from), _) in free.filter(|(_, used)| !**used) {
+                    let reduced =
+                        self.at(row, column, without) - price - get(&column_price, column);
+                    if reduced < *slack {
+                        *slack = reduced;
+                        *from = reached;
+                    }
+                    if *slack < step {
+                        step = *slack;
+                        nearest = Some(column);
+                    }
+                }
+                let Some(column) = nearest else {
+                    break None;
+                };
+                if let Some(price) = row_price.get_mut(start) {
+                    *price += step;
+                }
+                for other in 0..self.columns {
+                    if used.get(other) == Some(&true) {
+                        let of = row_of.get(other).copied().flatten();
+                        if let Some(price) = of.and_then(|of| row_price.get_mut(of)) {
+                            *price += step;
+                        }
+                        if let Some(price) = column_price.get_mut(other) {
+                            *price -= step;
+                        }
+                    } else if let Some(slack) = slack.get_mut(other) {
+                        *slack -= step;
+                    }
+                }
+                if let Some(used) = used.get_mut(column) {
+                    *used = true;
+                }
+                reached = Some(column);
+                match row_of.get(column).copied().flatten() {
+                    Some(taken) => row = taken,
+                    None => break Some(column),
+                }
+            };
+            // Along the path, each column takes the row of the one before it.
+            let mut place = end;
+            while let Some(column) = place {
+                let before = from.get(column).copied().flatten();
+                let row = match before {
+                    Some(before) => row_of.get(before).copied().flatten(),
+                    None => Some(start),
+                };
+                if let Some(slot) = row_of.get_mut(column) {
+                    *slot = row;
+                }
+                place = before;
+            }
+        }
+        let pairs = row_of.iter().enumerate();
+        let cost = pairs.filter_map(|(column, row)| Some(self.at((*row)?, column, without)));
+        Assignment {
+            cost: cost.sum(),
+            row_of,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cheapest_assignment_is_found() {
+        // Each row with its own way out at the end costs 50.
+        let costs = |cells: [[i64; 2]; 2]| Costs {
+            rows: 2,
+            columns: 4,
+            costs: vec![
+                cells[0][0],
+                cells[0][1],
+                50,
+                NEVER,
+                cells[1][0],
+                cells[1][1],
+                NEVER,
+                50,
+            ],
+        };
+        let best = costs([[1, 2], [2, 40]]).solve(None);
+        assert_eq!(
+            (best.cost, best.column_of(0), best.column_of(1)),
+            (4, Some(1), Some(0))
+        );
+        let without = costs([[1, 2], [2, 40]]).solve(Some((0, 1)));
+        assert_eq!(without.cost, 41);
+        let alone = costs([[NEVER, NEVER], [3, 4]]).solve(None);
+        assert_eq!((alone.cost, alone.column_of(0)), (53, Some(2)));
+    }
+
+    #[test]
+    fn bits_grow_with_the_power() {
+        assert_eq!(bits_of(1), 0);
+        assert_eq!(bits_of(8), 3 * BIT);
+        assert_eq!(bits_of(12), 3 * BIT + BIT / 2);
+    }
+}

@@ -1,0 +1,240 @@
+//! What is said of the payments that no rule could place.
+
+use std::collections::HashMap;
+
+use super::super::decide::Finding;
+use super::super::evidence::Rule;
+use super::super::verdict::Reason;
+use super::assign::{self, BIT};
+use super::tiers::CANDIDATES_MAX;
+use super::{Owed, Paid, Refusal, Scene};
+
+/// How many candidates a payment is given.
+const NEAREST_MAX: usize = 8;
+
+/// Gives every payment that is left its reason and its candidates.
+pub(super) fn refuse_rest(scene: &mut Scene<'_>) {
+    // Nobody knows when an order of unknown total is paid in full, so that it stays a candidate.
+    let open: Vec<u32> = (0..scene.orders.len() as u32)
+        .filter(|n| scene.is_open(*n) || scene.order(*n).is_some_and(|o| o.open.is_none()))
+        .collect();
+    let parts = parts(scene);
+    for n in 0..scene.payments.len() as u32 {
+        let Some(payment) = scene.payment(n).filter(|_| scene.is_left(n)) else {
+            continue;
+        };
+        if scene.refused.get(n as usize).is_some_and(Option::is_some) {
+            continue;
+        }
+        let of_sums = parts.get(&n).map(Vec::as_slice).unwrap_or_default();
+        let refusal = refuse(scene, payment, &open, of_sums);
+        if let Some(slot) = scene.refused.get_mut(n as usize) {
+            *slot = Some(refusal);
+        }
+    }
+}
+
+/// The orders whose amount two payments of no customer make up, for each of the two: too many
+/// such sums come about by chance to accept one, but they are worth a look.
+fn parts(scene: &Scene<'_>) -> HashMap<u32, Vec<u32>> {
+    let apart = i64::from(scene.policy.split_apart_s);
+    let nobody = scene.paid_no_customer.from(&(), 0);
+    let left: Vec<(u32, Paid)> = nobody
+        .filter_map(|n| scene.payment(n).map(|p| (n, *p)))
+        .collect();
+    let mut parts: HashMap<u32, Vec<u32>> = HashMap::new();
+    for (at, (n, one)) in left.iter().enumerate() {
+        let later = left.iter().skip(at + 1).take(CANDIDATES_MAX);
+        let near = later.take_while(|(_, p)| p.at <= one.at.saturating_add(apart));
+        for (other, two) in near.filter(|(_, p)| p.currency == one.currency) {
+            let Some(amount) = one.amount.checked_add(two.amount) else {
+                continue;
+            };
+            let together = Paid { amount, ..*one };
+            for order in scene.candidates(&together).take(NEAREST_MAX) {
+                parts.entry(*n).or_default().push(order);
+                parts.entry(*other).or_default().push(order);
+            }
+        }
+    }
+    parts
+}
+
+fn refuse(scene: &Scene<'_>, payment: &Paid, open: &[u32], of_sums: &[u32]) -> Refusal {
+    let (mut candidates, exact) = scene.ranked(payment);
+    let considered = candidates.len() as u32;
+    let in_time = |order: &u32| {
+        let placed = scene.order(*order).map_or(i64::MIN, |o| o.placed_at);
+        payment.at.saturating_sub(placed) <= payment.window.accept_s
+    };
+    let mut rule = Rule::None;
+    let finding = if exact > 0 && candidates.iter().take(exact).any(in_time) {
+        Finding::Ambiguous
+    } else if exact > 0 {
+        Finding::Nothing(Reason::OutsideWindow)
+    } else if let Some(order) = only_of_customer(scene, payment, &candidates) {
+        rule = Rule::CustomerOnly;
+        candidates = vec![order];
+        Finding::Suggested
+    } else if !candidates.is_empty() {
+        Finding::Nothing(Reason::SplitIncomplete)
+    } else {
+        Finding::Nothing(reason_for_none(scene, payment))
+    };
+    if rule == Rule::None {
+        candidates = nearest(scene, payment, candidates, open, of_sums);
+    }
+    Refusal {
+        finding,
+        candidates,
+        considered,
+        rule,
+    }
+}
+
+/// The only open order of the payment's customer, if the payment may be for it or for a part.
+fn only_of_customer(scene: &Scene<'_>, payment: &Paid, candidates: &[u32]) -> Option<u32> {
+    let [order] = candidates else { return None };
+    let owed = scene.order(*order).filter(|_| payment.customer.is_some())?;
+    let apart = payment.at.saturating_sub(owed.placed_at);
+    let fits = apart <= scene.policy.customer_window.accept_s
+        && owed.currency == payment.currency
+        && misfit(owed, payment).is_some()
+        && !is_repeated(scene, payment);
+    fits.then_some(*order)
+}
+
+/// Whether the customer paid this amount at another time too: then one of the two is for
+/// something else, or paid twice.
+fn is_repeated(scene: &Scene<'_>, payment: &Paid) -> bool {
+    let guard = scene.policy.customer_window.guard_s;
+    let first = scene.first_payment(payment.at.saturating_sub(guard));
+    let last = payment.at.saturating_add(guard);
+    let sum = (payment.currency, payment.amount);
+    let same = payment.customer.into_iter().flat_map(|customer| {
+        scene
+            .paid_by_customer_amount
+            .all_from(&(customer, sum), first)
+    });
+    same.filter(|p| scene.payment(*p).is_some_and(|p| p.at <= last))
+        .take(2)
+        .count()
+        > 1
+}
+
+/// The orders that a payment may be for, the likeliest first: by its time, and by what its amount
+/// would mean. `known` are those of its amount and of its customer.
+fn nearest(
+    scene: &Scene<'_>,
+    payment: &Paid,
+    known: Vec<u32>,
+    open: &[u32],
+    of_sums: &[u32],
+) -> Vec<u32> {
+    let latest = payment.until.saturating_add(payment.window.before_s);
+    let place = |order: &u32| scene.order(*order).is_some_and(|o| o.placed_at <= latest);
+    let before = open.get(..open.partition_point(place)).unwrap_or_default();
+    let contradicted = |o: &Owed| payment.customer.is_some() && o.customer.is_some();
+    let others = before.iter().rev().take(CANDIDATES_MAX).copied();
+    let others = others.filter(|n| scene.order(*n).is_some_and(|o| !contradicted(o)));
+    let of_sums_too = of_sums.iter().copied();
+    let mut near: Vec<(i64, u32)> = known
+        .into_iter()
+        .chain(others)
+        .chain(of_sums_too)
+        .filter_map(|order| {
+            let owed = scene
+                .order(order)
+                .filter(|o| o.currency == payment.currency)?;
+            let apart = payment.at.saturating_sub(owed.placed_at);
+            let unlikely = match of_sums.contains(&order) {
+                true => 6 * BIT,
+                false => match misfit(owed, payment) {
+                    Some(unlikely) => unlikely,
+                    // Even if far too large, it is by the same customer.
+                    None if same_customer(owed, payment) => 14 * BIT,
+                    None => return None,
+                },
+            };
+            Some((assign::cost(payment, apart) + unlikely, order))
+        })
+        .collect();
+    near.sort_unstable();
+    near.dedup_by_key(|(_, order)| *order);
+    near.into_iter()
+        .take(NEAREST_MAX)
+        .map(|(_, order)| order)
+        .collect()
+}
+
+fn same_customer(owed: &Owed, payment: &Paid) -> bool {
+    payment.customer.is_some() && payment.customer == owed.customer
+}
+
+/// How unlikely it is, in parts of a bit, that the payment is for the order in spite of its
+/// amount; `None` if it cannot be.
+fn misfit(owed: &Owed, payment: &Paid) -> Option<i64> {
+    let Some(open) = owed.open.map(i128::from) else {
+        return Some(9 * BIT);
+    };
+    let difference = i128::from(payment.amount) - open;
+    match difference {
+        0 => Some(0),
+        _ if difference.abs() * 200 <= open => Some(8 * BIT), // rounding
+        1.. if difference * 5 <= open => Some(10 * BIT),      // interest
+        1.. => None,
+        _ => Some(11 * BIT), // a part
+    }
+}
+
+/// Why a payment has no candidate of its amount and none of its customer.
+fn reason_for_none(scene: &Scene<'_>, payment: &Paid) -> Reason {
+    let sum = (payment.currency, payment.amount);
+    let first = scene.first_order(payment.at.saturating_sub(payment.window.guard_s));
+    let mut taken: Box<dyn Iterator<Item = u32>> = match payment.customer {
+        Some(customer) => Box::new(scene.by_customer.all_from(&customer, first)),
+        None => Box::new(scene.by_amount.all_from(&sum, first)),
+    };
+    if taken
+        .next()
+        .is_some_and(|order| !scene.is_after(order, payment))
+    {
+        return Reason::CandidateTaken;
+    }
+    let outside = match payment.customer {
+        Some(customer) => scene.by_customer.from(&customer, 0).next().is_some(),
+        None => scene.by_amount.from(&sum, 0).next().is_some(),
+    };
+    if outside {
+        Reason::OutsideWindow
+    } else {
+        Reason::NoCandidate
+    }
+}
+
+impl Scene<'_> {
+    /// The open orders of the payment's amount and of its customer, best first, and how many of
+    /// them have the very amount.
+    pub(super) fn ranked(&self, payment: &Paid) -> (Vec<u32>, usize) {
+        let mut ranked: Vec<u32> = self.candidates(payment).take(CANDIDATES_MAX).collect();
+        let apart = |o: &u32| {
+            let placed = self.order(*o).map_or(0, |o| o.placed_at);
+            payment.at.saturating_sub(placed).saturating_abs()
+        };
+        ranked.sort_by_key(apart);
+        let exact = ranked.len();
+        if let Some(customer) = payment.customer {
+            let guard = self.policy.customer_window.guard_s;
+            let first = self.first_order(payment.at.saturating_sub(guard));
+            let orders = self.by_customer.from(&customer, first);
+            let mut own: Vec<u32> = orders
+                .take_while(|o| !self.is_after(*o, payment))
+                .take(CANDIDATES_MAX)
+                .filter(|o| !ranked.contains(o))
+                .collect();
+            own.sort_by_key(apart);
+            ranked.extend(own);
+        }
+        (ranked, exact)
+    }
+}

@@ -1,0 +1,181 @@
+//! What matching says, about an order or about one entry.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::money::Money;
+
+/// What matching says. Of those that apply, the first in this order is given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Verdict {
+    /// The reference names an order that is not in the feed.
+    UnknownOrder,
+    /// The currency is not the order's, and the host gave no rate between them.
+    WrongCurrency,
+    /// The same payment again: a redelivery, absorbed.
+    AlreadyApplied,
+    /// Another payment for an order that was paid already.
+    DuplicatePayment,
+    /// The payment came after its order had been closed.
+    PaidAfterClose,
+    /// Money that had come was taken back by a refund, a dispute or a reversal, and what is left
+    /// does not pay the order.
+    Reversed,
+    /// Money that would pay the order is announced and has not arrived.
+    Pending,
+    /// Less than the total has arrived.
+    Underpaid {
+        /// What is missing, above zero.
+        short: Money,
+    },
+    /// More than the total has arrived.
+    Overpaid {
+        /// What is too much, above zero.
+        excess: Money,
+    },
+    /// The order is paid: exactly, or within what the host tolerates.
+    Paid,
+    /// No reference, and one assignment is better than every other, but not proven. A person
+    /// confirms the first candidate.
+    Suggested {
+        /// The orders it could pay, best first.
+        candidates: Vec<Candidate>,
+    },
+    /// No reference, and two or more orders fit equally well.
+    Ambiguous {
+        /// The orders it could pay, best first.
+        candidates: Vec<Candidate>,
+    },
+    /// No order can be named.
+    Unmatched {
+        /// Why.
+        reason: Reason,
+        /// The orders that come nearest, best first.
+        candidates: Vec<Candidate>,
+    },
+}
+
+impl Verdict {
+    /// The orders that the verdict names as possible, best first.
+    #[must_use]
+    pub fn candidates(&self) -> &[Candidate] {
+        match self {
+            Self::Suggested { candidates }
+            | Self::Ambiguous { candidates }
+            | Self::Unmatched { candidates, .. } => candidates,
+            _ => &[],
+        }
+    }
+}
+
+/// One sentence for a person.
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownOrder => f.write_str("the reference names no order that is known"),
+            Self::WrongCurrency => f.write_str("paid in another currency than the order's"),
+            Self::AlreadyApplied => f.write_str("the same payment again, already counted"),
+            Self::DuplicatePayment => f.write_str("another payment for an order already paid"),
+            Self::PaidAfterClose => f.write_str("paid after the order was closed"),
+            Self::Reversed => f.write_str("money was taken back and the order is no longer paid"),
+            Self::Pending => f.write_str("announced, not arrived"),
+            Self::Underpaid { short } => write!(f, "underpaid, {short} short"),
+            Self::Overpaid { excess } => write!(f, "overpaid by {excess}"),
+            Self::Paid => f.write_str("paid"),
+            Self::Suggested { candidates } => match candidates.first() {
+                Some(first) => write!(f, "probably for order {}, to be confirmed", first.order),
+                None => f.write_str("to be confirmed"),
+            },
+            Self::Ambiguous { candidates } => {
+                write!(f, "{} orders fit equally well: ", candidates.len())?;
+                write_orders(f, candidates)
+            }
+            Self::Unmatched { reason, candidates } => {
+                write!(f, "{reason}")?;
+                if candidates.is_empty() {
+                    return Ok(());
+                }
+                f.write_str("; nearest: ")?;
+                write_orders(f, candidates)
+            }
+        }
+    }
+}
+
+fn write_orders(f: &mut fmt::Formatter<'_>, candidates: &[Candidate]) -> fmt::Result {
+    for (place, candidate) in candidates.iter().enumerate().take(3) {
+        let comma = if place == 0 { "" } else { ", " };
+        write!(f, "{comma}{}", candidate.order)?;
+    }
+    Ok(())
+}
+
+/// An order that an entry could belong to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Candidate {
+    /// The order.
+    pub order: String,
+    /// What it still misses, in minor units of its currency; `None` if its total is unknown.
+    pub open_minor: Option<i64>,
+    /// When it was placed.
+    pub placed_at: Timestamp,
+    /// Whether both sides name the same customer; `None` if one of them names none.
+    pub same_customer: Option<bool>,
+    /// Seconds from the order to the entry, negative if the entry came first.
+    pub seconds_after: i64,
+}
+
+/// Why an entry has no order, or an order no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[non_exhaustive]
+pub enum Reason {
+    /// No order comes near.
+    NoCandidate,
+    /// The orders that fit were given to other payments, which fit them better.
+    CandidateTaken,
+    /// Orders fit, but outside the time that the policy accepts.
+    OutsideWindow,
+    /// Orders fit by number, in another currency.
+    CurrencyMismatch,
+    /// The order's total is unknown, so that nothing can be compared with it.
+    OrderTotalUnknown,
+    /// The payment looks like a part of an order, and the other parts were not found.
+    SplitIncomplete,
+    /// A sum fits, and chance alone would explain it.
+    ChanceSum,
+    /// The same content came under another id.
+    SuspectedDuplicate,
+    /// The amount is zero.
+    ZeroAmount,
+    /// A refund, dispute or reversal whose payment is not in the feed.
+    OrphanRefund,
+    /// The search needed more than the budget that the host gave.
+    BudgetExceeded,
+    /// More may come: the watermark has not passed yet.
+    AwaitingWatermark,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoCandidate => "no order comes near",
+            Self::CandidateTaken => "the orders that fit were paid by others",
+            Self::OutsideWindow => "orders fit only outside the accepted time",
+            Self::CurrencyMismatch => "orders fit only in another currency",
+            Self::OrderTotalUnknown => "the order's total is unknown",
+            Self::SplitIncomplete => "perhaps a part of an order whose other parts are missing",
+            Self::ChanceSum => "a sum fits, but chance alone would explain it",
+            Self::SuspectedDuplicate => "the same content came under another id",
+            Self::ZeroAmount => "the amount is zero",
+            Self::OrphanRefund => "the payment that it takes back is not in the feed",
+            Self::BudgetExceeded => "the search needed more than its budget",
+            Self::AwaitingWatermark => "more may still come",
+        })
+    }
+}

@@ -1,0 +1,394 @@
+//! Webhooks: Stripe signs the time and the body with the endpoint's secret.
+//!
+//! Source: <https://docs.stripe.com/webhooks/signature>.
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit, Mac};
+use http::{HeaderMap, HeaderName};
+use serde::de::IgnoredAny;
+use sha2::Sha256;
+
+use super::config::StripeConfig;
+use super::convert::Reader;
+use super::wire::{self, EventData, Object, ObjectName};
+use crate::clock::Timestamp;
+use crate::error::{Decline, DeclineReason, Result};
+use crate::id::{EventId, ProviderName};
+use crate::mode::{Mode, ModeKind};
+use crate::payment::PaymentStatus;
+use crate::secret::Secret;
+use crate::webhook::{
+    EventDraft, EventKind, Notice, SetAside, SetAsideReason, WebhookRefusal, WebhookRefusalKind,
+    WebhookRequest,
+};
+
+/// The header that holds the signature.
+pub const SIGNATURE_HEADER: HeaderName = HeaderName::from_static("stripe-signature");
+
+/// How far the signed time may be from now, on either side.
+const TOLERANCE: Duration = Duration::from_secs(300);
+
+/// Signs a webhook's body as Stripe does, for tests: the value of the `Stripe-Signature` header.
+///
+/// ```
+/// use counterfoil::Secret;
+/// use counterfoil::clock::Timestamp;
+/// use counterfoil::providers::stripe;
+///
+/// let header = stripe::sign(&Secret::new("whsec_1"), Timestamp::from_unix(1_700_000_000), b"{}");
+/// assert!(header.starts_with("t=1700000000,v1="));
+/// ```
+#[must_use]
+pub fn sign(secret: &Secret, signed_at: Timestamp, body: &[u8]) -> String {
+    let time = signed_at.unix().to_string();
+    let tag = keyed(secret).map(|key| tag_of(&key, &time, body).finalize().into_bytes());
+    format!("t={time},v1={}", hex::encode(tag.unwrap_or_default()))
+}
+
+/// Verifies webhooks for one account in mode `M`.
+#[derive(Clone)]
+pub(super) struct Verifier<M: Mode> {
+    name: ProviderName,
+    keys: Vec<Hmac<Sha256>>,
+    account: Option<Box<str>>,
+    mode: PhantomData<M>,
+}
+
+impl<M: Mode> Verifier<M> {
+    pub(super) fn new(config: &StripeConfig<M>) -> Self {
+        Self {
+            name: config.name.clone(),
+            keys: config.webhook_secrets.iter().filter_map(keyed).collect(),
+            account: config.account.clone(),
+            mode: PhantomData,
+        }
+    }
+
+    pub(super) fn verify(
+        &self,
+        request: &WebhookRequest,
+        now: Timestamp,
+    ) -> Result<Notice<M>, WebhookRefusal> {
+        let signature = Signature::of(request.headers())?;
+        let secret_index = self.matching_secret(&signature, request.body())?;
+        signature.check_age(now)?;
+        self.notice(request.body(), secret_index)
+    }
+
+    /// Which secret made one of the signatures.
+    fn matching_secret(
+        &self,
+        signature: &Signature<'_>,
+        body: &[u8],
+    ) -> Result<usize, WebhookRefusal> {
+        for (index, key) in self.keys.iter().enumerate() {
+            let expected = tag_of(key, signature.time_text, body);
+            let mut tags = signature.tags();
+            if tags.any(|tag| expected.clone().verify_slice(&tag).is_ok()) {
+                return Ok(index);
+            }
+        }
+        Err(refusal(WebhookRefusalKind::WrongSignature, hint_at(body)))
+    }
+
+    /// Reads a body that is signed.
+    fn notice(&self, body: &[u8], secret_index: usize) -> Result<Notice<M>, WebhookRefusal> {
+        let text = std::str::from_utf8(body).map_err(|_| unreadable("the body is not UTF-8"))?;
+        let event: wire::Event<'_, EventData<'_>> = match serde_json::from_str(text) {
+            Ok(event) => event,
+            Err(_) => return self.notice_of_other(text, secret_index),
+        };
+        self.judge(&event, secret_index, |reader| {
+            kind_of_event(reader, &event.kind, &event.data.object)
+        })
+    }
+
+    /// Reads an event of which the object is none that is known here.
+    fn notice_of_other(
+        &self,
+        text: &str,
+        secret_index: usize,
+    ) -> Result<Notice<M>, WebhookRefusal> {
+        let Ok(event) = serde_json::from_str::<wire::Event<'_, IgnoredAny>>(text) else {
+            let name = serde_json::from_str::<ObjectName<'_>>(text);
+            return Err(match name {
+                Ok(name) if name.object.starts_with("v2.core.event") => thin(),
+                _ => unreadable("the body is no event of Stripe's"),
+            });
+        };
+        self.judge(&event, secret_index, |_| {
+            if is_about_payments(&event.kind) {
+                return Err(unreadable(
+                    "the event's object is not as the API describes it",
+                ));
+            }
+            Ok(kind_of_unread(&event.kind))
+        })
+    }
+
+    /// Sets aside what is not of this mode and account, and reads the rest.
+    fn judge<D>(
+        &self,
+        event: &wire::Event<'_, D>,
+        secret_index: usize,
+        read: impl FnOnce(Reader<'_, M>) -> Result<EventKind<M>, WebhookRefusal>,
+    ) -> Result<Notice<M>, WebhookRefusal> {
+        if &*event.object != "event" {
+            return Err(match event.object.starts_with("v2.core.event") {
+                true => thin(),
+                false => unreadable("the body is another object than an event"),
+            });
+        }
+        let found = ModeKind::from_livemode(event.livemode);
+        let set_aside = |reason| Notice::SetAside(SetAside::new(&event.id, &event.kind, reason));
+        if found != M::KIND {
+            return Ok(set_aside(SetAsideReason::WrongMode { found }));
+        }
+        if event.account.as_deref() != self.account.as_deref() {
+            return Ok(set_aside(SetAsideReason::OtherAccount));
+        }
+        let occurred_at = Timestamp::from_unix(event.created);
+        let id = EventId::new(self.name.clone(), &event.id)
+            .map_err(|_| unreadable("the event's id is not one"))?;
+        let kind = read(Reader::new(&self.name, occurred_at))?;
+        let draft = EventDraft::new(id, &event.kind, occurred_at, kind);
+        Ok(Notice::Event(draft.with_secret_index(secret_index)))
+    }
+}
+
+impl<M: Mode> std::fmt::Debug for Verifier<M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Verifier")
+            .field("secrets", &self.keys.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The parts of a `Stripe-Signature` header: `t=…,v1=…[,v1=…][,other=…]`.
+struct Signature<'h> {
+    header: &'h str,
+    time_text: &'h str,
+    time: Timestamp,
+}
+
+impl<'h> Signature<'h> {
+    fn of(headers: &'h HeaderMap) -> Result<Self, WebhookRefusal> {
+        let malformed = |hint: &'static str| refusal(WebhookRefusalKind::MalformedSignature, hint);
+        let mut values = headers.get_all(SIGNATURE_HEADER).iter();
+        let Some(value) = values.next() else {
+            let hint = "there is no Stripe-Signature header: is it dropped on the way here?";
+            return Err(refusal(WebhookRefusalKind::MissingSignature, hint));
+        };
+        if values.next().is_some() {
+            return Err(malformed("there is more than one Stripe-Signature header"));
+        }
+        let header = value
+            .to_str()
+            .map_err(|_| malformed("the header is not ASCII"))?;
+        let mut times = header.split(',').filter_map(|part| part.strip_prefix("t="));
+        let time_text = times
+            .next()
+            .ok_or_else(|| malformed("the header has no t=…"))?;
+        if times.next().is_some() {
+            return Err(malformed("the header has more than one t=…"));
+        }
+        let all_digits = time_text.bytes().all(|b| b.is_ascii_digit());
+        let time = match time_text.parse() {
+            Ok(time) if all_digits => Timestamp::from_unix(time),
+            _ => return Err(malformed("the header's t=… is no time in seconds")),
+        };
+        let signature = Self {
+            header,
+            time_text,
+            time,
+        };
+        if signature.tags().next().is_none() {
+            return Err(malformed("the header has no v1=… of 64 hexadecimal digits"));
+        }
+        Ok(signature)
+    }
+
+    /// The signatures of the scheme `v1`; others are weaker or unknown and do not count.
+    fn tags(&self) -> impl Iterator<Item = [u8; 32]> + use<'h> {
+        let schemes = self.header.split(',');
+        schemes.filter_map(|part| lower_hex(part.strip_prefix("v1=")?))
+    }
+
+    fn check_age(&self, now: Timestamp) -> Result<(), WebhookRefusal> {
+        if now.abs_diff(self.time) <= TOLERANCE {
+            return Ok(());
+        }
+        if self.time < now {
+            let hint = "it was signed more than 300 s ago: a replay, or this machine's clock is \
+                        ahead";
+            return Err(refusal(WebhookRefusalKind::Stale, hint));
+        }
+        let hint = "it was signed more than 300 s from now: this machine's clock is behind";
+        Err(refusal(WebhookRefusalKind::Future, hint))
+    }
+}
+
+/// What an event says, by the object in it. The type tells where the object alone does not.
+fn kind_of_event<M: Mode>(
+    reader: Reader<'_, M>,
+    event_type: &str,
+    object: &Object<'_>,
+) -> Result<EventKind<M>, WebhookRefusal> {
+    if !is_about_payments(event_type) {
+        return Ok(kind_of_unread(event_type));
+    }
+    let read = match object.object.as_deref().unwrap_or_default() {
+        "checkout.session" if object.mode.as_deref() == Some("setup") => {
+            return Ok(EventKind::NotAboutPayments);
+        }
+        // A subscription is paid through invoices.
+        "checkout.session" if object.mode.as_deref() != Some("payment") => {
+            return Ok(EventKind::Unrecognized);
+        }
+        "payment_intent" | "checkout.session" | "charge" => {
+            reader.payment(object).map(|mut payment| {
+                payment.status = status_by_type(event_type, payment.status);
+                EventKind::Payment(Box::new(payment))
+            })
+        }
+        // A hold that lapsed is listed as a refund, but no money had been taken.
+        "refund" if object.reason.as_deref() == Some("expired_uncaptured_charge") => {
+            return Ok(EventKind::NotAboutPayments);
+        }
+        "refund" => reader
+            .refund(object)
+            .map(|refund| EventKind::Refund(Box::new(refund))),
+        "dispute" => reader
+            .dispute(object)
+            .map(|dispute| EventKind::Dispute(Box::new(dispute))),
+        "payout" => reader
+            .payout(object)
+            .map(|payout| EventKind::Payout(Box::new(payout))),
+        _ => return Ok(EventKind::Unrecognized),
+    };
+    read.map_err(|error| {
+        refusal(
+            WebhookRefusalKind::Unreadable,
+            format!("the event is signed, but: {error}"),
+        )
+    })
+}
+
+/// An object may not tell why its payment ended; the type of its event does.
+fn status_by_type(event_type: &str, status: PaymentStatus) -> PaymentStatus {
+    match (event_type, status) {
+        ("charge.expired", PaymentStatus::Canceled) => PaymentStatus::Expired,
+        ("checkout.session.async_payment_failed", PaymentStatus::Pending) => {
+            PaymentStatus::Failed(Decline::new(DeclineReason::Generic))
+        }
+        (_, status) => status,
+    }
+}
+
+fn is_about_payments(event_type: &str) -> bool {
+    const FAMILIES: [&str; 5] = [
+        "payment_intent.",
+        "checkout.session.",
+        "charge.",
+        "refund.",
+        "payout.",
+    ];
+    FAMILIES.iter().any(|family| event_type.starts_with(family))
+}
+
+/// An event that is not read: known not to be about payments, or not known.
+fn kind_of_unread<M: Mode>(event_type: &str) -> EventKind<M> {
+    const OTHERS: [&str; 33] = [
+        "account.",
+        "balance.",
+        "billing.",
+        "billing_portal.",
+        "capability.",
+        "climate.",
+        "coupon.",
+        "credit_note.",
+        "customer.",
+        "entitlements.",
+        "file.",
+        "financial_connections.",
+        "identity.",
+        "issuing_",
+        "mandate.",
+        "payment_link.",
+        "payment_method.",
+        "person.",
+        "plan.",
+        "price.",
+        "product.",
+        "promotion_code.",
+        "quote.",
+        "radar.",
+        "reporting.",
+        "review.",
+        "setup_intent.",
+        "sigma.",
+        "subscription_schedule.",
+        "tax.",
+        "tax_rate.",
+        "terminal.",
+        "test_helpers.",
+    ];
+    if OTHERS.iter().any(|family| event_type.starts_with(family)) {
+        EventKind::NotAboutPayments
+    } else {
+        EventKind::Unrecognized
+    }
+}
+
+/// The key is the whole text of the secret, `whsec_` included. HMAC takes keys of every length
+/// (RFC 2104), so there always is one.
+fn keyed(secret: &Secret) -> Option<Hmac<Sha256>> {
+    Hmac::new_from_slice(secret.expose().as_bytes()).ok()
+}
+
+fn tag_of(key: &Hmac<Sha256>, time_text: &str, body: &[u8]) -> Hmac<Sha256> {
+    let mut tag = key.clone();
+    tag.update(time_text.as_bytes());
+    tag.update(b".");
+    tag.update(body);
+    tag
+}
+
+/// Stripe writes lower-case digits, and its own libraries take no others.
+fn lower_hex(text: &str) -> Option<[u8; 32]> {
+    let mut tag = [0; 32];
+    let is_lower = !text.bytes().any(|b| b.is_ascii_uppercase());
+    (is_lower && hex::decode_to_slice(text, &mut tag).is_ok()).then_some(tag)
+}
+
+/// What may be wrong when no secret fits: most often the body is not what Stripe sent.
+fn hint_at(body: &[u8]) -> &'static str {
+    // Stripe writes its notices indented by two spaces, the id first.
+    let as_stripe_writes =
+        body.starts_with(b"{\n  \"id\":") || body.starts_with(b"{\n  \"object\":");
+    if !as_stripe_writes && body.first() == Some(&b'{') {
+        "this body was re-serialised: hand over the bytes as they came, before any JSON is parsed"
+    } else {
+        "no secret made this signature: is the secret of this endpoint, of this mode, and not \
+         another's such as the Stripe CLI's?"
+    }
+}
+
+fn thin() -> WebhookRefusal {
+    let hint = "this is a thin event (v2.core.event), which does not say what happened: let the \
+                endpoint send snapshot events";
+    refusal(WebhookRefusalKind::Unsupported, hint)
+}
+
+fn unreadable(hint: &'static str) -> WebhookRefusal {
+    refusal(WebhookRefusalKind::Unreadable, hint)
+}
+
+fn refusal(
+    kind: WebhookRefusalKind,
+    hint: impl Into<std::borrow::Cow<'static, str>>,
+) -> WebhookRefusal {
+    WebhookRefusal::new(kind, hint)
+}
