@@ -14,7 +14,6 @@ use std::hash::{Hash, Hasher};
 
 use counterfoil::cashier::{AttemptPhase, CommandOperation};
 use counterfoil::money::{Currency, Money};
-use counterfoil::order::OrderStatus;
 
 use shop::faults::Defect;
 use shop::world::{World, id};
@@ -150,7 +149,7 @@ fn audit(world: &World, order: usize, seed: u64, faults: &mut Faults, tally: &mu
         faults.no_correct_end += 1;
         found.push("an attempt is still unknown".to_owned());
     }
-    let is_open = record.order.status == OrderStatus::Open;
+    let is_open = record.order.closed_at.is_none();
     if is_open && refunded == 0 && net == total && record.paid_at.is_none() {
         faults.no_correct_end += 1;
         found.push("paid at the provider and not here".to_owned());

@@ -12,7 +12,6 @@ use crate::clock::Timestamp;
 use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::id::{Attempt, IdempotencyKey, OrderId, PaymentId};
 use crate::mode::Mode;
-use crate::order::OrderStatus;
 use crate::payment::{Payment, PaymentStatus};
 use crate::request::{CaptureMode, Checkout, CreateRequest, DirectMethod, Presence};
 
@@ -86,7 +85,7 @@ impl<M: Mode> Cashier<M> {
         fingerprint: &str,
         now: Timestamp,
     ) -> Result<Plan<M>> {
-        if record.order.status == OrderStatus::Closed {
+        if record.order.closed_at.is_some() {
             return Err(conflict("the order is closed"));
         }
         if record.paid_at.is_some() {
@@ -292,7 +291,7 @@ impl<M: Mode> OrderRecord<M> {
     /// Checkouts that the shopper could still pay and that ask for something else than is left.
     pub(super) fn stale_checkouts(&self) -> Vec<PaymentId<M>> {
         let left = match self.received() {
-            Ok(received) if self.order.status == OrderStatus::Open && self.paid_at.is_none() => {
+            Ok(received) if self.order.closed_at.is_none() && self.paid_at.is_none() => {
                 self.order.total.checked_sub(received).ok()
             }
             _ => None,

@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::OrderId;
 use crate::mode::Mode;
 use crate::money::PositiveMoney;
-use crate::order::{Order, OrderStatus};
+use crate::order::Order;
 
 impl<M: Mode> Cashier<M> {
     /// Places an order. Placed again with the same total, it is the same order.
@@ -18,7 +18,7 @@ impl<M: Mode> Cashier<M> {
     /// [`ErrorKind::Conflict`] if an order of this id was placed with another total.
     pub async fn place(&self, id: &OrderId, total: PositiveMoney) -> Result<OrderRecord<M>> {
         let now = self.now();
-        let mut record = OrderRecord::new(Order::new(id.clone(), total), now);
+        let mut record = OrderRecord::new(Order::new(id.clone(), total, now));
         let batch = self.batch_of(&mut record, 1, now)?;
         if self.store.commit(batch).await? == Commit::Stale {
             let placed = self.require(id).await?.record;
@@ -40,7 +40,7 @@ impl<M: Mode> Cashier<M> {
     /// first, or place another order.
     pub async fn amend(&self, id: &OrderId, total: PositiveMoney) -> Result<OrderRecord<M>> {
         self.change(id, |record, now| {
-            if record.order.status == OrderStatus::Closed {
+            if record.order.closed_at.is_some() {
                 return Err(conflict("the order is closed: place another"));
             }
             let is_unpaid = record.received().is_ok_and(|received| received.is_zero());
@@ -73,7 +73,7 @@ impl<M: Mode> Cashier<M> {
         self.end_checkouts(id).await?;
         let (_, record) = self
             .change(id, |record, now| {
-                if record.order.status == OrderStatus::Closed {
+                if record.order.closed_at.is_some() {
                     return Ok(());
                 }
                 let is_unpaid = record.received().is_ok_and(|received| received.is_zero());
@@ -84,7 +84,7 @@ impl<M: Mode> Cashier<M> {
                 if !is_unpaid || record.paid_at.is_some() || is_open {
                     return Err(conflict("it is paid, or a payment of it has not ended"));
                 }
-                record.order.status = OrderStatus::Closed;
+                record.order.closed_at = Some(now);
                 record.note(now, "closed unpaid".into(), None);
                 Ok(())
             })

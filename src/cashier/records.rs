@@ -22,8 +22,6 @@ use crate::request::{CaptureMode, RefundReason};
 pub struct OrderRecord<M: Mode> {
     /// What the host is owed.
     pub order: Order,
-    /// When it was placed.
-    pub placed_at: Timestamp,
     /// When it was first known to be paid. Refunds and disputes do not take this away.
     pub paid_at: Option<Timestamp>,
     /// The tries to pay it, the first one first.
@@ -45,10 +43,10 @@ pub struct OrderRecord<M: Mode> {
 }
 
 impl<M: Mode> OrderRecord<M> {
-    pub(super) fn new(order: Order, now: Timestamp) -> Self {
+    pub(super) fn new(order: Order) -> Self {
+        let now = order.placed_at;
         let mut record = Self {
             order,
-            placed_at: now,
             paid_at: None,
             attempts: Vec::new(),
             payments: Vec::new(),

@@ -1,13 +1,14 @@
 //! How an order stands, computed from the facts about its payments, and what a person must look at.
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::dispute::DisputeStatus;
 use crate::error::{Error, ErrorKind, Result};
+use crate::matching::{Balance, Facts, VerdictKind, decide};
 use crate::mode::Mode;
 use crate::money::Money;
-use crate::order::OrderStatus;
 use crate::payment::PaymentStatus;
 use crate::refund::RefundStatus;
 
@@ -87,37 +88,47 @@ impl<M: Mode> OrderRecord<M> {
         Ok(sum)
     }
 
-    /// How it stands.
+    /// How it stands, by the verdict table of [`matching`](crate::matching).
     #[must_use]
     pub fn standing(&self) -> Standing {
         let total = self.order.total;
-        let Ok(received) = self.received() else {
-            return Standing::WrongCurrency;
-        };
-        let (Ok(excess), Ok(short)) = (received.checked_sub(total), total.checked_sub(received))
-        else {
-            return Standing::WrongCurrency;
-        };
-        let was_paid = self.paid_at.is_some();
-        if self.order.status == OrderStatus::Closed && !was_paid && received.is_positive() {
-            Standing::PaidAfterClose { received }
-        } else if excess.is_positive() {
-            Standing::Overpaid { excess }
-        } else if excess.is_zero() {
-            Standing::Paid
-        } else if was_paid {
-            Standing::Reversed { left: received }
-        } else if self.has_payment(|status| matches!(status, PaymentStatus::Pending)) {
-            Standing::Pending
-        } else if self
-            .held()
-            .is_some_and(|held| held.minor() >= short.minor())
+        let received = self.received();
+        let balance = match received
+            .as_ref()
+            .map(|received| received.minor().cmp(&total.minor()))
         {
-            Standing::Authorized
-        } else if received.is_positive() {
-            Standing::PartlyPaid { short }
-        } else {
-            Standing::Unpaid
+            Err(_) => Balance::TotalUnknown,
+            Ok(Ordering::Less) => Balance::Short,
+            Ok(Ordering::Equal) => Balance::Even,
+            Ok(Ordering::Greater) => Balance::Excess,
+        };
+        let currency_fits = received.is_ok();
+        let received = received.unwrap_or(Money::zero(total.currency()));
+        let was_paid = self.paid_at.is_some();
+        let verdict = decide(&Facts {
+            currency_fits,
+            after_close: self.order.closed_at.is_some() && !was_paid && received.is_positive(),
+            taken_back: was_paid,
+            announced: self.has_payment(|status| matches!(status, PaymentStatus::Pending)),
+            ..Facts::plain(balance)
+        });
+        let apart = total.minor().abs_diff(received.minor());
+        let apart = Money::new(i64::try_from(apart).unwrap_or(i64::MAX), total.currency());
+        match verdict {
+            VerdictKind::WrongCurrency => Standing::WrongCurrency,
+            VerdictKind::PaidAfterClose => Standing::PaidAfterClose { received },
+            VerdictKind::Reversed => Standing::Reversed { left: received },
+            VerdictKind::Overpaid => Standing::Overpaid { excess: apart },
+            VerdictKind::Paid => Standing::Paid,
+            VerdictKind::Pending => Standing::Pending,
+            _ if self
+                .held()
+                .is_some_and(|held| held.minor() >= apart.minor()) =>
+            {
+                Standing::Authorized
+            }
+            _ if received.is_positive() => Standing::PartlyPaid { short: apart },
+            _ => Standing::Unpaid,
         }
     }
 
