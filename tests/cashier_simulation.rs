@@ -207,10 +207,9 @@ fn assert_sound(nodes: usize) {
         all.paid > orders / 2,
         "too few were paid to prove anything: {all:?}"
     );
-    assert!(
-        all.closed > 0 && all.refunds > 0 && all.crashes > 0,
-        "{all:?}"
-    );
+    // Few orders are closed unpaid: one shop alone may have none.
+    let closes = all.closed > 0 || all.orders < 500;
+    assert!(closes && all.refunds > 0 && all.crashes > 0, "{all:?}");
 }
 
 #[test]
