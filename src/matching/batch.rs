@@ -1,6 +1,7 @@
 //! The batch: all rows at once.
 
 use std::collections::HashMap;
+use std::hint::black_box;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -8,11 +9,11 @@ use std::thread;
 use super::decide::{Finding, VerdictKind};
 use super::input::{EntryRow, OrderRow, ProviderLink};
 use super::join::in_threads;
-use super::ledger::{Line, Standing, fold};
 use super::policy::Policy;
 use super::report::Report;
 use super::resolve::{Resolution, by_parent, resolve};
 use super::search;
+use super::standing::{Line, Standing, fold};
 use super::table::{NONE, RowError, Table};
 use super::verdict::Reason;
 use crate::mode::Mode;
@@ -105,11 +106,13 @@ impl<M: Mode> Batch<M> {
 pub(crate) fn threads(policy: &Policy, rows: usize) -> usize {
     // Below this a thread costs more than it brings.
     const ROWS_WORTH_A_THREAD: usize = 20_000;
-    let wanted = match policy.threads {
-        0 => thread::available_parallelism().map_or(1, usize::from),
-        threads => threads,
-    };
-    wanted.min(rows / ROWS_WORTH_A_THREAD).clamp(1, 64)
+    match policy.threads {
+        0 => {
+            let cores = thread::available_parallelism().map_or(1, usize::from);
+            cores.min(rows / ROWS_WORTH_A_THREAD).clamp(1, 64)
+        }
+        threads => threads.min(64),
+    }
 }
 
 /// The most that a run takes above its rows: see the figures in `benches/README.md`.
@@ -221,6 +224,22 @@ impl Groups {
         Self { starts, entries }
     }
 
+    /// Reads the entries of a range of orders. The reads do not wait for each other, so that their
+    /// cache misses overlap; folding the orders afterwards finds them in the cache.
+    fn fetch(&self, table: &Table, orders: std::ops::Range<usize>) {
+        let last = self.starts.len().saturating_sub(1);
+        let bounds = self
+            .starts
+            .get(orders.start)
+            .zip(self.starts.get(orders.end.min(last)));
+        let entries = bounds.and_then(|(from, to)| self.entries.get(*from as usize..*to as usize));
+        let amounts = entries.unwrap_or_default().iter();
+        let amounts = amounts
+            .filter_map(|entry| table.entry(*entry))
+            .map(|e| e.amount ^ e.at);
+        black_box(amounts.fold(0, |all, amount| all ^ amount));
+    }
+
     pub(crate) fn entries(&self, order: u32) -> &[u32] {
         let at = order as usize;
         let range = self.starts.get(at).zip(self.starts.get(at + 1));
@@ -229,6 +248,9 @@ impl Groups {
             .unwrap_or_default()
     }
 }
+
+/// Of so many orders the entries are fetched at a time.
+const FETCHED: usize = 256;
 
 /// The lines of an order, ready to be folded.
 pub(crate) fn lines_into(found: &Resolution, order: u32, entries: &[u32], lines: &mut Vec<Line>) {
@@ -267,6 +289,9 @@ fn fold_all(
         let mut special = Vec::new();
         let mut lines = Vec::new();
         for (row, order) in rows.clone().zip(table.orders.get(rows).unwrap_or_default()) {
+            if row % FETCHED == 0 {
+                groups.fetch(table, row..row + FETCHED);
+            }
             let row = row as u32;
             lines_into(found, row, groups.entries(row), &mut lines);
             let standing = fold(table, policy, order, &mut lines);

@@ -133,6 +133,8 @@ pub enum Rule {
     NearestInTime,
     /// The only open order of the same customer, with a difference that the evidence shows.
     CustomerOnly,
+    /// The time, and almost the amount.
+    NearMiss,
     /// The best assignment of what was left.
     Assignment,
 }
@@ -195,6 +197,7 @@ impl fmt::Display for Rule {
             Self::ManyOrders => "as the sum of several orders, the only one that fits",
             Self::NearestInTime => "by amount, near in time with every rival far",
             Self::CustomerOnly => "as the customer's only open order",
+            Self::NearMiss => "by time and almost the amount",
             Self::Assignment => "as the best assignment of what was left",
         })
     }

@@ -5,8 +5,8 @@ use super::evidence::{
     Allocation, Compared, Decision, Evidence, Field, RULES_VERSION, Residual, ResidualKind, Rule,
     Twin,
 };
-use super::ledger::{Line, Standing};
 use super::report::Report;
+use super::standing::{Line, Standing};
 use super::table::{Entry, NONE, Order};
 use crate::clock::Timestamp;
 use crate::money::Money;

@@ -7,23 +7,28 @@
 //! payment, and [`entries_of`] makes the rows of it.
 
 mod batch;
+mod book;
 mod decide;
 mod evidence;
 mod explain;
 mod feed;
 mod input;
 mod join;
-mod ledger;
+pub mod payout;
 mod policy;
+#[cfg(feature = "readers")]
+pub mod readers;
 mod reference;
 mod remittance;
 mod report;
 mod resolve;
 mod search;
+mod standing;
 mod table;
 mod verdict;
 
 pub use batch::Batch;
+pub use book::{Change, OrderBook, Subject};
 pub use decide::{Balance, Facts, Finding, VerdictKind, decide};
 pub use evidence::{
     Allocation, Compared, Decision, Evidence, Field, RULES_VERSION, Residual, ResidualKind, Rule,

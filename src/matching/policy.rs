@@ -88,6 +88,14 @@ impl Policy {
         own.map_or(self.default_window, |w| w.window)
     }
 
+    /// How much earlier than its order a payment may seem on any rail, in seconds.
+    pub(crate) fn longest_before_s(&self) -> i64 {
+        let own = self.windows.iter().map(|w| w.window.before_s);
+        let longest = own.chain([self.default_window.before_s, self.customer_window.before_s]);
+        // A payment whose day only is known may seem a day early.
+        longest.max().unwrap_or(0).saturating_add(86_400)
+    }
+
     /// The longest time over which rows may still change each other, in seconds.
     #[must_use]
     pub fn longest_guard_s(&self) -> i64 {

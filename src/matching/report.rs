@@ -1,11 +1,11 @@
 //! What a batch gives: the state of each order and the verdict on each entry.
 
 use super::batch::{Groups, lines_into};
-use super::decide::{Facts, Finding, VerdictKind, decide};
+use super::decide::{Balance, Facts, Finding, VerdictKind, decide};
 use super::evidence::{Allocation, ResidualKind, Rule};
-use super::ledger::{Line, Standing, fold};
 use super::policy::Policy;
 use super::resolve::Resolution;
+use super::standing::{Line, Standing, fold};
 use super::table::{NONE, Order, Table};
 use super::verdict::{Candidate, Reason, Verdict};
 use crate::clock::Timestamp;
@@ -123,22 +123,27 @@ impl Report<'_> {
         }
     }
 
-    fn entry_verdict(&self, row: u32) -> Verdict {
-        let order = self.found.order_of(row);
-        if let (Some(kept), Some(standing)) =
-            (self.table.order(order), self.standings.get(order as usize))
-        {
-            let kind = self.special.get(&row).copied().unwrap_or(standing.kind);
-            return with_amounts(kind, kept, standing);
+    /// The verdict on an entry, without its amounts.
+    pub(crate) fn entry_kind(&self, row: u32) -> VerdictKind {
+        if let Some(standing) = self.standings.get(self.found.order_of(row) as usize) {
+            return self.special.get(&row).copied().unwrap_or(standing.kind);
         }
         let finding = self.found.refused.get(&row).copied();
-        let facts = Facts {
+        decide(&Facts {
             finding: finding.unwrap_or(Finding::Nothing(Reason::NoCandidate)),
             applied_before: self.found.absorbed.contains_key(&row),
-            ..Facts::plain(super::decide::Balance::Short)
-        };
+            ..Facts::plain(Balance::Short)
+        })
+    }
+
+    fn entry_verdict(&self, row: u32) -> Verdict {
+        let (kind, order) = (self.entry_kind(row), self.found.order_of(row));
+        let standing = self.standings.get(order as usize);
+        if let Some((kept, standing)) = self.table.order(order).zip(standing) {
+            return with_amounts(kind, kept, standing);
+        }
         let candidates = self.candidates(row);
-        match decide(&facts) {
+        match kind {
             VerdictKind::UnknownOrder => Verdict::UnknownOrder,
             VerdictKind::AlreadyApplied => Verdict::AlreadyApplied,
             VerdictKind::Suggested => Verdict::Suggested { candidates },

@@ -6,8 +6,8 @@ use super::decide::Finding;
 use super::evidence::Rule;
 use super::input::EntryKind;
 use super::join::{Joined, Side, join};
-use super::ledger::by_content;
 use super::remittance;
+use super::standing::by_content;
 use super::table::{NONE, Span, Table};
 use super::verdict::Reason;
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::decide::VerdictKind;
 use crate::clock::Timestamp;
 use crate::money::Money;
 
@@ -60,6 +61,26 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// The verdict without its amounts and candidates.
+    #[must_use]
+    pub const fn kind(&self) -> VerdictKind {
+        match self {
+            Self::UnknownOrder => VerdictKind::UnknownOrder,
+            Self::WrongCurrency => VerdictKind::WrongCurrency,
+            Self::AlreadyApplied => VerdictKind::AlreadyApplied,
+            Self::DuplicatePayment => VerdictKind::DuplicatePayment,
+            Self::PaidAfterClose => VerdictKind::PaidAfterClose,
+            Self::Reversed => VerdictKind::Reversed,
+            Self::Pending => VerdictKind::Pending,
+            Self::Underpaid { .. } => VerdictKind::Underpaid,
+            Self::Overpaid { .. } => VerdictKind::Overpaid,
+            Self::Paid => VerdictKind::Paid,
+            Self::Suggested { .. } => VerdictKind::Suggested,
+            Self::Ambiguous { .. } => VerdictKind::Ambiguous,
+            Self::Unmatched { reason, .. } => VerdictKind::Unmatched(*reason),
+        }
+    }
+
     /// The orders that the verdict names as possible, best first.
     #[must_use]
     pub fn candidates(&self) -> &[Candidate] {

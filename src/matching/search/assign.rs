@@ -6,14 +6,14 @@ use super::super::evidence::Rule;
 use super::{Paid, Refusal, Scene};
 
 /// Components with more payments or orders than this are not assigned.
-const COMPONENT_MAX: usize = 64;
+const COMPONENT_MAX: usize = 32;
 /// One factor of two in likelihood.
 pub(super) const BIT: i64 = 64;
 /// What leaving a payment without an order costs, and what no pair may cost more than.
 const ALONE: i64 = 20 * BIT;
-/// A pair is accepted if every assignment without it is 500,000 times less likely: in effect, if
+/// A pair is accepted if every assignment without it is a million times less likely: in effect, if
 /// it would leave a payment or an order with nothing.
-const PROVEN_MIN: i64 = 19 * BIT;
+const PROVEN_MIN: i64 = 20 * BIT;
 /// A pair is suggested if every assignment without it is 128 times less likely.
 const SUGGESTED_MIN: i64 = 7 * BIT;
 const NEVER: i64 = i64::MAX / 4;
@@ -36,7 +36,7 @@ pub(super) fn assign(scene: &mut Scene<'_>) -> usize {
             let Some(column) = best.column_of(row).filter(|column| *column < orders.len()) else {
                 continue;
             };
-            let regret = costs.solve(Some((row, column))).cost - best.cost;
+            let regret = costs.regret(&best, row, column);
             let Some(order) = orders.get(column).filter(|_| regret >= SUGGESTED_MIN) else {
                 continue;
             };
@@ -142,16 +142,11 @@ struct Costs {
     costs: Vec<i64>,
 }
 
-/// An assignment: the row of each column.
+/// An assignment on its way: the row of each column, and the prices that prove it the cheapest.
 struct Assignment {
-    cost: i64,
     row_of: Vec<Option<usize>>,
-}
-
-impl Assignment {
-    fn column_of(&self, row: usize) -> Option<usize> {
-        self.row_of.iter().position(|of| *of == Some(row))
-    }
+    row_price: Vec<i64>,
+    column_price: Vec<i64>,
 }
 
 impl Costs {
@@ -190,80 +185,109 @@ impl Costs {
     /// The assignment of least cost (Kuhn and Munkres, by shortest augmenting paths), if need be
     /// without one pair.
     fn solve(&self, without: Option<(usize, usize)>) -> Assignment {
-        let get = |of: &[i64], at: usize| of.get(at).copied().unwrap_or(0);
-        let mut row_price = vec![0_i64; self.rows];
-        let mut column_price = vec![0_i64; self.columns];
-        let mut row_of: Vec<Option<usize>> = vec![None; self.columns];
-        for start in 0..self.rows {
-            let mut slack = vec![NEVER; self.columns];
-            let mut from: Vec<Option<usize>> = vec![None; self.columns];
-            let mut used = vec![false; self.columns];
-            let mut row = start;
-            let mut reached: Option<usize> = None;
-            let end = loop {
-                let mut step = NEVER;
-                let mut nearest = None;
-                let price = get(&row_price, row);
-                let free = (0..self.columns).zip(&mut slack).zip(&mut from).zip(&used);
-                for (((column, slack), from), _) in free.filter(|(_, used)| !**used) {
-                    let reduced =
-                        self.at(row, column, without) - price - get(&column_price, column);
-                    if reduced < *slack {
-                        *slack = reduced;
-                        *from = reached;
-                    }
-                    if *slack < step {
-                        step = *slack;
-                        nearest = Some(column);
-                    }
-                }
-                let Some(column) = nearest else {
-                    break None;
-                };
-                if let Some(price) = row_price.get_mut(start) {
-                    *price += step;
-                }
-                for other in 0..self.columns {
-                    if used.get(other) == Some(&true) {
-                        let of = row_of.get(other).copied().flatten();
-                        if let Some(price) = of.and_then(|of| row_price.get_mut(of)) {
-                            *price += step;
-                        }
-                        if let Some(price) = column_price.get_mut(other) {
-                            *price -= step;
-                        }
-                    } else if let Some(slack) = slack.get_mut(other) {
-                        *slack -= step;
-                    }
-                }
-                if let Some(used) = used.get_mut(column) {
-                    *used = true;
-                }
-                reached = Some(column);
-                match row_of.get(column).copied().flatten() {
-                    Some(taken) => row = taken,
-                    None => break Some(column),
-                }
-            };
-            // Along the path, each column takes the row of the one before it.
-            let mut place = end;
-            while let Some(column) = place {
-                let before = from.get(column).copied().flatten();
-                let row = match before {
-                    Some(before) => row_of.get(before).copied().flatten(),
-                    None => Some(start),
-                };
-                if let Some(slot) = row_of.get_mut(column) {
-                    *slot = row;
-                }
-                place = before;
-            }
+        let mut best = Assignment {
+            row_of: vec![None; self.columns],
+            row_price: vec![0; self.rows],
+            column_price: vec![0; self.columns],
+        };
+        for row in 0..self.rows {
+            self.augment(&mut best, row, without);
         }
-        let pairs = row_of.iter().enumerate();
-        let cost = pairs.filter_map(|(column, row)| Some(self.at((*row)?, column, without)));
-        Assignment {
-            cost: cost.sum(),
-            row_of,
+        best
+    }
+
+    /// By how much the cheapest assignment without this pair of `best` is dearer.
+    fn regret(&self, best: &Assignment, row: usize, column: usize) -> i64 {
+        let without = self.solve(Some((row, column)));
+        self.total(&without) - self.total(best)
+    }
+
+    fn total(&self, assignment: &Assignment) -> i64 {
+        let pairs = assignment.row_of.iter().enumerate();
+        let cost = |(column, row): (usize, &Option<usize>)| Some(self.at((*row)?, column, None));
+        pairs.filter_map(cost).sum()
+    }
+
+    /// Gives `start` a column, moving other rows along the shortest path if need be.
+    fn augment(&self, to: &mut Assignment, start: usize, without: Option<(usize, usize)>) {
+        let mut slack = vec![NEVER; self.columns];
+        let mut from: Vec<Option<usize>> = vec![None; self.columns];
+        let mut used = vec![false; self.columns];
+        let mut row = start;
+        let mut reached: Option<usize> = None;
+        let end = loop {
+            let mut step = NEVER;
+            let mut nearest = None;
+            let price = to.row_price.get(row).copied().unwrap_or(0);
+            let columns = to
+                .column_price
+                .iter()
+                .zip(&mut slack)
+                .zip(&mut from)
+                .zip(&used);
+            for (column, (((column_price, slack), from), used)) in columns.enumerate() {
+                if *used {
+                    continue;
+                }
+                let reduced = self.at(row, column, without) - price - column_price;
+                if reduced < *slack {
+                    *slack = reduced;
+                    *from = reached;
+                }
+                if *slack < step {
+                    step = *slack;
+                    nearest = Some(column);
+                }
+            }
+            let Some(column) = nearest else {
+                break None;
+            };
+            to.raise(start, step, &used, &mut slack);
+            if let Some(used) = used.get_mut(column) {
+                *used = true;
+            }
+            reached = Some(column);
+            match to.row_of.get(column).copied().flatten() {
+                Some(taken) => row = taken,
+                None => break Some(column),
+            }
+        };
+        // Along the path, each column takes the row of the one before it.
+        let mut place = end;
+        while let Some(column) = place {
+            let before = from.get(column).copied().flatten();
+            let row = match before {
+                Some(before) => to.row_of.get(before).copied().flatten(),
+                None => Some(start),
+            };
+            if let Some(slot) = to.row_of.get_mut(column) {
+                *slot = row;
+            }
+            place = before;
+        }
+    }
+}
+
+impl Assignment {
+    fn column_of(&self, row: usize) -> Option<usize> {
+        self.row_of.iter().position(|of| *of == Some(row))
+    }
+
+    /// Raises the prices of the rows and columns that the path has reached.
+    fn raise(&mut self, start: usize, step: i64, used: &[bool], slack: &mut [i64]) {
+        if let Some(price) = self.row_price.get_mut(start) {
+            *price += step;
+        }
+        let columns = self.row_of.iter().zip(&mut self.column_price);
+        for (((of, column_price), used), slack) in columns.zip(used).zip(slack) {
+            if !*used {
+                *slack -= step;
+                continue;
+            }
+            if let Some(price) = of.and_then(|of| self.row_price.get_mut(of)) {
+                *price += step;
+            }
+            *column_price -= step;
         }
     }
 }
@@ -289,15 +313,14 @@ mod tests {
                 50,
             ],
         };
-        let best = costs([[1, 2], [2, 40]]).solve(None);
-        assert_eq!(
-            (best.cost, best.column_of(0), best.column_of(1)),
-            (4, Some(1), Some(0))
-        );
-        let without = costs([[1, 2], [2, 40]]).solve(Some((0, 1)));
-        assert_eq!(without.cost, 41);
-        let alone = costs([[NEVER, NEVER], [3, 4]]).solve(None);
-        assert_eq!((alone.cost, alone.column_of(0)), (53, Some(2)));
+        let crossed = costs([[1, 2], [2, 40]]);
+        let best = crossed.solve(None);
+        assert_eq!((best.column_of(0), best.column_of(1)), (Some(1), Some(0)));
+        assert_eq!((crossed.total(&best), crossed.regret(&best, 0, 1)), (4, 37));
+        let none = costs([[NEVER, NEVER], [3, 4]]);
+        let alone = none.solve(None);
+        assert_eq!((none.total(&alone), alone.column_of(0)), (53, Some(2)));
+        assert_eq!(none.regret(&alone, 1, 0), 1);
     }
 
     #[test]

@@ -89,7 +89,8 @@ impl<K: Hash + Eq + Ord + Copy> Blocks<K> {
             .rows
             .get(start as usize..end as usize)
             .unwrap_or_default();
-        block.iter().copied().skip_while(move |row| *row < first)
+        let place = block.partition_point(|row| *row < first);
+        block.get(place..).unwrap_or_default().iter().copied()
     }
 
     /// Shortens the way over rows that were taken.

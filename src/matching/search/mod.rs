@@ -18,9 +18,9 @@ use super::batch::{Groups, lines_into};
 use super::decide::Finding;
 use super::evidence::Rule;
 use super::input::EntryKind;
-use super::ledger::{by_content, fold};
 use super::policy::{Policy, Window};
 use super::resolve::Resolution;
+use super::standing::{by_content, fold};
 use super::table::{NONE, Table};
 use super::verdict::Reason;
 use crate::money::Currency;
@@ -86,7 +86,6 @@ type Sum = (Currency, i64);
 
 /// All that the search looks at: orders and payments, each numbered by time.
 struct Scene<'a> {
-    table: &'a Table,
     policy: &'a Policy,
     orders: Vec<Owed>,
     payments: Vec<Paid>,
@@ -94,8 +93,9 @@ struct Scene<'a> {
     by_amount: Blocks<Sum>,
     by_customer_amount: Blocks<(u32, Sum)>,
     by_amount_no_customer: Blocks<Sum>,
-    /// All open orders of a customer.
+    /// All open orders of a customer, and among them those of unknown total.
     by_customer: Blocks<u32>,
+    unknown_by_customer: Blocks<u32>,
     /// Payments by amount, likewise.
     paid_by_amount: Blocks<Sum>,
     paid_by_customer_amount: Blocks<(u32, Sum)>,
@@ -139,6 +139,9 @@ impl<'a> Scene<'a> {
                 order(n).filter(|o| o.customer.is_none()).and_then(sum)
             }),
             by_customer: Blocks::new(owing, |n| order(n)?.customer),
+            unknown_by_customer: Blocks::new(owing, |n| {
+                order(n).filter(|o| o.open.is_none())?.customer
+            }),
             paid_by_amount: Blocks::new(paying, |n| payment(n).map(paid_sum)),
             paid_by_customer_amount: Blocks::new(paying, |n| {
                 Some((payment(n)?.customer?, paid_sum(payment(n)?)))
@@ -155,7 +158,6 @@ impl<'a> Scene<'a> {
             shares: Vec::new(),
             refused: vec![None; paying],
             torn: std::collections::HashSet::new(),
-            table,
             policy,
             orders,
             payments,
@@ -212,6 +214,7 @@ impl<'a> Scene<'a> {
         self.by_customer_amount.take(order);
         self.by_amount_no_customer.take(order);
         self.by_customer.take(order);
+        self.unknown_by_customer.take(order);
     }
 
     /// Shortens the ways over what was taken.
@@ -220,6 +223,7 @@ impl<'a> Scene<'a> {
         self.by_customer_amount.compress();
         self.by_amount_no_customer.compress();
         self.by_customer.compress();
+        self.unknown_by_customer.compress();
         self.paid_by_amount.compress();
         self.paid_by_customer_amount.compress();
         self.paid_by_amount_no_customer.compress();

@@ -76,6 +76,10 @@ fn refuse(scene: &Scene<'_>, payment: &Paid, open: &[u32], of_sums: &[u32]) -> R
         rule = Rule::CustomerOnly;
         candidates = vec![order];
         Finding::Suggested
+    } else if let Some(order) = near_miss(scene, payment, open) {
+        rule = Rule::NearMiss;
+        candidates = vec![order];
+        Finding::Suggested
     } else if !candidates.is_empty() {
         Finding::Nothing(Reason::SplitIncomplete)
     } else {
@@ -102,6 +106,31 @@ fn only_of_customer(scene: &Scene<'_>, payment: &Paid, candidates: &[u32]) -> Op
         && misfit(owed, payment).is_some()
         && !is_repeated(scene, payment);
     fits.then_some(*order)
+}
+
+/// The only order of almost the amount among those that a prompt payment would be for.
+fn near_miss(scene: &Scene<'_>, payment: &Paid, open: &[u32]) -> Option<u32> {
+    let from = payment.at.saturating_sub(payment.window.prompt_s);
+    let until = payment.until.saturating_add(payment.window.before_s);
+    let prompt = open.partition_point(|n| scene.order(*n).is_some_and(|o| o.placed_at < from));
+    let fits = |owed: &Owed| {
+        let difference = owed
+            .open
+            .map(|open| i128::from(payment.amount) - i128::from(open));
+        // A fifth of a percent: some cents.
+        let small = difference
+            .zip(owed.open)
+            .is_some_and(|(difference, open)| difference.abs() * 500 <= i128::from(open));
+        let contradicted = payment.customer.is_some() && owed.customer.is_some();
+        small && owed.currency == payment.currency && !contradicted
+    };
+    let mut near = open.iter().skip(prompt).take(CANDIDATES_MAX);
+    let mut near = near
+        .by_ref()
+        .take_while(|n| scene.order(**n).is_some_and(|o| o.placed_at <= until))
+        .filter(|n| scene.order(**n).is_some_and(fits));
+    let order = near.next().filter(|_| payment.window.prompt_s > 0)?;
+    near.next().is_none().then_some(*order)
 }
 
 /// Whether the customer paid this amount at another time too: then one of the two is for

@@ -149,8 +149,8 @@ mod tests {
             find(&many, sum, 1_000_000),
             Sum::Several | Sum::Chance
         ));
-        let even: Vec<i64> = (0..24).map(|n| 2 << (n % 20)).collect();
-        assert_eq!(find(&even, 1_000_001, 100), Sum::Budget);
-        assert_eq!(find(&vec![2; 25], 3, 1_000), Sum::None);
+        let even: Vec<i64> = (0..24).map(|n| 100_000 + 2 * n).collect();
+        assert_eq!(find(&even, 1_200_001, 1_000), Sum::Budget);
+        assert_eq!(find(&[2; 25], 3, 1_000), Sum::Budget);
     }
 }

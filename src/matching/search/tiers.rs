@@ -4,15 +4,17 @@ use super::super::evidence::Rule;
 use super::sums::{self, Sum};
 use super::{Owed, Paid, Scene, assign, refuse};
 
+/// A rule passes over the payments at most this often.
+const PASSES_MAX: usize = 64;
 /// More candidates than this are not told apart.
 pub(super) const CANDIDATES_MAX: usize = 64;
 /// Of a prompt payment, every rival must be this far, in seconds.
 const FAR_FROM_PROMPT_S: i64 = DAY_S;
 /// Of a slower one, every rival must be this far and this many times as far.
 const FAR_S: i64 = 3 * DAY_S;
-const FAR_TIMES: i64 = 5;
+const FAR_TIMES: i64 = 6;
 /// Beyond this a payment is near to nothing.
-const NEAR_S: i64 = 2 * DAY_S;
+const NEAR_S: i64 = DAY_S;
 const DAY_S: i64 = 86_400;
 
 /// Runs all rules until none of them finds anything more, then judges what is left.
@@ -41,31 +43,35 @@ pub(super) fn run(scene: &mut Scene<'_>) {
 
 type RulePair = fn(&Scene<'_>, u32, &Paid) -> Option<(u32, Rule)>;
 
-/// Applies a rule to all payments at once, again and again: what it accepts does not depend on the
-/// order in which payments are looked at.
+/// Applies a rule to all payments, forwards and backwards in time, until it accepts none. What is
+/// accepted takes nothing from the other pairs that the rule accepts, so that the order in which
+/// payments are looked at decides nothing; it only makes long chains short.
 fn to_fix_point(scene: &mut Scene<'_>, rule: RulePair) -> usize {
     let mut total = 0;
-    loop {
-        let left = (0..scene.payments.len() as u32).filter(|n| scene.is_left(*n));
-        let accepted: Vec<(u32, u32, Rule)> = left
-            .filter_map(|n| {
-                let (order, rule) = rule(scene, n, scene.payment(n)?)?;
-                Some((n, order, rule))
-            })
+    for pass in 0..PASSES_MAX {
+        let mut left: Vec<u32> = (0..scene.payments.len() as u32)
+            .filter(|n| scene.is_left(*n))
             .collect();
-        if accepted.is_empty() {
-            return total;
+        if pass % 2 == 1 {
+            left.reverse();
         }
-        total += accepted.len();
-        for &(payment, order, rule) in &accepted {
-            scene.accept(payment, order, rule);
+        let mut accepted = Vec::new();
+        for n in left {
+            let found = scene.payment(n).and_then(|payment| rule(scene, n, payment));
+            if let Some((order, rule)) = found {
+                scene.accept(n, order, rule);
+                accepted.push(order);
+            }
         }
         // An order of unknown total takes all its parts at one time and nothing after.
-        accepted
-            .iter()
-            .for_each(|(_, order, _)| scene.close(*order));
+        accepted.iter().for_each(|order| scene.close(*order));
         scene.compress();
+        if accepted.is_empty() {
+            break;
+        }
+        total += accepted.len();
     }
+    total
 }
 
 /// The same customer and the amount that is open, the only pair within the guard window.
@@ -77,13 +83,11 @@ fn by_customer_amount(scene: &Scene<'_>, n: u32, payment: &Paid) -> Option<(u32,
     let orders = scene.by_customer_amount.from(&(customer, sum), first);
     let order = only(orders.take_while(|o| !scene.is_after(*o, payment)))?;
     let owed = scene.order(order)?;
-    let unknown = scene
-        .by_customer
-        .from(&customer, first)
-        .any(|o| scene.order(o).is_some_and(|o| o.open.is_none()));
+    let mut unknown = scene.unknown_by_customer.from(&customer, first);
+    let unknown = unknown.next().is_some();
     let first = scene.first_payment(owed.placed_at.saturating_sub(payment.window.before_s));
     let until = owed.placed_at.saturating_add(window.guard_s);
-    let mut rivals = scene.paid_by_customer_amount.from(&(customer, sum), first);
+    let rivals = scene.paid_by_customer_amount.from(&(customer, sum), first);
     let rival = rivals
         .take_while(|r| scene.payment(*r).is_some_and(|r| r.at <= until))
         .any(|rival| rival != n);
@@ -154,7 +158,7 @@ fn by_customer_only(scene: &Scene<'_>, _: u32, payment: &Paid) -> Option<(u32, R
     let first = scene.first_payment(owed.placed_at.saturating_sub(payment.window.before_s));
     let until = owed.placed_at.saturating_add(guard);
     let paid = scene.paid_by_customer.from(&customer, first);
-    let mut paid = paid.take_while(|p| scene.payment(*p).is_some_and(|p| p.at <= until));
+    let paid = paid.take_while(|p| scene.payment(*p).is_some_and(|p| p.at <= until));
     let Some(open) = owed.open else {
         // Parts are paid at one time. Another payment later is sooner for another order, and of
         // two that are equal one may be paid twice.
@@ -465,7 +469,9 @@ impl Scene<'_> {
     /// The payments left that have this order among their candidates.
     pub(super) fn rivals<'s>(&'s self, owed: &'s Owed) -> impl Iterator<Item = u32> + 's {
         let longest = self.policy.longest_guard_s();
-        let from = owed.placed_at.saturating_sub(2 * DAY_S);
+        let from = owed
+            .placed_at
+            .saturating_sub(self.policy.longest_before_s());
         let until = owed.placed_at.saturating_add(longest);
         let first = self.first_payment(from);
         let sum = owed.open.map(|open| (owed.currency, open));

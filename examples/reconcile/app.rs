@@ -1,0 +1,209 @@
+//! From the files to the verdicts, the table and the page.
+
+use std::collections::HashSet;
+use std::io::Write;
+use std::time::Instant;
+
+use counterfoil::Live;
+use counterfoil::matching::payout::{PayoutMatches, match_by_report, match_by_terms};
+use counterfoil::matching::{Batch, RowError};
+
+use crate::args::Args;
+use crate::input::{Input, read};
+use crate::policy::{PolicyFile, load};
+use crate::summary::{Summary, Tally};
+use crate::{output, page};
+
+/// Reconciles and writes what was asked for; the table for people goes to `out`.
+pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<(), String> {
+    let policy = load(args.policy.as_deref())?;
+    let started = Instant::now();
+    let input = read(args, &policy)?;
+    let read_in = started.elapsed();
+
+    let started = Instant::now();
+    let batch = batch(&input, &policy)?;
+    let report = args.orders.is_some().then(|| batch.run());
+    let payouts = payouts(&input, &policy);
+    let matched_in = started.elapsed();
+
+    let mut summary = match &report {
+        Some(report) => Summary::of(&input, report),
+        None => Summary::default(),
+    };
+    for matches in &payouts {
+        summary.payouts(matches);
+    }
+    if let Some(report) = &report {
+        if let Some(path) = &args.verdicts {
+            output::verdicts(path, report)?;
+        }
+        if let Some(path) = &args.matches {
+            output::matches(path, &input, report)?;
+        }
+    }
+    if let Some(path) = &args.lines {
+        // What the provider reports is certain; only without it do the terms speak.
+        if let Some(best) = payouts.first() {
+            output::lines(path, best)?;
+        }
+    }
+    if let Some(path) = &args.evidence {
+        output::evidence(path, &input, report.as_ref(), &payouts)?;
+    }
+    if let Some(path) = &args.html {
+        let page = page::write(&summary, &input, &policy);
+        std::fs::write(path, page).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    table(out, &summary, &input, &policy).map_err(|error| error.to_string())?;
+    let rows = input.orders.len() + input.entries.len() + input.payouts.len();
+    eprintln!(
+        "{rows} rows read in {} ms, matched in {} ms",
+        read_in.as_millis(),
+        matched_in.as_millis()
+    );
+    Ok(())
+}
+
+fn batch(input: &Input, policy: &PolicyFile) -> Result<Batch<Live>, String> {
+    let mut batch = Batch::new(policy.matching.clone());
+    let failed = |id: &str, error: RowError| format!("{id}: {error}");
+    for order in &input.orders {
+        let taken = batch.order(&order.row());
+        taken.map_err(|error| failed(&order.id, error))?;
+    }
+    for entry in &input.entries {
+        let taken = batch.entry(&entry.row());
+        taken.map_err(|error| failed(&entry.id, error))?;
+    }
+    Ok(batch)
+}
+
+/// By the provider's report if there is one, else by the declared terms.
+fn payouts(input: &Input, policy: &PolicyFile) -> Vec<PayoutMatches> {
+    if input.payouts.is_empty() && input.report.is_empty() {
+        return Vec::new();
+    }
+    let terms = &policy.payouts;
+    let rails: Vec<&str> = terms
+        .methods
+        .iter()
+        .map(|term| term.rail.as_str())
+        .collect();
+    let rails: HashSet<&str> = rails.into_iter().collect();
+    let mut rails: Vec<&str> = rails.into_iter().collect();
+    rails.sort_unstable();
+    let rows: Vec<_> = input
+        .payouts
+        .iter()
+        .map(|payout| payout.row(&rails))
+        .collect();
+    if input.report.is_empty() {
+        let lines: Vec<_> = input
+            .entries
+            .iter()
+            .filter_map(|entry| entry.line())
+            .collect();
+        return vec![match_by_terms(&rows, &lines, terms)];
+    }
+    let known: HashSet<&str> = input
+        .entries
+        .iter()
+        .map(|entry| entry.id.as_str())
+        .collect();
+    let report: Vec<_> = input.report.iter().map(|line| line.row()).collect();
+    vec![match_by_report(&rows, &report, &known)]
+}
+
+/// The table for people.
+fn table(
+    out: &mut impl Write,
+    summary: &Summary,
+    input: &Input,
+    policy: &PolicyFile,
+) -> std::io::Result<()> {
+    let mut row = |name: &str, tally: Tally| {
+        let share = percent(tally.count, summary.orders);
+        writeln!(out, "  {name:<34} {:>9}  {share:>7}", tally.count)
+    };
+    if summary.orders > 0 {
+        row(
+            "orders",
+            Tally {
+                count: summary.orders,
+                minor: 0,
+            },
+        )?;
+        let exact = |name: &str| summary.classes.get(name).copied().unwrap_or_default();
+        row("paid exactly, by one payment", exact("single_exact"))?;
+        row("paid exactly, by several (split)", exact("split_exact"))?;
+        row("paid within rounding", summary.of_kind("rounding"))?;
+        row("overpaid", summary.of_kind("over"))?;
+        row("underpaid", summary.of_kind("under"))?;
+        row("unpaid", summary.of_kind("unpaid"))?;
+        row("of unknown total", summary.of_kind("no_total"))?;
+        let shown = ["exact", "rounding", "over", "under", "unpaid", "no_total"];
+        for (class, tally) in &summary.classes {
+            let is_shown = shown.iter().any(|kind| class.ends_with(kind));
+            if !is_shown {
+                row(&class.replace('_', " "), *tally)?;
+            }
+        }
+        writeln!(out)?;
+        writeln!(out, "  {:<34} {:>9}", "payments", summary.payments)?;
+        for (what, tally) in &summary.open_payments {
+            writeln!(out, "  {what:<34} {:>9}", tally.count)?;
+        }
+        let (groups, payments) = summary.identical;
+        writeln!(
+            out,
+            "  {:<34} {groups:>9}  with {payments} payments; honest unless shown otherwise",
+            "groups alike in order and amount"
+        )?;
+        writeln!(
+            out,
+            "  {:<34} {:>9}",
+            "suspected duplicates", summary.suspected
+        )?;
+        writeln!(
+            out,
+            "\n  Differences of up to {} minor units count as rounding.",
+            policy.matching.rounding_minor
+        )?;
+    }
+    let payouts = &summary.payouts;
+    if payouts.payouts > 0 {
+        writeln!(out)?;
+        for (name, count) in [
+            ("payouts", payouts.payouts),
+            ("closed to the minor unit", payouts.closed),
+            ("closed with a named residual", payouts.with_residual),
+            ("open", payouts.open),
+            ("lines", payouts.lines),
+            ("in a payout for certain", payouts.placed),
+            ("of these a business day late", payouts.late),
+        ] {
+            writeln!(out, "  {name:<34} {count:>9}")?;
+        }
+        for (reason, count) in &payouts.lines_open {
+            writeln!(out, "  open: {:<28} {count:>9}", reason.to_string())?;
+        }
+    }
+    if input.rejected_count > 0 {
+        writeln!(out, "\n  {} rows were left out:", input.rejected_count)?;
+        for (file, row) in input.rejected.iter().take(10) {
+            writeln!(out, "    {file}, {row}")?;
+        }
+        if input.rejected_count > 10 {
+            writeln!(out, "    … (up to 1,000 a file are in the evidence)")?;
+        }
+    }
+    Ok(())
+}
+
+/// A share with two decimals, cut off: never shown as more than it is.
+pub(crate) fn percent(part: u64, whole: u64) -> String {
+    let parts = u128::from(part) * 10_000;
+    let parts = parts.checked_div(u128::from(whole)).unwrap_or(0);
+    format!("{}.{:02} %", parts / 100, parts % 100)
+}

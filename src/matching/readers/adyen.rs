@@ -1,0 +1,225 @@
+//! Adyen's settlement details report (CSV), by the names in its header.
+//!
+//! One file is one payout batch or several. Each row's net is its credit less its debit; the fee
+//! is what lies between gross and net in the columns for commission, markup, scheme fees and
+//! interchange. The row `MerchantPayout` is the payout itself.
+
+use std::io::BufRead;
+
+use super::input::{ReadError, ReadOptions, Reading};
+use super::record::{EntryRecord, PayoutRecord, ReportRecord};
+use super::table::{Row, Table};
+use super::value::{Times, When, currency, padded_decimal};
+use crate::matching::EntryKind;
+use crate::matching::payout::{Day, LineKind};
+use crate::money::{Currency, Money};
+
+const WHAT: &str = "an Adyen settlement details report";
+
+/// Reads the lines of each batch. A batch is named as `batch 7`, by its number.
+///
+/// # Errors
+/// A [`ReadError`] for another file, and under `strict` for the first bad row.
+pub fn report(
+    input: impl BufRead,
+    options: &ReadOptions,
+) -> Result<Reading<ReportRecord>, ReadError> {
+    let table = Table::open(input, None, WHAT, options)?;
+    let columns = Columns::find(&table)?;
+    table.rows(|row| {
+        let kind = columns.kind(row)?;
+        let Some(line) = line_kind(kind) else {
+            return Ok(None);
+        };
+        let currency = currency(row.required(columns.net_currency, "the net currency")?)?;
+        let net = columns.net(row, currency)?;
+        let mut fee = 0_i64;
+        for column in columns.fees {
+            let part = columns.amount(row, column, currency)?;
+            fee = fee.checked_add(part).ok_or("the fee is out of range")?;
+        }
+        let psp = row.optional(Some(columns.psp_reference))?;
+        let modification = row.optional(columns.modification)?;
+        let own = modification.or(psp).unwrap_or(kind);
+        let batch = row.required(columns.batch, "the batch number")?;
+        // Rows such as fees have no reference: only their place tells them apart.
+        let id = match psp {
+            Some(_) => format!("{own}/{kind}"),
+            None => format!("batch {batch}/{kind}/line {}", row.line),
+        };
+        Ok(Some(ReportRecord {
+            id,
+            payout: format!("batch {batch}"),
+            kind: line,
+            source: match line {
+                LineKind::Payment => psp.unwrap_or(own).to_owned(),
+                _ => own.to_owned(),
+            },
+            gross: net.checked_add(fee).ok_or("the gross is out of range")?,
+            fee,
+            net,
+            currency,
+        }))
+    })
+}
+
+/// Reads the payouts themselves.
+///
+/// # Errors
+/// As [`report`].
+pub fn payouts(
+    input: impl BufRead,
+    options: &ReadOptions,
+) -> Result<Reading<PayoutRecord>, ReadError> {
+    let table = Table::open(input, None, WHAT, options)?;
+    let columns = Columns::find(&table)?;
+    table.rows(|row| {
+        if columns.kind(row)? != "MerchantPayout" {
+            return Ok(None);
+        }
+        let currency = currency(row.required(columns.net_currency, "the net currency")?)?;
+        let net = columns.net(row, currency)?;
+        let net = net.checked_neg().ok_or("the net is out of range")?;
+        let when = columns.when(row)?;
+        let batch = row.required(columns.batch, "the batch number")?;
+        Ok(Some(PayoutRecord {
+            id: format!("batch {batch}"),
+            rail: None,
+            value_date: Day::of(when.at, 0).ok_or("the date is out of range")?,
+            net: Money::new(net, currency),
+            text: None,
+        }))
+    })
+}
+
+/// Reads the payments, refunds and chargebacks as entries, in their own currency.
+///
+/// # Errors
+/// As [`report`].
+pub fn entries(
+    input: impl BufRead,
+    options: &ReadOptions,
+) -> Result<Reading<EntryRecord>, ReadError> {
+    let table = Table::open(input, None, WHAT, options)?;
+    let columns = Columns::find(&table)?;
+    let gross_currency = table.required(&["gross currency"], WHAT)?;
+    let debit = table.required(&["gross debit (gc)"], WHAT)?;
+    let credit = table.required(&["gross credit (gc)"], WHAT)?;
+    let method = table.column(&["payment method"]);
+    let reference = table.column(&["merchant reference"]);
+    let account = table.column(&["merchant account"]);
+    table.rows(|row| {
+        let kind = match columns.kind(row)? {
+            "Settled" => EntryKind::Payment,
+            "Refunded" => EntryKind::Refund,
+            "RefundedReversed" => EntryKind::FailedRefund,
+            "Chargeback" | "SecondChargeback" => EntryKind::DisputeOpened,
+            "ChargebackReversed" => EntryKind::DisputeWon,
+            _ => return Ok(None),
+        };
+        let currency = currency(row.required(gross_currency, "the gross currency")?)?;
+        let debit = columns.amount(row, Some(debit), currency)?;
+        let credit = columns.amount(row, Some(credit), currency)?;
+        let amount = credit
+            .checked_sub(debit)
+            .ok_or("the amount is out of range")?;
+        let psp = row.required(columns.psp_reference, "the PSP reference")?;
+        let modification = row.optional(columns.modification)?;
+        let id = if kind == EntryKind::Payment {
+            psp
+        } else {
+            modification.unwrap_or(psp)
+        };
+        let owned = |column| -> Result<Option<String>, String> {
+            Ok(row.optional(column)?.map(str::to_owned))
+        };
+        Ok(Some(EntryRecord {
+            source: "adyen".to_owned(),
+            account: owned(account)?.unwrap_or_default(),
+            parent: (kind != EntryKind::Payment).then(|| psp.to_owned()),
+            reference: owned(reference)?,
+            method: owned(method)?,
+            ..EntryRecord::new(
+                id.to_owned(),
+                kind,
+                Money::new(amount, currency),
+                columns.when(row)?.at,
+            )
+        }))
+    })
+}
+
+/// The columns that every use of the report needs. Which others there are is set per account.
+struct Columns {
+    psp_reference: usize,
+    modification: Option<usize>,
+    kind: usize,
+    created: usize,
+    net_currency: usize,
+    net_debit: usize,
+    net_credit: usize,
+    fees: [Option<usize>; 4],
+    batch: usize,
+}
+
+impl Columns {
+    fn find<R: BufRead>(table: &Table<R>) -> Result<Self, ReadError> {
+        Ok(Self {
+            psp_reference: table.required(&["psp reference"], WHAT)?,
+            modification: table.column(&["modification reference"]),
+            kind: table.required(&["type"], WHAT)?,
+            created: table.required(&["creation date", "booking date"], WHAT)?,
+            net_currency: table.required(&["net currency"], WHAT)?,
+            net_debit: table.required(&["net debit (nc)"], WHAT)?,
+            net_credit: table.required(&["net credit (nc)"], WHAT)?,
+            fees: [
+                table.column(&["commission (nc)"]),
+                table.column(&["markup (nc)"]),
+                table.column(&["scheme fees (nc)"]),
+                table.column(&["interchange (nc)"]),
+            ],
+            batch: table.required(&["batch number"], WHAT)?,
+        })
+    }
+
+    fn kind<'r>(&self, row: &Row<'r>) -> Result<&'r str, String> {
+        row.required(self.kind, "the type")
+    }
+
+    fn when(&self, row: &Row<'_>) -> Result<When, String> {
+        Times::Iso.read(row.required(self.created, "the creation date")?)
+    }
+
+    fn net(&self, row: &Row<'_>, currency: Currency) -> Result<i64, String> {
+        let credit = self.amount(row, Some(self.net_credit), currency)?;
+        let debit = self.amount(row, Some(self.net_debit), currency)?;
+        let net = credit.checked_sub(debit);
+        net.ok_or_else(|| "the net is out of range".to_owned())
+    }
+
+    /// An amount in ISO minor units; an empty field is zero.
+    fn amount(
+        &self,
+        row: &Row<'_>,
+        column: Option<usize>,
+        currency: Currency,
+    ) -> Result<i64, String> {
+        let Some(text) = row.optional(column)? else {
+            return Ok(0);
+        };
+        padded_decimal(text, currency)
+    }
+}
+
+/// `None` for the payout, which is the sum and not a part of it.
+fn line_kind(kind: &str) -> Option<LineKind> {
+    Some(match kind {
+        "Settled" => LineKind::Payment,
+        "Refunded" | "RefundedReversed" => LineKind::Refund,
+        "Chargeback" | "ChargebackReversed" | "SecondChargeback" => LineKind::Dispute,
+        "Fee" | "MiscCosts" | "PaymentCost" | "InvoiceDeduction" => LineKind::Fee,
+        "DepositCorrection" | "Balancetransfer" => LineKind::Reserve,
+        "MerchantPayout" => return None,
+        _ => LineKind::Adjustment,
+    })
+}

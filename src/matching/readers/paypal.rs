@@ -1,0 +1,169 @@
+//! PayPal's transaction search (JSON), as `GET /v1/reporting/transactions` answers it.
+//!
+//! One page or several pages one after the other. The transaction id alone is not unique: a record
+//! that moves the balance and one that does not may share it. Only records that move the balance
+//! are read, and where two of them still share an id, the event code is added to the later one.
+
+use std::collections::HashSet;
+use std::io::BufRead;
+
+use serde::Deserialize;
+
+use super::input::{ReadError, ReadOptions, Reading, excerpt, whole_text};
+use super::record::EntryRecord;
+use super::value::{Times, currency, padded_decimal};
+use crate::matching::EntryKind;
+use crate::money::Money;
+
+const WHAT: &str = "a PayPal transaction search";
+
+/// Reads the payments, refunds and disputes. Withdrawals, holds and conversions are left out.
+///
+/// # Errors
+/// A [`ReadError`] for another file, and under `strict` for the first bad record.
+pub fn entries(
+    input: impl BufRead,
+    options: &ReadOptions,
+) -> Result<Reading<EntryRecord>, ReadError> {
+    let text = whole_text(input, options)?;
+    let not_that = |found: String| ReadError::NotThat {
+        expected: WHAT,
+        found,
+    };
+    let mut reading = Reading::new();
+    let mut seen = HashSet::new();
+    let mut number = 0;
+    for page in serde_json::Deserializer::from_str(&text).into_iter::<Page>() {
+        let page = page.map_err(|error| not_that(format!("{error}; {}", excerpt(&text))))?;
+        for detail in page.transaction_details {
+            number += 1;
+            let found = Detail::deserialize(detail).map_err(|error| error.to_string());
+            if let Some(row) = found.and_then(entry).transpose() {
+                let row = row.map(|row| unique(row, &mut seen));
+                reading.take(number, row, options)?;
+            }
+        }
+    }
+    if number == 0 && !text.contains("transaction_details") {
+        return Err(not_that(excerpt(&text)));
+    }
+    Ok(reading)
+}
+
+#[derive(Deserialize)]
+struct Page {
+    transaction_details: Vec<serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+struct Detail {
+    transaction_info: Info,
+    #[serde(default)]
+    payer_info: Payer,
+}
+
+#[derive(Deserialize)]
+struct Info {
+    transaction_id: String,
+    transaction_event_code: String,
+    transaction_status: String,
+    transaction_amount: Amount,
+    transaction_initiation_date: String,
+    paypal_account_id: Option<String>,
+    paypal_reference_id: Option<String>,
+    paypal_reference_id_type: Option<String>,
+    transaction_subject: Option<String>,
+    transaction_note: Option<String>,
+    invoice_id: Option<String>,
+    custom_field: Option<String>,
+    ending_balance: Option<serde_json::Value>,
+    available_balance: Option<serde_json::Value>,
+}
+
+#[derive(Default, Deserialize)]
+struct Payer {
+    account_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Amount {
+    currency_code: String,
+    value: String,
+}
+
+/// An entry and the event code that tells it from another with the same id.
+struct Found {
+    entry: EntryRecord,
+    event_code: String,
+}
+
+fn entry(detail: Detail) -> Result<Option<Found>, String> {
+    let info = detail.transaction_info;
+    let is_settled = info.transaction_status == "S";
+    if is_settled && info.ending_balance.is_none() && info.available_balance.is_none() {
+        return Ok(None);
+    }
+    let kind = match (
+        info.transaction_event_code.get(..3),
+        info.transaction_status.as_str(),
+    ) {
+        (Some("T00"), "S") => EntryKind::Payment,
+        (Some("T00"), "P") => EntryKind::PendingPayment,
+        (Some("T00"), "D") => EntryKind::FailedPayment,
+        (Some("T00"), "V") => EntryKind::Reversal,
+        (Some("T11"), "S") => match info.transaction_event_code.as_str() {
+            "T1106" => EntryKind::Reversal,
+            "T1110" | "T1111" => return Ok(None),
+            _ => EntryKind::Refund,
+        },
+        (Some("T12"), "S") => match info.transaction_event_code.as_str() {
+            "T1201" => EntryKind::DisputeOpened,
+            "T1202" => EntryKind::DisputeWon,
+            _ => return Ok(None),
+        },
+        (Some("T11" | "T12"), "P" | "D" | "V") => return Ok(None),
+        (Some("T00" | "T11" | "T12"), status) => {
+            return Err(format!("transaction_status “{status}” is not known"));
+        }
+        _ => return Ok(None),
+    };
+    if info.transaction_id.is_empty() {
+        return Err("transaction_id is missing".to_owned());
+    }
+    let currency = currency(&info.transaction_amount.currency_code)?;
+    let minor = padded_decimal(&info.transaction_amount.value, currency)?;
+    let at = time(&info.transaction_initiation_date)?;
+    let is_transaction = info.paypal_reference_id_type.as_deref() == Some("TXN");
+    let parent = info
+        .paypal_reference_id
+        .filter(|_| is_transaction && !kind.is_payment());
+    let entry = EntryRecord {
+        source: "paypal".to_owned(),
+        account: info.paypal_account_id.unwrap_or_default(),
+        parent,
+        reference: info.custom_field.or(info.invoice_id),
+        customer: detail.payer_info.account_id,
+        method: Some("paypal".to_owned()),
+        text: info.transaction_subject.or(info.transaction_note),
+        ..EntryRecord::new(info.transaction_id, kind, Money::new(minor, currency), at)
+    };
+    Ok(Some(Found {
+        entry,
+        event_code: info.transaction_event_code,
+    }))
+}
+
+/// Times such as `2026-11-22T09:30:00+0000`: the zone has no colon.
+fn time(text: &str) -> Result<crate::clock::Timestamp, String> {
+    let pattern = Times::Pattern("%Y-%m-%dT%H:%M:%S%z".to_owned());
+    let read = pattern.read(text).or_else(|_| Times::Iso.read(text))?;
+    Ok(read.at)
+}
+
+fn unique(found: Found, seen: &mut HashSet<(String, EntryKind)>) -> EntryRecord {
+    let mut entry = found.entry;
+    if !seen.insert((entry.id.clone(), entry.kind)) {
+        entry.id = format!("{}/{}", entry.id, found.event_code);
+    }
+    entry
+}

@@ -1,0 +1,199 @@
+//! Rows as read, with their own text.
+
+use crate::clock::Timestamp;
+use crate::matching::payout::{Day, LineKind, LineRow, PayoutRow, ReportRow};
+use crate::matching::{EntryKind, EntryRow, OrderRow};
+use crate::mode::Mode;
+use crate::money::{Currency, Money};
+
+/// An order as read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OrderRecord {
+    /// The order's id.
+    pub id: String,
+    /// What is owed, in minor units; `None` if nobody knows.
+    pub total: Option<i64>,
+    /// The currency.
+    pub currency: Currency,
+    /// When it was placed.
+    pub placed_at: Timestamp,
+    /// Who placed it.
+    pub customer: Option<String>,
+}
+
+impl OrderRecord {
+    /// The row that matching takes.
+    #[must_use]
+    pub fn row(&self) -> OrderRow<'_> {
+        let row = match self.total {
+            Some(total) => {
+                OrderRow::new(&self.id, Money::new(total, self.currency), self.placed_at)
+            }
+            None => OrderRow::of_unknown_total(&self.id, self.currency, self.placed_at),
+        };
+        match &self.customer {
+            Some(customer) => row.with_customer(customer),
+            None => row,
+        }
+    }
+}
+
+/// A payment, refund or dispute as read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EntryRecord {
+    /// The entry's id.
+    pub id: String,
+    /// Who reported it, such as `stripe`; empty if the file does not say.
+    pub source: String,
+    /// The account it is on; empty if the file does not say.
+    pub account: String,
+    /// What it is.
+    pub kind: EntryKind,
+    /// The amount as delivered.
+    pub amount: Money,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Whether only the day is known.
+    pub day_only: bool,
+    /// The payment that it takes back or restores.
+    pub parent: Option<String>,
+    /// The order reference.
+    pub reference: Option<String>,
+    /// Who paid.
+    pub customer: Option<String>,
+    /// How it was paid.
+    pub method: Option<String>,
+    /// In how many instalments.
+    pub instalments: u32,
+    /// Free text.
+    pub text: Option<String>,
+}
+
+impl EntryRecord {
+    pub(super) const fn new(id: String, kind: EntryKind, amount: Money, at: Timestamp) -> Self {
+        Self {
+            id,
+            source: String::new(),
+            account: String::new(),
+            kind,
+            amount,
+            at,
+            day_only: false,
+            parent: None,
+            reference: None,
+            customer: None,
+            method: None,
+            instalments: 1,
+            text: None,
+        }
+    }
+
+    /// The row that matching takes.
+    #[must_use]
+    pub fn row<M: Mode>(&self) -> EntryRow<'_, M> {
+        let mut row = EntryRow::new(&self.id, self.kind, self.amount, self.at)
+            .with_source(&self.source, &self.account);
+        row.at_day_only = self.day_only;
+        row.parent = self.parent.as_deref();
+        row.reference = self.reference.as_deref();
+        row.customer = self.customer.as_deref();
+        row.rail = self.method.as_deref();
+        row.text = self.text.as_deref();
+        row
+    }
+
+    /// The line that a payout should contain, if it is one that moves money.
+    #[must_use]
+    pub fn line(&self) -> Option<LineRow<'_>> {
+        let kind = match self.kind {
+            EntryKind::Payment => LineKind::Payment,
+            EntryKind::Refund | EntryKind::FailedRefund | EntryKind::Reversal => LineKind::Refund,
+            EntryKind::DisputeOpened | EntryKind::DisputeWon => LineKind::Dispute,
+            _ => return None,
+        };
+        let size = self.amount.minor().checked_abs()?;
+        let comes_in = matches!(
+            self.kind,
+            EntryKind::Payment | EntryKind::FailedRefund | EntryKind::DisputeWon
+        );
+        let gross = Money::new(if comes_in { size } else { -size }, self.amount.currency());
+        let method = self.method.as_deref().unwrap_or("");
+        let line = LineRow::new(&self.id, kind, method, gross, self.at);
+        Some(line.with_instalments(self.instalments))
+    }
+}
+
+/// A payout as read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PayoutRecord {
+    /// The payout's id.
+    pub id: String,
+    /// The rail, if the file names it.
+    pub rail: Option<String>,
+    /// The day the money came.
+    pub value_date: Day,
+    /// What came.
+    pub net: Money,
+    /// The text on the statement.
+    pub text: Option<String>,
+}
+
+impl PayoutRecord {
+    /// The row that matching takes. The rail is the one that the file names, or the one of `rails`
+    /// that stands as a whole word in the text of the statement; a text with two names none.
+    #[must_use]
+    pub fn row<'a>(&'a self, rails: &[&'a str]) -> PayoutRow<'a> {
+        let rail = self.rail.as_deref().or_else(|| {
+            let text = self.text.as_deref()?;
+            let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).collect();
+            let mut named = rails
+                .iter()
+                .filter(|rail| words.iter().any(|word| word.eq_ignore_ascii_case(rail)));
+            let rail = named.next()?;
+            named.next().is_none().then_some(*rail)
+        });
+        PayoutRow::new(&self.id, rail.unwrap_or(""), self.value_date, self.net)
+    }
+}
+
+/// A line of a provider's report as read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReportRecord {
+    /// The line's id.
+    pub id: String,
+    /// The payout that it is in; empty if it is in none yet.
+    pub payout: String,
+    /// What it is.
+    pub kind: LineKind,
+    /// The payment, refund or dispute that it is for.
+    pub source: String,
+    /// Before fees, in minor units.
+    pub gross: i64,
+    /// What was kept, in minor units.
+    pub fee: i64,
+    /// What is in the payout, in minor units.
+    pub net: i64,
+    /// The currency of all three.
+    pub currency: Currency,
+}
+
+impl ReportRecord {
+    /// The row that is compared with the payout.
+    #[must_use]
+    pub fn row(&self) -> ReportRow<'_> {
+        ReportRow::new(
+            &self.id,
+            &self.payout,
+            self.kind,
+            self.gross,
+            self.fee,
+            self.currency,
+        )
+        .with_source(&self.source)
+        .with_net(self.net)
+    }
+}
