@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::dispute::Dispute;
 use crate::error::Result;
 use crate::id::{DisputeId, RefundId};
@@ -15,7 +17,8 @@ use crate::webhook::{Event, EventKind};
 ///
 /// The same facts end in the same ledger, in whatever order and however often they come. A refund
 /// that is heard of before its payment waits here.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(bound = "")]
 pub struct Ledger<M: Mode> {
     payment: Option<Payment<M>>,
     refunds: BTreeMap<RefundId<M>, Refund<M>>,
