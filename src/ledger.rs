@@ -379,4 +379,20 @@ mod tests {
         assert!(ledger.add_payment(second).is_err());
         assert_eq!(text(&ledger), before);
     }
+
+    #[test]
+    fn a_second_checkout_of_one_attempt_cannot_hide_a_second_charge() {
+        let of_checkout = |id: &str, checkout: &str, at| {
+            let mut paid = payment(id, PaymentStatus::Captured, 1000, at);
+            paid.aliases = vec![PaymentId::new(provider(), checkout).unwrap()];
+            paid
+        };
+        let mut second_checkout = payment("cs_2", PaymentStatus::Created, 0, 2);
+        second_checkout.is_checkout = true;
+        let mut ledger = fold([
+            plain(of_checkout("pi_1", "cs_1", 3)),
+            plain(second_checkout),
+        ]);
+        assert!(ledger.add_payment(of_checkout("pi_2", "cs_2", 4)).is_err());
+    }
 }
