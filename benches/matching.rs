@@ -2,6 +2,8 @@
 //! and the search on the real task. Prints tables; `benches/README.md` says how to read them.
 //!
 //! `cargo bench -p counterfoil-benches --bench matching -- [join|threads|book|task2] [SIZES]`
+//!
+//! `... -- export SIZE` writes the shop as CSV to `target/shop`, for `benches/in_duckdb.py`.
 
 use std::collections::HashMap;
 use std::fs;
@@ -13,6 +15,7 @@ use counterfoil::Test;
 use counterfoil::clock::Timestamp;
 use counterfoil::matching::{Batch, EntryRow, OrderBook, OrderRow, Policy};
 use counterfoil::money::{Currency, Money};
+use cpu_time::ThreadTime;
 
 /// Each figure is the best of this many rounds, which take turns.
 const ROUNDS: usize = 5;
@@ -40,6 +43,9 @@ fn main() {
     if ["all", "book"].contains(&what) {
         or(&[1_000_000]).into_iter().for_each(book);
     }
+    if what == "export" {
+        or(&[1_000_000]).into_iter().for_each(export);
+    }
     if ["all", "task2"].contains(&what) {
         task_2();
     }
@@ -57,7 +63,7 @@ struct Shop {
 fn shop(orders: usize, seed: u64) -> Shop {
     let mut rng = fastrand::Rng::with_seed(seed);
     let reference =
-        |rng: &mut fastrand::Rng| format!("ord_{:016x}{:08x}", rng.u64(..), rng.u32(..));
+        |rng: &mut fastrand::Rng| format!("{:016x}{:012x}", rng.u64(..), rng.u64(..) >> 16);
     let mut shop = Shop {
         orders: Vec::with_capacity(orders),
         payments: Vec::with_capacity(orders * 11 / 10),
@@ -107,17 +113,35 @@ fn batch(shop: &Shop, threads: usize) -> Batch<Test> {
     batch
 }
 
-/// CPU time of this thread, in nanoseconds: the machine may be busy with others.
-fn thread_cpu_ns() -> u64 {
-    let stat = fs::read_to_string("/proc/thread-self/schedstat").expect("Linux");
-    let ns = stat.split(' ').next().and_then(|ns| ns.parse().ok());
-    ns.expect("a number")
+/// Writes a shop where `in_duckdb.py` reads it.
+fn export(orders: usize) {
+    let shop = shop(orders, 7);
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/shop");
+    fs::create_dir_all(&folder).expect("a folder");
+    let write = |name: &str, header: &str, rows: String| {
+        fs::write(folder.join(name), format!("{header}\n{rows}")).expect("room");
+    };
+    let orders = shop
+        .orders
+        .iter()
+        .map(|(id, total, _)| format!("{id},{total}\n"));
+    write("orders.csv", "order_id,total_minor", orders.collect());
+    let payments = shop.payments.iter();
+    let payments = payments.map(|(id, named, amount, _)| format!("{id},{named},{amount}\n"));
+    write(
+        "payments.csv",
+        "payment_id,order_ref,amount_minor",
+        payments.collect(),
+    );
 }
 
+/// What `work` takes in CPU time of this thread, in nanoseconds: the machine may be busy with
+/// others.
 fn cpu<T>(work: impl FnOnce() -> T) -> (u64, T) {
-    let before = thread_cpu_ns();
+    let start = ThreadTime::now();
     let value = work();
-    (thread_cpu_ns() - before, value)
+    let ns = u64::try_from(start.elapsed().as_nanos()).expect("less than centuries");
+    (ns, value)
 }
 
 /// Memory of the process in bytes: now, and at most since the last call of [`reset_peak`].

@@ -4,12 +4,15 @@
 //! hand in its dashboard. Four parts, top down: the provider, a fake of the service, the rig that
 //! ties both to the conformance suite, and `main`, which plays every case.
 
+// The fake and its rig are a test: they may panic. The provider above them may not.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
 use std::marker::PhantomData;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use ::http::{HeaderName, Request, Response};
+use ::http::{HeaderName, Method, Request, Response};
 use async_trait::async_trait;
 use bytes::Bytes;
 use counterfoil::capability::{Capabilities, Operation};
@@ -236,6 +239,7 @@ fn status(word: &str) -> PaymentStatus {
     let declined = |reason| PaymentStatus::Failed(Decline::new(reason).with_code(word));
     match word {
         "open" => PaymentStatus::Created,
+        "pending" => PaymentStatus::Pending,
         "paid" => PaymentStatus::Captured,
         "expired" => PaymentStatus::Expired,
         "no_funds" => declined(DeclineReason::InsufficientFunds),
@@ -271,8 +275,7 @@ struct Service(Mutex<Books>);
 #[derive(Debug, Default)]
 struct Books {
     requests: usize,
-    fault: Option<Fault>,
-    faults_left: usize,
+    fault: Option<(Fault, Strikes, usize)>,
     payments: Vec<Value>,
     notices: Vec<Value>,
 }
@@ -282,14 +285,18 @@ impl Transport for Service {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         let mut books = self.0.lock().unwrap();
         books.requests += 1;
-        let fault = (books.faults_left > 0).then_some(books.fault).flatten();
-        books.faults_left = books.faults_left.saturating_sub(1);
-        let is_known = request.headers()["authorization"] == format!("Bearer {API_KEY}");
+        let is_write = request.method() == Method::POST;
+        let fault = match &mut books.fault {
+            Some((fault, on, left)) if (*on == Strikes::Writes) == is_write && *left > 0 => {
+                *left -= 1;
+                Some(*fault)
+            }
+            _ => None,
+        };
         let (status, body) = match fault {
             Some(Fault::LostBefore | Fault::ServerErrorBefore) => (500, Value::Null),
             Some(Fault::RateLimited) => (429, Value::Null),
-            _ if is_known => books.answer(&request),
-            _ => (401, Value::Null),
+            _ => books.answer(&request),
         };
         let status = match fault {
             Some(Fault::LostBefore | Fault::LostAfter) => {
@@ -309,6 +316,9 @@ impl Books {
         let uri = request.uri();
         let path: Vec<&str> = uri.path().split('/').skip(1).collect();
         match (request.method().as_str(), path.as_slice()) {
+            _ if request.headers()["authorization"] != format!("Bearer {API_KEY}") => {
+                (401, Value::Null)
+            }
             ("POST", ["payments"]) => {
                 let asked: Value = serde_json::from_slice(request.body()).unwrap();
                 let key = request.headers()[IDEMPOTENCY_KEY].to_str().unwrap();
@@ -436,6 +446,7 @@ impl Rig for TallypayRig {
             Shopper::Pays | Shopper::PassesChallenge => "paid",
             Shopper::FailsChallenge => "not_confirmed",
             Shopper::LeavesChallenge => "open",
+            Shopper::PaysSlowly | Shopper::PaysSlowlyInVain => "pending",
             Shopper::IsDeclined(Reason::InsufficientFunds) => "no_funds",
             Shopper::IsDeclined(Reason::TryLater) => "bank_down",
             Shopper::IsDeclined(Reason::Fraud) => "risk",
@@ -449,16 +460,18 @@ impl Rig for TallypayRig {
     }
 
     fn happen(&self, happening: Happening<'_>) -> Result<(), Unable> {
-        let Happening::CheckoutExpires(payment) = happening else {
-            return Err(Unable);
+        let (payment, status) = match happening {
+            Happening::CheckoutExpires(payment) => (payment, "expired"),
+            Happening::SlowPaymentSucceeds(payment) => (payment, "paid"),
+            Happening::SlowPaymentFails(payment) => (payment, "refused"),
+            _ => return Err(Unable),
         };
-        self.books().comes_to(payment.id.raw(), "expired");
+        self.books().comes_to(payment.id.raw(), status);
         Ok(())
     }
 
-    fn fault(&self, fault: Fault, requests: usize) -> Result<(), Unable> {
-        let mut books = self.books();
-        (books.fault, books.faults_left) = (Some(fault), requests);
+    fn fault(&self, fault: Fault, on: Strikes, requests: usize) -> Result<(), Unable> {
+        self.books().fault = Some((fault, on, requests));
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
 use counterfoil::clock::{Clock, SystemClock};
-use counterfoil::simulator::{SimulatorServer, stripe::StripeSimulator};
+use counterfoil::simulator::{self, SimulatedProvider, SimulatorServer};
 
 const USAGE: &str = "\
 usage: simulator --provider stripe --port PORT [--webhook-url URL --webhook-secret SECRET] [--seed N]
@@ -41,44 +41,32 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(options: Options) -> Result<(), Box<dyn std::error::Error>> {
-    let mut stripe = StripeSimulator::new(options.seed, SystemClock.now());
+    let Options { mut provider, .. } = options;
     if let Some((url, secret)) = &options.webhook {
-        let _ = stripe.add_webhook_endpoint(url, secret, &["*"]);
+        provider.subscribe(url, secret);
     }
+    let name = provider.name();
     let address = SocketAddr::from(([127, 0, 0, 1], options.port));
-    let server = SimulatorServer::start_live(Arc::new(Mutex::new(stripe)), address).await?;
-    explain(&server.base_url(), server.address().port(), &options);
+    let server = SimulatorServer::start_live(Arc::new(Mutex::new(provider)), address).await?;
+    let base_url = server.base_url();
+    println!("A simulated {name} account on {base_url}. Stop it with Ctrl-C.\n");
+    let simulator = server.simulator();
+    let help = simulator
+        .lock()
+        .map(|simulator| simulator.connection_help(&base_url));
+    println!("{}\n", help.unwrap_or_default());
+    match &options.webhook {
+        Some((url, _)) => println!("Webhooks go to {url}, signed with the secret given."),
+        None => println!("Webhooks go nowhere: see --webhook-url."),
+    }
     tokio::signal::ctrl_c().await?;
     server.stop().await;
     Ok(())
 }
 
-fn explain(base_url: &str, port: u16, options: &Options) {
-    println!(
-        "Stripe, simulated, on {base_url} (seed {}). Stop it with Ctrl-C.",
-        options.seed
-    );
-    println!();
-    println!("Any test key will do, such as sk_test_simulator. Point your SDK here:");
-    println!();
-    println!("  Node    new Stripe('sk_test_simulator',");
-    println!("            {{ host: '127.0.0.1', port: {port}, protocol: 'http' }})");
-    println!("  Python  StripeClient('sk_test_simulator', base_addresses={{'api': '{base_url}'}})");
-    println!("  Rust    counterfoil: the base URL override of the Stripe test configuration");
-    println!("  curl    curl {base_url}/v1/balance -u sk_test_simulator:");
-    println!();
-    match &options.webhook {
-        Some((url, _)) => println!("Webhooks go to {url}, signed with the secret given."),
-        None => {
-            println!("Webhooks: none. Register with POST /v1/webhook_endpoints or --webhook-url.")
-        }
-    }
-    println!("Checkout pages are at the `url` of each session. No card is asked for.");
-}
-
 struct Options {
+    provider: Box<dyn SimulatedProvider>,
     port: u16,
-    seed: u64,
     webhook: Option<(String, String)>,
 }
 
@@ -90,26 +78,27 @@ impl Options {
             let value = arguments.next().ok_or(format!("{name} needs a value"))?;
             let wrong = || format!("{name} cannot be {value}");
             match name.as_str() {
-                "--provider" if value == "stripe" => provider = Some(value),
+                "--provider" => provider = Some(value),
                 "--port" => port = Some(value.parse().map_err(|_| wrong())?),
                 "--seed" => seed = value.parse().map_err(|_| wrong())?,
                 "--webhook-url" if is_loopback(&value) => url = Some(value),
                 "--webhook-secret" if !value.is_empty() => secret = Some(value),
-                "--provider" | "--webhook-url" | "--webhook-secret" => return Err(wrong()),
+                "--webhook-url" | "--webhook-secret" => return Err(wrong()),
                 _ => return Err(format!("{name} is not known")),
             }
         }
-        if provider.is_none() {
-            return Err("--provider is needed".to_owned());
-        }
+        let name = provider.ok_or("--provider is needed")?;
+        let provider = simulator::by_name(&name, seed, SystemClock.now());
+        let known: Vec<_> = simulator::names().collect();
+        let provider = provider.ok_or(format!("{name} is not simulated; known: {known:?}"))?;
         let webhook = match (url, secret) {
             (Some(url), Some(secret)) => Some((url, secret)),
             (None, None) => None,
             _ => return Err("--webhook-url and --webhook-secret go together".to_owned()),
         };
         Ok(Self {
+            provider,
             port: port.ok_or("--port is needed")?,
-            seed,
             webhook,
         })
     }

@@ -170,6 +170,12 @@ impl Error {
         self.0.effect
     }
 
+    /// What to do next, without what the other fields say.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
     /// The decline, if the payer's bank or the provider refused.
     #[must_use]
     pub fn decline(&self) -> Option<&Decline> {

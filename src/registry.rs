@@ -154,6 +154,40 @@ impl Settings {
         Some(value)
     }
 
+    /// Takes a setting that must be there and pass the provider's own `check`.
+    pub fn take_checked(&mut self, name: &str, check: impl FnOnce(&str) -> Result<()>) -> Secret {
+        let faults_before = self.faults.len();
+        let value = self.take(name);
+        self.check(faults_before, &value, check);
+        value
+    }
+
+    /// Takes a setting that may be there and must then pass the provider's own `check`.
+    pub fn take_optional_checked(
+        &mut self,
+        name: &str,
+        check: impl FnOnce(&str) -> Result<()>,
+    ) -> Option<Secret> {
+        let faults_before = self.faults.len();
+        let value = self.take_optional(name)?;
+        self.check(faults_before, &value, check);
+        Some(value)
+    }
+
+    /// What is not even well formed is not looked at further: one fault is told once.
+    fn check(
+        &mut self,
+        faults_before: usize,
+        value: &Secret,
+        check: impl FnOnce(&str) -> Result<()>,
+    ) {
+        if self.faults.len() == faults_before
+            && let Err(fault) = check(value.expose())
+        {
+            self.faults.push(fault.message().to_owned());
+        }
+    }
+
     /// Ends the reading: every setting must have been there, well formed and taken.
     ///
     /// # Errors

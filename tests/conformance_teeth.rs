@@ -1,13 +1,16 @@
 //! The conformance suite catches providers that break a rule: each mistake here was made in the
 //! field, and the case that is about it must fail.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // helpers of tests
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use counterfoil::clock::{ManualClock, Timestamp};
 use counterfoil::conformance::{
-    Booked, Case, Fault, Happening, Outcome, Rig, Shopper, SignedWith, Unable, UnusualNotice,
+    Booked, Case, Fault, Happening, Outcome, Rig, Shopper, SignedWith, Strikes, Unable,
+    UnusualNotice,
 };
 use counterfoil::error::{Decline, DeclineReason};
 use counterfoil::id::{Attempt, IdempotencyKey, Namespace, PaymentId, ProviderName, Reference};
@@ -307,8 +310,8 @@ macro_rules! delegate {
             self.rig.happen(happening)
         }
 
-        fn fault(&self, fault: Fault, requests: usize) -> Result<(), Unable> {
-            self.rig.fault(fault, requests)
+        fn fault(&self, fault: Fault, on: Strikes, requests: usize) -> Result<(), Unable> {
+            self.rig.fault(fault, on, requests)
         }
 
         fn webhooks(&self) -> Vec<WebhookRequest> {

@@ -1,5 +1,11 @@
 //! What matching promises whatever the input: shops made from a seed, which a failure prints.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic where it fails"
+)]
+
 use std::collections::{BTreeMap, HashMap};
 
 use counterfoil::Test;

@@ -3,7 +3,7 @@
 //!
 //! Implement [`Rig`] over a fake of your provider's service, then write in a test file
 //!
-//! ```ignore
+//! ```text
 //! counterfoil::conformance!(tallypay, TallypayRig::new());
 //! ```
 //!
@@ -32,13 +32,13 @@ mod run;
 mod spans;
 mod stage;
 
-pub use rig::{Booked, Fault, Happening, Rig, Shopper, SignedWith, Unable, UnusualNotice};
+pub use rig::{Booked, Fault, Happening, Rig, Shopper, SignedWith, Strikes, Unable, UnusualNotice};
 pub use run::{CASES, Case, Outcome, Report, run_all};
 
 /// Proves a provider: one test per case of the suite, in a module called `$name`, each on a rig
 /// that the expression makes anew.
 ///
-/// See [`conformance`](crate::conformance) for what a rig is.
+/// See [`conformance`](mod@crate::conformance) for what a rig is.
 #[macro_export]
 macro_rules! conformance {
     ($name:ident, $rig:expr) => {
@@ -78,6 +78,7 @@ macro_rules! conformance_cases {
         $($then)+! { $head
             creation {
                 the_same_attempt_twice_is_one_payment
+                the_same_attempt_twice_at_once_is_one_payment
                 the_same_attempt_with_another_amount_is_refused_before_io
                 a_restarted_host_cannot_charge_another_amount_for_an_attempt
                 the_next_attempt_is_another_payment
@@ -106,6 +107,8 @@ macro_rules! conformance_cases {
                 a_failed_challenge_is_declined
                 an_abandoned_challenge_is_neither_paid_nor_failed
                 an_expired_checkout_ends_without_money
+                a_slow_payment_is_pending_until_it_is_paid
+                a_slow_payment_that_fails_took_no_money
             }
             captures {
                 a_held_amount_is_not_counted_as_money
@@ -115,16 +118,19 @@ macro_rules! conformance_cases {
                 one_command_captures_once
                 a_lost_capture_answer_is_found_by_fetching
                 a_voided_amount_cannot_be_captured
+                a_lapsed_hold_cannot_be_captured
                 a_captured_payment_cannot_be_voided
                 an_unpaid_checkout_can_be_ended
             }
             refunds {
                 partial_refunds_never_exceed_the_payment
+                refunds_at_once_never_exceed_the_payment
                 more_than_was_captured_is_refused
                 another_currency_is_refused
                 one_command_refunds_once
                 another_command_is_another_refund
                 one_command_with_another_amount_is_refused_before_io
+                a_refund_lost_before_processing_can_be_sent_again
                 a_lost_refund_answer_is_found_by_its_command
                 a_pending_refund_succeeds_later
                 a_refund_that_fails_after_success_gives_the_money_back
@@ -174,6 +180,7 @@ macro_rules! conformance_cases {
                 what_is_unsupported_is_refused_before_io
                 the_account_says_its_mode
                 an_id_of_another_provider_is_refused_before_io
+                a_payment_of_another_installation_is_refused
                 a_payment_that_does_not_exist_is_not_found
                 a_crafted_id_never_leaves_its_path
                 no_secret_is_shown

@@ -48,6 +48,12 @@ pub trait Rig {
     /// [`Unable`] if the fake has no such shopper.
     fn shopper(&self, payment: &Payment<Test>, shopper: Shopper) -> Result<(), Unable>;
 
+    /// Whether most cases begin their payments with a token, where the provider can do that as well
+    /// as host a page. A provider that can do both passes the suite twice.
+    fn prefers_tokens(&self) -> bool {
+        false
+    }
+
     /// A token that the provider's script would have made for this shopper. Only for providers
     /// that can create directly.
     ///
@@ -67,12 +73,12 @@ pub trait Rig {
         Err(Unable)
     }
 
-    /// Lets the next `requests` requests meet a fault; 0 ends it.
+    /// Lets the next `requests` requests of that kind meet a fault; 0 ends it.
     ///
     /// # Errors
     /// [`Unable`] if the fake has no such fault.
-    fn fault(&self, fault: Fault, requests: usize) -> Result<(), Unable> {
-        let _ = (fault, requests);
+    fn fault(&self, fault: Fault, on: Strikes, requests: usize) -> Result<(), Unable> {
+        let _ = (fault, on, requests);
         Err(Unable)
     }
 
@@ -130,6 +136,10 @@ pub enum Shopper {
     PaysAndRefundsFail,
     /// Pays, and disputes the payment at once.
     PaysAndDisputes,
+    /// Pays by a method that takes days and then succeeds, such as a bank debit.
+    PaysSlowly,
+    /// Pays by a method that takes days and then fails.
+    PaysSlowlyInVain,
 }
 
 /// Something at the provider that the host has not asked for.
@@ -138,6 +148,12 @@ pub enum Shopper {
 pub enum Happening<'a> {
     /// The time of an unpaid checkout runs out.
     CheckoutExpires(&'a Payment<Test>),
+    /// The time of a held amount runs out.
+    HoldLapses(&'a Payment<Test>),
+    /// A payment of [`Shopper::PaysSlowly`] succeeds.
+    SlowPaymentSucceeds(&'a Payment<Test>),
+    /// A payment of [`Shopper::PaysSlowlyInVain`] fails.
+    SlowPaymentFails(&'a Payment<Test>),
     /// A refund comes to the end that its card has.
     RefundSettles(&'a Refund<Test>),
     /// Staff refund a part of a payment in the provider's dashboard.
@@ -160,6 +176,15 @@ pub enum Fault {
     ServerErrorAfter,
     /// The service answers 429 and has done nothing.
     RateLimited,
+}
+
+/// Which requests a fault strikes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strikes {
+    /// Those that change nothing.
+    Reads,
+    /// Those that move money, or begin to.
+    Writes,
 }
 
 /// With which secret a webhook is signed.

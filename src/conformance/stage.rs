@@ -5,7 +5,7 @@ use std::pin::pin;
 use futures_util::{Stream, TryStreamExt};
 use http::HeaderMap;
 
-use super::rig::{Booked, Fault, Rig, Shopper, Unable};
+use super::rig::{Booked, Fault, Happening, Rig, Shopper, Strikes, Unable};
 use crate::capability::Operation;
 use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::handle::Provider;
@@ -43,9 +43,6 @@ macro_rules! ensure {
 }
 pub(super) use ensure;
 
-/// Every request from now on, until it is ended.
-pub(super) const EVERY: usize = usize::MAX;
-
 /// One provider and its rig, with nothing done yet.
 pub(super) struct Stage<'r> {
     pub(super) rig: &'r dyn Rig,
@@ -72,18 +69,16 @@ impl<'r> Stage<'r> {
         Money::new(minor, currency)
     }
 
-    /// Asks for so many minor units for an order, by hosted checkout where there is one.
+    /// Asks for so many minor units for an order, on a page or with a token of a shopper who pays.
     pub(super) fn request(&self, order: &str, minor: i64) -> Proof<CreateRequest> {
         self.request_money(order, self.money(minor))
     }
 
     pub(super) fn request_money(&self, order: &str, money: Money) -> Proof<CreateRequest> {
-        let checkout = if self.supports(Operation::CreateDirect) && !self.hosts() {
-            self.rig.token(Shopper::Pays).map_err(|Unable| {
-                Stop::NotProven("the rig has no token of a shopper who pays".into())
-            })?
-        } else {
+        let checkout = if self.hosts() {
             Checkout::hosted("https://shop.example/done", "https://shop.example/cart")
+        } else {
+            self.token(Shopper::Pays)?
         };
         Ok(CreateRequest::new(
             OrderId::new(order)?,
@@ -92,8 +87,10 @@ impl<'r> Stage<'r> {
         ))
     }
 
-    fn hosts(&self) -> bool {
-        self.supports(Operation::CreateHosted)
+    /// Whether payments begin on a page of the provider's, and not with a token.
+    pub(super) fn hosts(&self) -> bool {
+        let by_token = self.supports(Operation::CreateDirect) && self.rig.prefers_tokens();
+        self.supports(Operation::CreateHosted) && !by_token
     }
 
     /// Creates the payment of a request, and lets the shopper do the rest. Gives it as it is then
@@ -159,9 +156,19 @@ impl<'r> Stage<'r> {
         })
     }
 
-    pub(super) fn fault(&self, fault: Fault, requests: usize) -> Proof {
-        let set = self.rig.fault(fault, requests);
+    /// Lets every write from now on meet a fault.
+    pub(super) fn fault_every_write(&self, fault: Fault) -> Proof {
+        self.fault(fault, Strikes::Writes, usize::MAX)
+    }
+
+    pub(super) fn fault(&self, fault: Fault, on: Strikes, requests: usize) -> Proof {
+        let set = self.rig.fault(fault, on, requests);
         set.map_err(|Unable| Stop::NotProven(format!("the rig has no fault {fault:?}")))
+    }
+
+    /// Ends the faults of writes.
+    pub(super) fn mend(&self, fault: Fault) -> Proof {
+        self.fault(fault, Strikes::Writes, 0)
     }
 
     /// The one payment that the service has for a request.
@@ -223,6 +230,25 @@ impl<'r> Stage<'r> {
         self.paid(2000).await?;
         let last = self.rig.webhooks().pop();
         last.ok_or_else(|| Stop::NotProven("the rig sent no webhook of a paid payment".into()))
+    }
+
+    /// Lets something happen at the provider.
+    pub(super) fn happen(&self, happening: Happening<'_>) -> Proof {
+        let happened = self.rig.happen(happening);
+        happened.map_err(|Unable| {
+            let what = format!("{happening:?}");
+            let what = what.split('(').next().unwrap_or_default();
+            Stop::NotProven(format!("in the rig it cannot happen that {what}"))
+        })
+    }
+
+    /// Goes on if a write that is sent again under its key is not done again.
+    pub(super) fn needs_idempotent_writes(&self) -> Proof {
+        if self.provider.capabilities().idempotent_writes {
+            return Ok(());
+        }
+        let why = "its writes are not idempotent: a host looks before it asks again";
+        Err(Stop::Moot(why.into()))
     }
 
     /// Goes on if the provider can do it. If not, sees that it is refused, and ends the case.
@@ -319,6 +345,18 @@ pub(super) fn refusal<T>(what: &str, outcome: Result<T>) -> Proof<Error> {
         Ok(_) => Err(Stop::Failed(format!("{what} was not refused"))),
         Err(error) => Ok(error),
     }
+}
+
+/// What became of a write that got no answer: either the provider found out by itself, or it says
+/// that nobody knows.
+pub(super) fn is_in_doubt<T>(outcome: Result<T>) -> Proof {
+    if let Err(error) = outcome {
+        ensure!(
+            error.effect() == Effect::Unknown && error.decline().is_none(),
+            "no answer came, so nobody can know the outcome, and the error says: {error}"
+        );
+    }
+    Ok(())
 }
 
 /// What a webhook was refused with; its answer must not read as a success.

@@ -98,14 +98,25 @@ impl ReqwestTransport {
         if announced > self.body_bytes_max as u64 {
             return Err(too_large());
         }
-        let mut body = BytesMut::with_capacity(usize::try_from(announced).unwrap_or(0));
+        // Most answers come in one piece, which is not copied.
+        let mut whole = Bytes::new();
+        let mut joined = BytesMut::new();
         while let Some(piece) = response.chunk().await.map_err(perhaps_processed)? {
-            if body.len() + piece.len() > self.body_bytes_max {
+            if whole.len().max(joined.len()) + piece.len() > self.body_bytes_max {
                 return Err(too_large());
             }
-            body.extend_from_slice(&piece);
+            if whole.is_empty() && joined.is_empty() {
+                whole = piece;
+            } else {
+                joined.extend_from_slice(&std::mem::take(&mut whole));
+                joined.extend_from_slice(&piece);
+            }
         }
-        Ok(body.freeze())
+        Ok(if joined.is_empty() {
+            whole
+        } else {
+            joined.freeze()
+        })
     }
 }
 
@@ -242,9 +253,9 @@ fn crypto() -> CryptoProvider {
 }
 
 #[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
-compile_error!(
-    "`http-client` needs cryptography for TLS: turn on the feature `ring` or `aws-lc-rs`"
-);
+fn crypto() -> CryptoProvider {
+    compile_error!("TLS needs cryptography: turn on the feature `ring` or `aws-lc-rs`")
+}
 
 fn not_sent(error: reqwest::Error) -> TransportError {
     TransportError {

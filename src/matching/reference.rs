@@ -78,15 +78,19 @@ impl ReferenceRules {
     }
 
     fn fold(&self, raw: &str) -> String {
-        let kept = raw
-            .trim()
-            .chars()
-            .filter(|c| !self.separators.contains(*c) && !c.is_control());
-        if self.ignore_case {
-            kept.map(|c| c.to_ascii_lowercase()).collect()
-        } else {
-            kept.collect()
+        let mut key = String::with_capacity(raw.len());
+        for c in raw.trim().chars() {
+            let kept =
+                c.is_ascii_alphanumeric() || (!c.is_control() && !self.separators.contains(c));
+            if kept {
+                key.push(if self.ignore_case {
+                    c.to_ascii_lowercase()
+                } else {
+                    c
+                });
+            }
         }
+        key
     }
 }
 

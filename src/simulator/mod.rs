@@ -56,6 +56,12 @@ pub trait SimulatedProvider: fmt::Debug + Send + 'static {
     /// Where hosted pages are said to be, such as `http://127.0.0.1:12111`.
     fn set_base_url(&mut self, base_url: &str);
 
+    /// Posts all webhooks to `url` from now on, signed with `secret`.
+    fn subscribe(&mut self, url: &str, secret: &str);
+
+    /// How to point SDKs here by hand: lines for a person, one way each.
+    fn connection_help(&self, base_url: &str) -> String;
+
     /// Takes the webhooks that are due now, in the order in which they are to be sent.
     fn due_webhooks(&mut self) -> Vec<WebhookDelivery>;
 
@@ -63,6 +69,55 @@ pub trait SimulatedProvider: fmt::Debug + Send + 'static {
     /// a 2xx is tried again later on the simulator's clock.
     fn report_webhook(&mut self, delivery: DeliveryId, status: Option<u16>);
 }
+
+/// So that a server can serve a provider that is chosen by its name.
+impl<P: SimulatedProvider + ?Sized> SimulatedProvider for Box<P> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+    fn handle(&mut self, request: &Request<Bytes>) -> Answer {
+        (**self).handle(request)
+    }
+    fn now(&self) -> Timestamp {
+        (**self).now()
+    }
+    fn advance(&mut self, by: Duration) {
+        (**self).advance(by);
+    }
+    fn set_base_url(&mut self, base_url: &str) {
+        (**self).set_base_url(base_url);
+    }
+    fn subscribe(&mut self, url: &str, secret: &str) {
+        (**self).subscribe(url, secret);
+    }
+    fn connection_help(&self, base_url: &str) -> String {
+        (**self).connection_help(base_url)
+    }
+    fn due_webhooks(&mut self) -> Vec<WebhookDelivery> {
+        (**self).due_webhooks()
+    }
+    fn report_webhook(&mut self, delivery: DeliveryId, status: Option<u16>) {
+        (**self).report_webhook(delivery, status);
+    }
+}
+
+/// The names of the providers that are simulated.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    PROVIDERS.iter().map(|(name, _)| *name)
+}
+
+/// The simulated provider of this name, with an empty account: see its own constructor.
+#[must_use]
+pub fn by_name(name: &str, seed: u64, start: Timestamp) -> Option<Box<dyn SimulatedProvider>> {
+    let (_, build) = PROVIDERS.iter().find(|(known, _)| *known == name)?;
+    Some(build(seed, start))
+}
+
+type Build = fn(u64, Timestamp) -> Box<dyn SimulatedProvider>;
+
+const PROVIDERS: &[(&str, Build)] = &[("stripe", |seed, start| {
+    Box::new(stripe::StripeSimulator::new(seed, start))
+})];
 
 /// What comes back for a request.
 #[derive(Debug)]

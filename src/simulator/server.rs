@@ -220,6 +220,8 @@ struct MaybeCut {
     announced: u64,
     data: Option<Bytes>,
     breaks_off: bool,
+    /// Whether what was given has had its chance to be sent.
+    paused: bool,
 }
 
 impl MaybeCut {
@@ -228,6 +230,7 @@ impl MaybeCut {
             announced: body.len() as u64,
             data: Some(body).filter(|body| !body.is_empty()),
             breaks_off: false,
+            paused: false,
         }
     }
 
@@ -236,6 +239,7 @@ impl MaybeCut {
             announced: body.len() as u64,
             data: Some(body.slice(..kept.min(body.len()))),
             breaks_off: true,
+            paused: false,
         }
     }
 }
@@ -246,10 +250,16 @@ impl Body for MaybeCut {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Dropped>>> {
         match self.data.take() {
             Some(data) => Poll::Ready(Some(Ok(Frame::data(data)))),
+            None if self.breaks_off && !self.paused => {
+                // An error at once would throw away what hyper still holds back.
+                self.paused = true;
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
             None if self.breaks_off => Poll::Ready(Some(Err(Dropped))),
             None => Poll::Ready(None),
         }

@@ -97,3 +97,48 @@ fn lost(cause: &'static str) -> TransportError {
         cause: cause.into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::simulator::stripe::StripeSimulator;
+    use crate::simulator::{Fault, FaultRule};
+
+    const START: Timestamp = Timestamp::from_unix(1_795_000_000);
+
+    /// One request under one fault: the status or the lack of one, and the seconds it took.
+    async fn ask(fault: Option<Fault>) -> (Result<u16, Delivered>, u64) {
+        let mut stripe = StripeSimulator::new(1, START);
+        if let Some(fault) = fault {
+            stripe.faults().script(FaultRule::next(fault));
+        }
+        let stripe = Arc::new(Mutex::new(stripe));
+        let transport = SimulatorTransport::new(Arc::clone(&stripe));
+        let request = http::Request::get("https://api.stripe.com/v1/balance")
+            .header("authorization", "Bearer sk_test_1")
+            .body(Bytes::new())
+            .unwrap();
+        let answer = transport.send(request).await;
+        let status = answer.map(|response| response.status().as_u16());
+        let took = stripe.lock().unwrap().now().abs_diff(START).as_secs();
+        (status.map_err(|error| error.delivered), took)
+    }
+
+    #[tokio::test]
+    async fn faults_become_what_a_network_shows() {
+        let lost = Err(Delivered::Perhaps);
+        let seconds = Duration::from_secs;
+        for (fault, status, took) in [
+            (None, Ok(200), 0),
+            (Some(Fault::Unavailable), Ok(503), 0),
+            (Some(Fault::DropBefore), lost, 0),
+            (Some(Fault::DropAfter), lost, 0),
+            (Some(Fault::Truncated), lost, 0),
+            (Some(Fault::Slow(seconds(30))), Ok(200), 30),
+            (Some(Fault::Slow(seconds(31))), lost, 30),
+        ] {
+            assert_eq!(ask(fault).await, (status, took), "{fault:?}");
+        }
+    }
+}

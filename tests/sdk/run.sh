@@ -14,6 +14,7 @@ cp "$here/package.json" "$work/"
 
 cd "$root"
 cargo build --quiet --example simulator
+: >"$work/simulator.log"
 "${CARGO_TARGET_DIR:-target}/debug/examples/simulator" --provider stripe --port 0 >"$work/simulator.log" &
 simulator=$!
 trap 'kill "$simulator" 2>/dev/null || true' EXIT

@@ -1,10 +1,11 @@
 //! Held amounts: captured within their bound, or let go.
 
 use crate::capability::Operation;
-use crate::conformance::rig::Fault;
-use crate::conformance::stage::{EVERY, Proof, Stage, Stop, ensure, refusal};
+use crate::conformance::rig::{Fault, Happening};
+use crate::conformance::stage::{Proof, Stage, Stop, ensure, is_in_doubt, refusal};
 use crate::error::{Effect, ErrorKind};
 use crate::payment::PaymentStatus;
+use crate::request::Checkout;
 
 pub(crate) async fn a_held_amount_is_not_counted_as_money(stage: &Stage<'_>) -> Proof {
     let (request, payment) = stage.held(2000).await?;
@@ -129,13 +130,9 @@ pub(crate) async fn one_command_captures_once(stage: &Stage<'_>) -> Proof {
 pub(crate) async fn a_lost_capture_answer_is_found_by_fetching(stage: &Stage<'_>) -> Proof {
     let (request, payment) = stage.held(2000).await?;
     let whole = stage.capture_request(&payment, 2000, "ship")?;
-    stage.fault(Fault::LostAfter, EVERY)?;
-    let error = refusal("a lost answer", stage.provider.capture(&whole).await)?;
-    ensure!(
-        error.effect() == Effect::Unknown,
-        "the answer was lost, and the outcome is said to be known: {error}"
-    );
-    stage.fault(Fault::LostAfter, 0)?;
+    stage.fault_every_write(Fault::LostAfter)?;
+    is_in_doubt(stage.provider.capture(&whole).await)?;
+    stage.mend(Fault::LostAfter)?;
     let fetched = stage.provider.fetch_payment(&payment.id).await?;
     ensure!(
         fetched.captured == stage.money(2000) && fetched.status == PaymentStatus::Captured,
@@ -167,6 +164,31 @@ pub(crate) async fn a_voided_amount_cannot_be_captured(stage: &Stage<'_>) -> Pro
     Ok(())
 }
 
+pub(crate) async fn a_lapsed_hold_cannot_be_captured(stage: &Stage<'_>) -> Proof {
+    let (request, payment) = stage.held(2000).await?;
+    stage.happen(Happening::HoldLapses(&payment))?;
+    let lapsed = stage.provider.fetch_payment(&payment.id).await?;
+    ensure!(
+        matches!(
+            lapsed.status,
+            PaymentStatus::Expired | PaymentStatus::Canceled
+        ) && lapsed.capturable.is_zero(),
+        "its time is over, and it is {:?}",
+        lapsed.status
+    );
+    let whole = stage.capture_request(&payment, 2000, "ship")?;
+    let error = refusal("a lapsed hold", stage.provider.capture(&whole).await)?;
+    ensure!(
+        error.effect() == Effect::NotApplied,
+        "capturing a lapsed hold ended in: {error}"
+    );
+    ensure!(
+        stage.booked(&request)?.captured.is_zero(),
+        "the service took money"
+    );
+    Ok(())
+}
+
 pub(crate) async fn a_captured_payment_cannot_be_voided(stage: &Stage<'_>) -> Proof {
     stage.needs(Operation::Void).await?;
     let (request, payment) = stage.paid(2000).await?;
@@ -185,7 +207,8 @@ pub(crate) async fn a_captured_payment_cannot_be_voided(stage: &Stage<'_>) -> Pr
 pub(crate) async fn an_unpaid_checkout_can_be_ended(stage: &Stage<'_>) -> Proof {
     stage.needs(Operation::CreateHosted).await?;
     stage.needs(Operation::Void).await?;
-    let request = stage.request("A-1", 2000)?;
+    let mut request = stage.request("A-1", 2000)?;
+    request.checkout = Checkout::hosted("https://shop.example/done", "https://shop.example/cart");
     let payment = stage.provider.create(&request).await?;
     let ended = stage.provider.void(&payment.id).await?;
     ensure!(

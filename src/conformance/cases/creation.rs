@@ -1,5 +1,7 @@
 //! One attempt is one payment, known by its reference.
 
+use futures_util::future::join;
+
 use crate::capability::Operation;
 use crate::conformance::rig::Shopper;
 use crate::conformance::stage::{Proof, Stage, Stop, ensure, refusal};
@@ -9,6 +11,7 @@ use crate::money::{Currency, Money};
 use crate::request::CreateRequest;
 
 pub(crate) async fn the_same_attempt_twice_is_one_payment(stage: &Stage<'_>) -> Proof {
+    stage.needs_idempotent_writes()?;
     let request = stage.request("A-1", 2000)?;
     let first = stage.provider.create(&request).await?;
     let second = stage.provider.create(&request).await?;
@@ -18,6 +21,26 @@ pub(crate) async fn the_same_attempt_twice_is_one_payment(stage: &Stage<'_>) -> 
         first.id,
         second.id
     );
+    stage.booked(&request)?;
+    Ok(())
+}
+
+pub(crate) async fn the_same_attempt_twice_at_once_is_one_payment(stage: &Stage<'_>) -> Proof {
+    stage.needs_idempotent_writes()?;
+    let request = stage.request("A-1", 2000)?;
+    // Two clicks: one may be told to wait, and then asks again.
+    let clicks = join(
+        stage.provider.create(&request),
+        stage.provider.create(&request),
+    );
+    let (one, other) = clicks.await;
+    ensure!(one.is_ok() || other.is_ok(), "both were refused: {one:?}");
+    for error in [one, other].into_iter().filter_map(Result::err) {
+        ensure!(
+            error.decline().is_none(),
+            "the shopper is blamed for a second click: {error}"
+        );
+    }
     stage.booked(&request)?;
     Ok(())
 }
@@ -38,6 +61,7 @@ pub(crate) async fn the_same_attempt_with_another_amount_is_refused_before_io(
 pub(crate) async fn a_restarted_host_cannot_charge_another_amount_for_an_attempt(
     stage: &Stage<'_>,
 ) -> Proof {
+    stage.needs_idempotent_writes()?;
     let request = stage.request("A-1", 2000)?;
     stage.provider.create(&request).await?;
     let restarted = stage.rig.provider(stage.provider.namespace());
@@ -100,7 +124,7 @@ pub(crate) async fn every_alias_leads_to_the_same_payment(stage: &Stage<'_>) -> 
     stage.needs(Operation::FetchPayment).await?;
     let request = stage.request("A-1", 2000)?;
     let before = stage.provider.create(&request).await?;
-    let paid = if stage.supports(Operation::CreateHosted) {
+    let paid = if stage.hosts() {
         stage.act(&before, Shopper::Pays)?;
         stage.provider.fetch_payment(&before.id).await?
     } else {

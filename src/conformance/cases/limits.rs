@@ -8,7 +8,7 @@ use crate::conformance::rig::SignedWith;
 use crate::conformance::spans::Written;
 use crate::conformance::stage::{Proof, Stage, ensure, refusal};
 use crate::error::{Effect, Error, ErrorKind};
-use crate::id::{PaymentId, ProviderName};
+use crate::id::{Namespace, PaymentId, ProviderName};
 use crate::mode::{ModeKind, Test};
 
 pub(crate) async fn what_is_unsupported_is_refused_before_io(stage: &Stage<'_>) -> Proof {
@@ -48,6 +48,25 @@ pub(crate) async fn an_id_of_another_provider_is_refused_before_io(stage: &Stage
         *error.kind() == ErrorKind::InvalidRequest && stage.rig.requests() == 0,
         "an id of another provider ended in: {error}"
     );
+    Ok(())
+}
+
+pub(crate) async fn a_payment_of_another_installation_is_refused(stage: &Stage<'_>) -> Proof {
+    let (request, payment) = stage.paid(2000).await?;
+    let other = stage.rig.provider(&Namespace::new("other-shop")?);
+    let fetched = other.fetch_payment(&payment.id).await;
+    let error = refusal("a payment of another installation", fetched)?;
+    ensure!(
+        *error.kind() == ErrorKind::Conflict,
+        "a payment of another installation ended in: {error}"
+    );
+    // The same order and attempt of two installations are two payments.
+    other.create(&request).await?;
+    ensure!(
+        stage.rig.books(&other.reference(&request)).len() == 1,
+        "two installations share a payment"
+    );
+    stage.booked(&request)?;
     Ok(())
 }
 

@@ -1,8 +1,10 @@
 //! Money that goes back: never more than came, and never twice for one command.
 
+use futures_util::future::join;
+
 use crate::capability::Operation;
-use crate::conformance::rig::{Fault, Happening, Shopper, Unable};
-use crate::conformance::stage::{EVERY, Proof, Stage, Stop, all_of, ensure, refusal};
+use crate::conformance::rig::{Fault, Happening, Shopper};
+use crate::conformance::stage::{Proof, Stage, Stop, all_of, ensure, is_in_doubt, refusal};
 use crate::error::{Effect, ErrorKind};
 use crate::id::CommandId;
 use crate::ledger::Ledger;
@@ -36,6 +38,20 @@ pub(crate) async fn partial_refunds_never_exceed_the_payment(stage: &Stage<'_>) 
     has_refunded(stage, &request, 2000)
 }
 
+pub(crate) async fn refunds_at_once_never_exceed_the_payment(stage: &Stage<'_>) -> Proof {
+    let (request, payment) = refundable_in_parts(stage).await?;
+    let (one, other) = join(
+        stage.refund(&payment, 1200, "one"),
+        stage.refund(&payment, 1200, "two"),
+    )
+    .await;
+    ensure!(
+        one.is_ok() != other.is_ok(),
+        "12.00 twice of 20.00 ended in {one:?} and {other:?}"
+    );
+    has_refunded(stage, &request, 1200)
+}
+
 pub(crate) async fn more_than_was_captured_is_refused(stage: &Stage<'_>) -> Proof {
     let (request, payment) = refundable(stage).await?;
     let error = refusal("too much", stage.refund(&payment, 2001, "one").await)?;
@@ -65,6 +81,7 @@ pub(crate) async fn another_currency_is_refused(stage: &Stage<'_>) -> Proof {
 }
 
 pub(crate) async fn one_command_refunds_once(stage: &Stage<'_>) -> Proof {
+    stage.needs_idempotent_writes()?;
     let (request, payment) = refundable_in_parts(stage).await?;
     let first = stage.refund(&payment, 700, "goodwill").await?;
     let again = stage.refund(&payment, 700, "goodwill").await?;
@@ -104,17 +121,21 @@ pub(crate) async fn one_command_with_another_amount_is_refused_before_io(
     has_refunded(stage, &request, 700)
 }
 
+pub(crate) async fn a_refund_lost_before_processing_can_be_sent_again(stage: &Stage<'_>) -> Proof {
+    let (request, payment) = refundable(stage).await?;
+    stage.fault_every_write(Fault::LostBefore)?;
+    is_in_doubt(stage.refund(&payment, 2000, "goodwill").await)?;
+    stage.mend(Fault::LostBefore)?;
+    stage.refund(&payment, 2000, "goodwill").await?;
+    has_refunded(stage, &request, 2000)
+}
+
 pub(crate) async fn a_lost_refund_answer_is_found_by_its_command(stage: &Stage<'_>) -> Proof {
     stage.needs(Operation::ListRefunds).await?;
     let (request, payment) = refundable(stage).await?;
-    stage.fault(Fault::LostAfter, EVERY)?;
-    let lost = stage.refund(&payment, 2000, "goodwill").await;
-    let error = refusal("a lost answer", lost)?;
-    ensure!(
-        error.effect() == Effect::Unknown,
-        "the answer was lost, and the outcome is said to be known: {error}"
-    );
-    stage.fault(Fault::LostAfter, 0)?;
+    stage.fault_every_write(Fault::LostAfter)?;
+    is_in_doubt(stage.refund(&payment, 2000, "goodwill").await)?;
+    stage.mend(Fault::LostAfter)?;
     let refunds = all_of(stage.provider.list_refunds(payment.id.clone())).await?;
     let command = CommandId::new("goodwill")?;
     let found = refunds
@@ -171,10 +192,7 @@ pub(crate) async fn a_refund_made_in_the_dashboard_is_listed_without_a_command(
     stage.needs(Operation::ListRefunds).await?;
     let (_, payment) = stage.paid(2000).await?;
     let amount = PositiveMoney::new(stage.money(300))?;
-    let made = stage
-        .rig
-        .happen(Happening::DashboardRefund(&payment, amount));
-    made.map_err(|Unable| Stop::NotProven("the rig's dashboard makes no refunds".into()))?;
+    stage.happen(Happening::DashboardRefund(&payment, amount))?;
     let refunds = all_of(stage.provider.list_refunds(payment.id.clone())).await?;
     ensure!(
         matches!(refunds.as_slice(), [only] if only.command.is_none() && only.amount == amount.money()),
@@ -214,8 +232,7 @@ async fn settled_refund(
     let request = stage.request("A-1", 2000)?;
     let payment = stage.shop(&request, shopper).await?;
     let first = stage.refund(&payment, 2000, "goodwill").await?;
-    let settling = stage.rig.happen(Happening::RefundSettles(&first));
-    settling.map_err(|Unable| Stop::NotProven("in the rig no refund settles".into()))?;
+    stage.happen(Happening::RefundSettles(&first))?;
     let settled = stage.provider.fetch_refund(&first.id).await?;
     let payment = stage.provider.fetch_payment(&payment.id).await?;
     Ok((first, settled, payment))

@@ -1,17 +1,18 @@
 //! What the shopper does, and how the payment then stands.
 
 use crate::capability::Operation;
-use crate::conformance::rig::{Happening, Shopper, Unable};
+use crate::conformance::rig::{Happening, Shopper};
 use crate::conformance::stage::{Proof, Stage, Stop, ensure};
 use crate::error::{DeclineReason, Effect, InputField};
 use crate::id::Attempt;
 use crate::mode::Test;
 use crate::payment::{NextAction, Payment, PaymentStatus};
+use crate::request::{Checkout, CreateRequest};
 
 pub(crate) async fn a_new_payment_is_not_paid(stage: &Stage<'_>) -> Proof {
     stage.needs(Operation::CreateHosted).await?;
     stage.needs(Operation::FetchPayment).await?;
-    let request = stage.request("A-1", 2000)?;
+    let request = hosted(stage)?;
     let created = stage.provider.create(&request).await?;
     ensure!(
         matches!(&created.next_action, Some(NextAction::Redirect { url }) if url.starts_with("http")),
@@ -148,10 +149,9 @@ pub(crate) async fn an_abandoned_challenge_is_neither_paid_nor_failed(stage: &St
 pub(crate) async fn an_expired_checkout_ends_without_money(stage: &Stage<'_>) -> Proof {
     stage.needs(Operation::CreateHosted).await?;
     stage.needs(Operation::FetchPayment).await?;
-    let request = stage.request("A-1", 2000)?;
+    let request = hosted(stage)?;
     let payment = stage.provider.create(&request).await?;
-    let expiry = stage.rig.happen(Happening::CheckoutExpires(&payment));
-    expiry.map_err(|Unable| Stop::NotProven("in the rig no checkout expires".into()))?;
+    stage.happen(Happening::CheckoutExpires(&payment))?;
     let payment = stage.provider.fetch_payment(&payment.id).await?;
     ensure!(
         payment.status == PaymentStatus::Expired,
@@ -159,6 +159,49 @@ pub(crate) async fn an_expired_checkout_ends_without_money(stage: &Stage<'_>) ->
         payment.status
     );
     no_money(&payment)
+}
+
+pub(crate) async fn a_slow_payment_is_pending_until_it_is_paid(stage: &Stage<'_>) -> Proof {
+    let pending = slow(stage, Shopper::PaysSlowly).await?;
+    stage.happen(Happening::SlowPaymentSucceeds(&pending))?;
+    let paid = stage.provider.fetch_payment(&pending.id).await?;
+    ensure!(
+        paid.status == PaymentStatus::Captured && paid.captured == stage.money(2000),
+        "the money has arrived, and the payment is {:?}",
+        paid.status
+    );
+    Ok(())
+}
+
+pub(crate) async fn a_slow_payment_that_fails_took_no_money(stage: &Stage<'_>) -> Proof {
+    let pending = slow(stage, Shopper::PaysSlowlyInVain).await?;
+    stage.happen(Happening::SlowPaymentFails(&pending))?;
+    let failed = stage.provider.fetch_payment(&pending.id).await?;
+    ensure!(
+        matches!(failed.status, PaymentStatus::Failed(_)),
+        "the money has not arrived, and the payment is {:?}",
+        failed.status
+    );
+    no_money(&failed)
+}
+
+async fn slow(stage: &Stage<'_>, shopper: Shopper) -> Proof<Payment<Test>> {
+    let payment = stage.shop(&stage.request("A-1", 2000)?, shopper).await?;
+    ensure!(
+        payment.status == PaymentStatus::Pending,
+        "the money is under way, and the payment is {:?}",
+        payment.status
+    );
+    no_money(&payment)?;
+    Ok(payment)
+}
+
+/// Asks for 20.00 on a page of the provider's.
+fn hosted(stage: &Stage<'_>) -> Proof<CreateRequest> {
+    let checkout = Checkout::hosted("https://shop.example/done", "https://shop.example/cart");
+    let mut request = stage.request("A-1", 2000)?;
+    request.checkout = checkout;
+    Ok(request)
 }
 
 /// The first attempt is declined for a reason, and the next one pays the order.

@@ -15,7 +15,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{
     ApiClient, ApiRequest, ApiResponse, Authorization, BaseUrl, ReqwestTransport, RetryHint,
-    Transport, TransportOptions,
+    Transport,
 };
 use crate::id::{IdempotencyKey, ProviderName};
 use crate::mode::{Mode, ModeKind};
@@ -64,7 +64,7 @@ impl<M: Mode> Client<M> {
         api = api
             .with_header(STRIPE_VERSION, HeaderValue::from_static(API_VERSION))
             .with_request_id_header(REQUEST_ID)
-            .with_retry_policy(config.retry_policy.clone())
+            .with_retry_policy(config.retry_policy)
             .with_retry_adviser(retry_hint);
         if let Some(account) = &config.account {
             let account = HeaderValue::from_str(account).map_err(|_| {
@@ -318,6 +318,11 @@ impl<M: Mode> Client<M> {
     }
 }
 
+/// Whether Stripe kept the answer from the first time that the key was sent.
+pub(super) fn is_replayed(response: &ApiResponse) -> bool {
+    response.header(&IDEMPOTENT_REPLAYED) == Some("true")
+}
+
 /// A part of a list, which goes on behind the last of the objects that Stripe sent.
 pub(super) fn page_of<T>(items: Vec<T>, last_id: Option<&str>, has_more: bool) -> Result<Page<T>> {
     let next = match last_id {
@@ -336,13 +341,13 @@ pub(super) fn pair(name: impl Into<String>, value: impl Into<String>) -> (String
 }
 
 fn transport<M: Mode>(config: &StripeConfig<M>, plain: bool) -> Result<Arc<dyn Transport>> {
-    let options = TransportOptions::default();
+    let options = &config.transport_options;
     Ok(match &config.transport {
         Some(transport) => Arc::clone(transport),
         None if plain && M::KIND == ModeKind::Test => {
-            Arc::new(ReqwestTransport::loopback(&options)?)
+            Arc::new(ReqwestTransport::loopback(options)?)
         }
-        None => Arc::new(ReqwestTransport::new(&options)?),
+        None => Arc::new(ReqwestTransport::new(options)?),
     })
 }
 

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{BaseUrl, RetryPolicy, Timer, TokioTimer, Transport};
-use crate::id::ProviderName;
+use crate::http::{BaseUrl, RetryPolicy, Timer, TokioTimer, Transport, TransportOptions};
+use crate::id::{Namespace, ProviderName};
 use crate::mode::{Mode, ModeKind, Test};
 use crate::registry::Settings;
 use crate::secret::Secret;
+
+const LARGEST_ANSWER: usize = 8 << 20;
 
 /// How to reach one Stripe account in mode `M`.
 ///
@@ -40,6 +42,7 @@ pub struct StripeConfig<M: Mode> {
     pub(super) webhook_secrets: Vec<Secret>,
     pub(super) account: Option<Box<str>>,
     pub(super) retry_policy: RetryPolicy,
+    pub(super) transport_options: TransportOptions,
     pub(super) base_url: Option<BaseUrl<Test>>,
     pub(super) transport: Option<Arc<dyn Transport>>,
     pub(super) timer: Arc<dyn Timer>,
@@ -65,6 +68,7 @@ impl<M: Mode> StripeConfig<M> {
             webhook_secrets: vec![webhook_secret],
             account: None,
             retry_policy: RetryPolicy::default(),
+            transport_options: TransportOptions::default().with_body_limit(LARGEST_ANSWER),
             base_url: None,
             transport: None,
             timer: Arc::new(TokioTimer::new()),
@@ -110,38 +114,34 @@ impl<M: Mode> StripeConfig<M> {
         self
     }
 
-    /// Reads `secret_key`, `webhook_secret`, and, if they are there, `webhook_secret_previous` and
-    /// `account`.
-    pub(super) fn from_settings(settings: &mut Settings) -> Result<Self, Vec<Error>> {
-        let secret_key = settings.take("secret_key");
-        let webhook_secret = settings.take("webhook_secret");
-        let previous = settings.take_optional("webhook_secret_previous");
-        let account = settings.take_optional("account");
-        let checks = [
-            check_key(secret_key.expose(), M::KIND),
-            check_webhook_secret(webhook_secret.expose()),
-            previous
-                .as_ref()
-                .map_or(Ok(()), |secret| check_webhook_secret(secret.expose())),
-            account
-                .as_ref()
-                .map_or(Ok(()), |account| check_account(account.expose())),
-        ];
-        let faults: Vec<_> = checks.into_iter().filter_map(Result::err).collect();
-        if !faults.is_empty() {
-            return Err(faults);
+    /// Sets how connections are made, with timeouts and perhaps a proxy. By default an answer may
+    /// have 8 MiB, since a page of a hundred payments can be long.
+    #[must_use]
+    pub fn with_transport_options(mut self, options: TransportOptions) -> Self {
+        self.transport_options = options;
+        self
+    }
+
+    /// Reads `namespace`, `secret_key`, `webhook_secret`, and, if they are there,
+    /// `webhook_secret_previous` and `account`.
+    pub(super) fn from_settings(mut settings: Settings) -> Result<(Self, Namespace)> {
+        let namespace = settings.take_checked("namespace", |text| {
+            Namespace::new(text).map(drop).map_err(Error::from)
+        });
+        let secret_key = settings.take_checked("secret_key", |key| check_key(key, M::KIND));
+        let webhook_secret = settings.take_checked("webhook_secret", check_webhook_secret);
+        let previous =
+            settings.take_optional_checked("webhook_secret_previous", check_webhook_secret);
+        let account = settings.take_optional_checked("account", check_account);
+        settings.finish()?;
+        let mut config = Self::new(secret_key, webhook_secret)?;
+        if let Some(previous) = previous {
+            config = config.with_webhook_secret(previous)?;
         }
-        let read = || {
-            let mut config = Self::new(secret_key, webhook_secret)?;
-            if let Some(previous) = previous {
-                config = config.with_webhook_secret(previous)?;
-            }
-            match account {
-                Some(account) => config.with_account(account.expose()),
-                None => Ok(config),
-            }
-        };
-        read().map_err(|fault| vec![fault])
+        if let Some(account) = account {
+            config = config.with_account(account.expose())?;
+        }
+        Ok((config, Namespace::new(namespace.expose())?))
     }
 }
 
@@ -351,6 +351,31 @@ mod tests {
         for url in ["http://stripe.example", "ftp://127.0.0.1", ""] {
             assert!(config().with_base_url(url).is_err(), "{url:?}");
         }
+    }
+
+    #[test]
+    fn settings_tell_every_fault_at_once_and_no_value() {
+        let values = [
+            ("namespace", "a shop"),
+            ("secret_key", "sk_live_hidden"),
+            ("webhook_secret", "rk_test_hidden"),
+            ("account", "hidden"),
+            ("webhok", "hidden"),
+        ];
+        let settings = Settings::new(ModeKind::Test, values);
+        let error = crate::providers::stripe::Stripe::configure(settings).unwrap_err();
+        assert_eq!(error.kind(), &ErrorKind::Settings);
+        let text = error.to_string();
+        for part in [
+            "namespace",
+            "of live mode",
+            "is an API key",
+            "no account id",
+            "webhok",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(!text.contains("hidden"), "{text}");
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::Stripe;
-use super::convert::reference_of;
+use super::client::page_of;
+use super::convert::{reference_of, unexpected};
 use super::wire::{List, Object, REFERENCE_KEY};
-use super::{last_id, page_of, unexpected};
+use super::{Stripe, last_id};
 use crate::capability::Operation;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{PaymentId, PayoutId, Reference};

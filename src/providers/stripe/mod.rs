@@ -38,7 +38,9 @@ mod create;
 mod decline;
 mod error;
 mod find;
+mod hold;
 mod payment;
+mod refunds;
 mod webhook;
 mod wire;
 
@@ -50,28 +52,26 @@ use async_trait::async_trait;
 pub use config::StripeConfig;
 pub use webhook::{SIGNATURE_HEADER, sign};
 
-use self::client::{Client, Form, page_of, pair};
-use self::convert::unexpected;
+use self::client::{Client, page_of};
 use self::webhook::Verifier;
 use self::wire::{List, Object};
 use crate::capability::{Capabilities, Operation};
 use crate::clock::{Clock, Timestamp};
 use crate::dispute::Dispute;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::handle::Provider;
+use crate::http::ApiResponse;
 use crate::id::{
     IdempotencyKey, Namespace, PaymentId, PayoutId, ProviderName, Reference, RefundId,
 };
 use crate::mode::{Live, Mode, ModeKind, Test};
-use crate::money::PositiveMoney;
-use crate::payment::{Payment, PaymentStatus};
+use crate::payment::Payment;
 use crate::payout::{Payout, PayoutLine};
 use crate::provider::PaymentProvider;
 use crate::refund::Refund;
 use crate::registry::{Configured, Settings};
 use crate::request::{
-    Account, CaptureRequest, Checkout, CreateRequest, Cursor, Page, Period, RefundReason,
-    RefundRequest,
+    Account, CaptureRequest, Checkout, CreateRequest, Cursor, Page, Period, RefundRequest,
 };
 use crate::webhook::{Notice, WebhookRefusal, WebhookRequest};
 
@@ -99,7 +99,7 @@ impl<M: Mode> Stripe<M> {
     /// Stripe as configured. Nothing is sent yet.
     ///
     /// # Errors
-    /// [`ErrorKind::Settings`] if this machine cannot speak TLS.
+    /// [`ErrorKind::Settings`](crate::ErrorKind::Settings) if this machine cannot speak TLS.
     pub fn new(config: StripeConfig<M>) -> Result<Self> {
         Ok(Self {
             name: config.name.clone(),
@@ -117,123 +117,36 @@ impl<M: Mode> Stripe<M> {
         Provider::new(self, namespace).with_clock(clock)
     }
 
-    /// Follows an operation that Stripe refused because of the payment's state: if the payment is
-    /// as it should be, it was done before.
-    async fn settle(
-        &self,
-        operation: Operation,
-        refused: Error,
-        id: &str,
-        is_done: impl FnOnce(&Payment<M>) -> bool,
-    ) -> Result<Payment<M>> {
-        if !error::is_out_of_state(&refused) {
-            return Err(refused);
+    /// Reads the payment that a write answered with. An answer that Stripe kept from the first time
+    /// tells how things stood then, so the payment is looked at again.
+    async fn payment_now(&self, operation: Operation, answer: &ApiResponse) -> Result<Payment<M>> {
+        let payment: Payment<M> = self
+            .client
+            .read(answer, |reader, object| reader.payment(&object))?;
+        if !client::is_replayed(answer) {
+            return Ok(payment);
         }
-        match self.fetch(operation, id).await {
-            Ok(payment) if is_done(&payment) => Ok(payment),
-            Ok(_) | Err(_) => Err(refused),
-        }
-    }
-
-    /// Ends an unpaid checkout. A session refuses that without a code once it is complete.
-    async fn expire(&self, session: &str, key: &IdempotencyKey) -> Result<Payment<M>> {
-        let refused = match self.client.expire_session(session, key).await {
-            Ok(answer) => {
-                return self
-                    .client
-                    .read(&answer, |reader, object| reader.payment(&object));
-            }
-            Err(refused) if *refused.kind() == ErrorKind::InvalidRequest => refused,
-            Err(error) => return Err(error),
+        // What was written stands even if it cannot be looked at now.
+        let then = Payment {
+            as_of: payment.created_at,
+            ..payment.clone()
         };
-        let payment = self.fetch(Operation::Void, session).await?;
-        match payment.status {
-            PaymentStatus::Canceled | PaymentStatus::Expired => Ok(payment),
-            PaymentStatus::Authorized => {
-                let id = payment.id.clone();
-                self.cancel(id.raw(), key).await
-            }
-            PaymentStatus::Captured => {
-                let message = "the payment was captured: refund it";
-                Err(Error::new(ErrorKind::Conflict, message).with_payment(&payment.id))
-            }
-            _ => Err(refused),
-        }
-    }
-
-    async fn cancel(&self, intent: &str, key: &IdempotencyKey) -> Result<Payment<M>> {
-        let is_gone = |payment: &Payment<M>| {
-            matches!(
-                payment.status,
-                PaymentStatus::Canceled | PaymentStatus::Expired
-            )
-        };
-        match self.client.cancel_intent(intent, key).await {
-            Ok(answer) => self
-                .client
-                .read(&answer, |reader, object| reader.payment(&object)),
-            Err(refused) => self.settle(Operation::Void, refused, intent, is_gone).await,
-        }
-    }
-
-    /// The refund that was made under a command before, if one was. Stripe forgets keys after a
-    /// day; a refund keeps its command.
-    async fn refund_of_command(
-        &self,
-        request: &RefundRequest<M>,
-        payment: &PaymentId<M>,
-    ) -> Result<Option<Refund<M>>> {
-        let mut after = None;
-        loop {
-            let page = self
-                .refunds_page(Operation::Refund, payment.raw(), after.as_ref())
-                .await?;
-            let same = |refund: &Refund<M>| refund.command.as_ref() == Some(&request.command);
-            if let Some(refund) = page.items.into_iter().find(same) {
-                return Ok(Some(refund));
-            }
-            match page.next {
-                Some(next) => after = Some(next),
-                None => return Ok(None),
-            }
-        }
-    }
-
-    async fn refunds_page(
-        &self,
-        operation: Operation,
-        payment: &str,
-        after: Option<&Cursor>,
-    ) -> Result<Page<Refund<M>>> {
-        let by = if payment.starts_with("pi_") {
-            "payment_intent"
-        } else {
-            "charge"
-        };
-        let answer = self.client.refunds(operation, by, payment, after).await?;
-        self.client.read(&answer, |reader, list: List<Object<'_>>| {
-            let is_last_page = !list.has_more;
-            let mut items = Vec::with_capacity(list.data.len());
-            for (index, object) in list.data.iter().enumerate() {
-                let is_oldest = is_last_page && index + 1 == list.data.len();
-                if !payment::is_release(object, is_oldest) {
-                    items.push(reader.refund(object)?);
-                }
-            }
-            page_of(items, last_id(&list), list.has_more)
-        })
+        Ok(self
+            .fetch(operation, payment.id.raw())
+            .await
+            .unwrap_or(then))
     }
 }
 
 impl Stripe<Test> {
-    /// Makes the provider that [`Registry`](crate::registry::Registry) settings describe, in either
-    /// mode. The settings are `namespace`, `secret_key`, `webhook_secret`, and, if wanted,
-    /// `webhook_secret_previous` and `account`.
+    /// Makes the provider that [`Registry`](crate::registry::Registry) settings describe, in the
+    /// mode that they are for. The settings are `namespace`, `secret_key`, `webhook_secret`, and, if
+    /// wanted, `webhook_secret_previous` and `account`.
     ///
     /// ```
+    /// use counterfoil::ModeKind;
     /// use counterfoil::providers::stripe::Stripe;
     /// use counterfoil::registry::{Registry, Settings};
-    /// use counterfoil::ModeKind;
     ///
     /// let registry = Registry::new().with("stripe", Stripe::configure);
     /// let values = [
@@ -247,39 +160,23 @@ impl Stripe<Test> {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Settings`], naming every fault at once.
+    /// [`ErrorKind::Settings`](crate::ErrorKind::Settings), naming every fault at once.
     pub fn configure(settings: Settings) -> Result<Configured> {
         match settings.mode() {
-            ModeKind::Test => Ok(Configured::Test(provider::<Test>(settings)?)),
-            ModeKind::Live => Ok(Configured::Live(provider::<Live>(settings)?)),
+            ModeKind::Test => {
+                let (config, namespace) = StripeConfig::<Test>::from_settings(settings)?;
+                Ok(Configured::Test(
+                    Stripe::new(config)?.into_provider(namespace),
+                ))
+            }
+            ModeKind::Live => {
+                let (config, namespace) = StripeConfig::<Live>::from_settings(settings)?;
+                Ok(Configured::Live(
+                    Stripe::new(config)?.into_provider(namespace),
+                ))
+            }
         }
     }
-}
-
-fn provider<M: Mode>(mut settings: Settings) -> Result<Provider<M>> {
-    let namespace = settings.take("namespace");
-    let config = StripeConfig::<M>::from_settings(&mut settings);
-    let namespace = Namespace::new(namespace.expose());
-    let mut faults: Vec<String> = Vec::new();
-    if let Err(fault) = settings.finish() {
-        faults.push(fault.to_string());
-    }
-    match (config, namespace) {
-        (Ok(config), Ok(namespace)) if faults.is_empty() => {
-            return Ok(Stripe::new(config)?.into_provider(namespace));
-        }
-        (config, namespace) => {
-            faults.extend(
-                config
-                    .err()
-                    .into_iter()
-                    .flatten()
-                    .map(|fault| fault.to_string()),
-            );
-            faults.extend(namespace.err().map(|fault| fault.to_string()));
-        }
-    }
-    Err(Error::new(ErrorKind::Settings, faults.join("; ")))
 }
 
 #[async_trait]
@@ -300,14 +197,17 @@ impl<M: Mode> PaymentProvider for Stripe<M> {
         reference: &Reference,
         key: &IdempotencyKey,
     ) -> Result<Payment<M>> {
-        let answer = match &request.checkout {
+        let (operation, answer) = match &request.checkout {
             Checkout::Hosted {
                 success_url,
                 cancel_url,
             } => {
                 let urls = (success_url.as_str(), cancel_url.as_str());
                 let form = create::session_form(request, reference, urls, self.client.now())?;
-                self.client.create_session(form, key).await?
+                (
+                    Operation::CreateHosted,
+                    self.client.create_session(form, key).await?,
+                )
             }
             Checkout::Direct {
                 method,
@@ -316,11 +216,13 @@ impl<M: Mode> PaymentProvider for Stripe<M> {
             } => {
                 let with = (method, *presence);
                 let form = create::intent_form(request, reference, with, return_url.as_deref())?;
-                self.client.create_intent(form, key).await?
+                (
+                    Operation::CreateDirect,
+                    self.client.create_intent(form, key).await?,
+                )
             }
         };
-        self.client
-            .read(&answer, |reader, object| reader.payment(&object))
+        self.payment_now(operation, &answer).await
     }
 
     async fn fetch_payment(&self, id: &PaymentId<M>) -> Result<Payment<M>> {
@@ -351,87 +253,15 @@ impl<M: Mode> PaymentProvider for Stripe<M> {
         request: &CaptureRequest<M>,
         key: &IdempotencyKey,
     ) -> Result<Payment<M>> {
-        // Stripe takes no currency here, so the payment's own has to be looked at first.
-        let held = self
-            .fetch(Operation::Capture, request.payment.raw())
-            .await?;
-        check_currency(request.amount, &held)?;
-        let is_held = held.status == PaymentStatus::Authorized;
-        if is_held && request.amount.minor() > held.capturable.minor() {
-            let message = format!(
-                "{} is held, and {} was to be captured",
-                held.capturable, request.amount
-            );
-            return Err(Error::new(ErrorKind::InvalidRequest, message));
-        }
-        let units = amount::to_part(request.amount)?;
-        let mut form: Form = vec![pair("amount_to_capture", units.to_string())];
-        if !request.is_final {
-            form.push(pair("final_capture", "false"));
-        }
-        let id = held.id.raw();
-        match self.client.capture_intent(id, form, key).await {
-            Ok(answer) => self
-                .client
-                .read(&answer, |reader, object| reader.payment(&object)),
-            Err(refused) => {
-                let is_done = |now: &Payment<M>| now.captured == request.amount.money();
-                self.settle(Operation::Capture, refused, id, is_done).await
-            }
-        }
+        self.take_held(request, key).await
     }
 
     async fn void(&self, id: &PaymentId<M>, key: &IdempotencyKey) -> Result<Payment<M>> {
-        let payment = self.fetch(Operation::Void, id.raw()).await?;
-        if payment.is_checkout {
-            return self.expire(payment.id.raw(), key).await;
-        }
-        let intent = payment.id.raw();
-        if payment.status != PaymentStatus::Authorized
-            && let Some(session) = self.open_session_of(intent).await?
-        {
-            // An intent that a session owns ends with its session.
-            return self.expire(session.raw(), key).await;
-        }
-        self.cancel(intent, key).await
+        self.let_go(id, key).await
     }
 
     async fn refund(&self, request: &RefundRequest<M>, key: &IdempotencyKey) -> Result<Refund<M>> {
-        // Stripe takes no currency here either: it would be the payment's.
-        let payment = self.fetch(Operation::Refund, request.payment.raw()).await?;
-        check_currency(request.amount, &payment)?;
-        if let Some(made) = self.refund_of_command(request, &payment.id).await? {
-            return same_refund(made, request);
-        }
-        let units = amount::to_part(request.amount)?;
-        let id = payment.id.raw();
-        let by = if id.starts_with("pi_") {
-            "payment_intent"
-        } else {
-            "charge"
-        };
-        let form = vec![
-            pair(by, id),
-            pair("amount", units.to_string()),
-            pair("reason", refund_reason(request.reason)),
-            pair(
-                format!("metadata[{}]", wire::COMMAND_KEY),
-                request.command.as_str(),
-            ),
-        ];
-        let refused = match self.client.create_refund(form, key).await {
-            Ok(answer) => {
-                return self
-                    .client
-                    .read(&answer, |reader, object| reader.refund(&object));
-            }
-            Err(refused) if error::is_out_of_state(&refused) => refused,
-            Err(error) => return Err(error),
-        };
-        match self.refund_of_command(request, &payment.id).await {
-            Ok(Some(made)) => same_refund(made, request),
-            Ok(None) | Err(_) => Err(refused),
-        }
+        self.give_back(request, key).await
     }
 
     async fn fetch_refund(&self, id: &RefundId<M>) -> Result<Refund<M>> {
@@ -445,21 +275,7 @@ impl<M: Mode> PaymentProvider for Stripe<M> {
         payment: &PaymentId<M>,
         after: Option<&Cursor>,
     ) -> Result<Page<Refund<M>>> {
-        let raw = payment.raw();
-        if raw.starts_with("cs_") {
-            // Refunds are listed by intent; a session without one has none.
-            let payment = self.fetch(Operation::ListRefunds, raw).await?;
-            if payment.is_checkout {
-                return Ok(Page {
-                    items: Vec::new(),
-                    next: None,
-                });
-            }
-            return self
-                .refunds_page(Operation::ListRefunds, payment.id.raw(), after)
-                .await;
-        }
-        self.refunds_page(Operation::ListRefunds, raw, after).await
+        self.refunds_of(payment, after).await
     }
 
     async fn list_disputes(
@@ -546,35 +362,6 @@ fn capabilities() -> Capabilities {
         .with_multiple_captures()
         .with_partial_refunds()
         .with_idempotent_writes(Duration::from_secs(24 * 60 * 60))
-}
-
-fn check_currency<M: Mode>(asked: PositiveMoney, payment: &Payment<M>) -> Result<()> {
-    let of_payment = payment.amount.currency();
-    if asked.currency() == of_payment {
-        return Ok(());
-    }
-    let message = format!("the payment is in {of_payment}, and {asked} was asked for");
-    Err(Error::new(ErrorKind::InvalidRequest, message))
-}
-
-/// A command that was carried out before must have asked for the same.
-fn same_refund<M: Mode>(made: Refund<M>, request: &RefundRequest<M>) -> Result<Refund<M>> {
-    if made.amount == request.amount.money() {
-        return Ok(made);
-    }
-    let message = format!(
-        "this command refunded {} before, and {} is asked for now: take another command",
-        made.amount, request.amount
-    );
-    Err(Error::new(ErrorKind::Conflict, message))
-}
-
-fn refund_reason(reason: RefundReason) -> &'static str {
-    match reason {
-        RefundReason::RequestedByShopper => "requested_by_customer",
-        RefundReason::Duplicate => "duplicate",
-        RefundReason::Fraud => "fraudulent",
-    }
 }
 
 fn last_id<'l>(list: &'l List<Object<'_>>) -> Option<&'l str> {

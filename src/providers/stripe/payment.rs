@@ -256,22 +256,102 @@ fn next_action(intent: &Object<'_>, status: &PaymentStatus) -> Option<NextAction
     Some(NextAction::UseSdk { client_secret })
 }
 
-/// Whether a refund only lets go what was held and never taken. Stripe lists such a refund when a
-/// hold is canceled or lapses, and for the rest of a partial capture, where it is the oldest.
-pub(super) fn is_release(refund: &Object<'_>, is_oldest: bool) -> bool {
-    let Some(charge) = refund.charge.as_ref().and_then(Link::object) else {
-        return false;
-    };
-    if charge.captured != Some(true) {
-        return true;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{DeclineReason, ErrorKind};
+    use crate::id::ProviderName;
+    use crate::mode::{Live, Test};
+
+    fn read<M: Mode>(json: &str) -> Result<Payment<M>> {
+        let provider = ProviderName::new("stripe").unwrap();
+        let object: Object<'_> = serde_json::from_str(json).unwrap();
+        Reader::new(&provider, Timestamp::from_unix(2)).payment(&object)
     }
-    let is_commanded = refund
-        .metadata
-        .as_ref()
-        .is_some_and(|metadata| metadata.command.is_some());
-    let let_go = charge
-        .amount
-        .unwrap_or(0)
-        .saturating_sub(charge.amount_captured.unwrap_or(0));
-    is_oldest && !is_commanded && let_go > 0 && refund.amount == Some(let_go)
+
+    fn intent(status: &str, more: &str) -> Payment<Test> {
+        let json = format!(
+            r#"{{"id":"pi_1","object":"payment_intent","livemode":false,"created":1,"amount":1000,
+            "currency":"eur","status":"{status}"{more}}}"#
+        );
+        read(&json).unwrap()
+    }
+
+    #[test]
+    fn every_status_of_an_intent_is_mapped_and_an_unknown_one_is_kept() {
+        let received = r#","amount_received":600"#;
+        for (status, more, expected) in [
+            ("requires_payment_method", "", PaymentStatus::Created),
+            ("requires_confirmation", "", PaymentStatus::Created),
+            ("requires_action", "", PaymentStatus::ActionRequired),
+            ("processing", "", PaymentStatus::Pending),
+            ("requires_capture", "", PaymentStatus::Authorized),
+            ("requires_capture", received, PaymentStatus::Captured),
+            ("succeeded", received, PaymentStatus::Captured),
+            ("canceled", "", PaymentStatus::Canceled),
+            (
+                "canceled",
+                r#","cancellation_reason":"automatic""#,
+                PaymentStatus::Expired,
+            ),
+            (
+                "canceled",
+                r#","cancellation_reason":"expired""#,
+                PaymentStatus::Expired,
+            ),
+            (
+                "canceled",
+                r#","cancellation_reason":"abandoned""#,
+                PaymentStatus::Canceled,
+            ),
+            (
+                "of_tomorrow",
+                "",
+                PaymentStatus::Unrecognized("of_tomorrow".into()),
+            ),
+        ] {
+            assert_eq!(intent(status, more).status, expected, "{status} {more}");
+        }
+        let error = r#","last_payment_error":{"code":"incorrect_cvc"}"#;
+        let failed = intent("requires_payment_method", error).status;
+        assert!(matches!(failed, PaymentStatus::Failed(_)), "{failed:?}");
+    }
+
+    #[test]
+    fn what_was_let_go_is_not_counted_as_refunded() {
+        let charge = |refunded| {
+            let more = format!(
+                r#","amount_received":600,"latest_charge":{{"id":"ch_1","object":"charge",
+                "livemode":false,"amount":1000,"amount_captured":600,"captured":true,
+                "amount_refunded":{refunded}}}"#
+            );
+            intent("succeeded", &more).refunded.minor()
+        };
+        assert_eq!((charge(400), charge(550)), (0, 150));
+    }
+
+    #[test]
+    fn an_answer_of_the_other_mode_is_refused() {
+        let json = r#"{"id":"pi_1","object":"payment_intent","livemode":false,"created":1,
+            "amount":1,"currency":"eur","status":"processing"}"#;
+        assert_eq!(
+            read::<Live>(json).unwrap_err().kind(),
+            &ErrorKind::WrongMode
+        );
+        let silent = r#"{"id":"pi_1","object":"payment_intent","status":"processing"}"#;
+        let kind = read::<Test>(silent).unwrap_err();
+        assert_eq!(kind.kind(), &ErrorKind::UnexpectedResponse);
+    }
+
+    #[test]
+    fn a_charge_that_radar_blocked_failed_as_fraud() {
+        let json = r#"{"id":"ch_1","object":"charge","livemode":false,"created":1,"amount":1000,
+            "currency":"eur","status":"failed","payment_intent":"pi_1","outcome":{"type":"blocked"}}"#;
+        let payment = read::<Test>(json).unwrap();
+        assert_eq!(payment.id.raw(), "pi_1");
+        let PaymentStatus::Failed(decline) = payment.status else {
+            panic!("{payment:?}")
+        };
+        assert_eq!(decline.reason, DeclineReason::Fraud);
+    }
 }

@@ -363,17 +363,19 @@ fn lower_hex(text: &str) -> Option<[u8; 32]> {
     (is_lower && hex::decode_to_slice(text, &mut tag).is_ok()).then_some(tag)
 }
 
-/// What may be wrong when no secret fits: most often the body is not what Stripe sent.
+/// What may be wrong when no secret fits. Stripe indents its notices by two spaces and writes the id
+/// first; a body that looks otherwise went through a JSON library on its way.
 fn hint_at(body: &[u8]) -> &'static str {
-    // Stripe writes its notices indented by two spaces, the id first.
-    let as_stripe_writes =
-        body.starts_with(b"{\n  \"id\":") || body.starts_with(b"{\n  \"object\":");
-    if !as_stripe_writes && body.first() == Some(&b'{') {
-        "this body was re-serialised: hand over the bytes as they came, before any JSON is parsed"
-    } else {
-        "no secret made this signature: is the secret of this endpoint, of this mode, and not \
-         another's such as the Stripe CLI's?"
+    if body.first() == Some(&b'{') && !body.starts_with(b"{\n  \"") {
+        return "this body was re-serialised: hand over the bytes as they came, before any JSON is \
+                parsed";
     }
+    if body.starts_with(b"{\n  \"id\"") {
+        return "no secret made this signature: is the secret that of this endpoint and mode, and \
+                not another's such as the Stripe CLI's?";
+    }
+    "no secret made this signature: is the secret that of this endpoint and mode, and was the body \
+     handed over as it came? The order of its fields is not Stripe's"
 }
 
 fn thin() -> WebhookRefusal {
@@ -391,4 +393,187 @@ fn refusal(
     hint: impl Into<std::borrow::Cow<'static, str>>,
 ) -> WebhookRefusal {
     WebhookRefusal::new(kind, hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mode::Test;
+
+    const NOW: Timestamp = Timestamp::from_unix(1_795_000_000);
+    const SECRET: &str = "whsec_1";
+
+    fn verify(header: &str, body: &[u8], now: Timestamp) -> Result<Notice<Test>, WebhookRefusal> {
+        let mut headers = HeaderMap::new();
+        headers.insert(SIGNATURE_HEADER, header.parse().unwrap());
+        let config = StripeConfig::new("sk_test_1", SECRET).unwrap();
+        Verifier::new(&config).verify(&WebhookRequest::new(headers, body.to_vec()), now)
+    }
+
+    fn read(body: &[u8]) -> Result<Notice<Test>, WebhookRefusal> {
+        verify(&sign(&Secret::new(SECRET), NOW, body), body, NOW)
+    }
+
+    fn event(event_type: &str, object: &str) -> String {
+        format!(
+            r#"{{"id":"evt_1","object":"event","api_version":"2099-01-01.future","created":1794999999,
+            "livemode":false,"type":"{event_type}","data":{{"object":{object}}},"new":[1]}}"#
+        )
+    }
+
+    fn kind(event_type: &str, object: &str) -> EventKind<Test> {
+        match read(event(event_type, object).as_bytes()).unwrap() {
+            Notice::Event(draft) => draft.kind,
+            Notice::SetAside(set_aside) => panic!("{set_aside:?}"),
+        }
+    }
+
+    #[test]
+    fn the_signature_is_as_stripes_own_libraries_make_it() {
+        // Computed apart, by OpenSSL: HMAC-SHA256 of `1795000000.{}` under the key `whsec_1`.
+        let tag = "ec77331ff8a1c8fbe6dce8bfb003f522864bed4c01fc9b4421fb90f52778b863";
+        let expected = format!("t=1795000000,v1={tag}");
+        assert_eq!(sign(&Secret::new(SECRET), NOW, b"{}"), expected);
+    }
+
+    #[test]
+    fn the_age_may_be_five_minutes_on_either_side_and_not_a_second_more() {
+        let body = event("ping.tomorrow", "{}");
+        let header = sign(&Secret::new(SECRET), NOW, body.as_bytes());
+        let at = |seconds: i64| {
+            let now = Timestamp::from_unix(NOW.unix() + seconds);
+            verify(&header, body.as_bytes(), now)
+                .err()
+                .map(|refusal| refusal.kind())
+        };
+        assert_eq!((at(300), at(-300)), (None, None));
+        assert_eq!(at(301), Some(WebhookRefusalKind::Stale));
+        assert_eq!(at(-301), Some(WebhookRefusalKind::Future));
+    }
+
+    #[test]
+    fn any_v1_counts_and_nothing_else_does() {
+        let body = event("ping.tomorrow", "{}");
+        let good = sign(&Secret::new(SECRET), NOW, body.as_bytes());
+        let (time, tag) = good.split_once(",v1=").unwrap();
+        let zeros = "0".repeat(64);
+        let accepted = |header: String| verify(&header, body.as_bytes(), NOW);
+        assert!(accepted(format!("{time},v1={zeros},v1={tag},v0={zeros},v9=x")).is_ok());
+        for (header, kind) in [
+            (
+                format!("{time},v0={tag}"),
+                WebhookRefusalKind::MalformedSignature,
+            ),
+            (format!("v1={tag}"), WebhookRefusalKind::MalformedSignature),
+            (
+                format!("{time},{time},v1={tag}"),
+                WebhookRefusalKind::MalformedSignature,
+            ),
+            (
+                format!("t=soon,v1={tag}"),
+                WebhookRefusalKind::MalformedSignature,
+            ),
+            (
+                format!("t=,v1={tag}"),
+                WebhookRefusalKind::MalformedSignature,
+            ),
+            (
+                format!("{time},v1={}", tag.to_uppercase()),
+                WebhookRefusalKind::MalformedSignature,
+            ),
+            (String::new(), WebhookRefusalKind::MalformedSignature),
+            (
+                format!("{time},v1={zeros}"),
+                WebhookRefusalKind::WrongSignature,
+            ),
+        ] {
+            assert_eq!(
+                accepted(header.clone()).unwrap_err().kind(),
+                kind,
+                "{header}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_header_that_is_missing_or_doubled_is_refused() {
+        let config = StripeConfig::<Test>::new("sk_test_1", SECRET).unwrap();
+        let verify =
+            |headers| Verifier::new(&config).verify(&WebhookRequest::new(headers, "{}"), NOW);
+        let mut headers = HeaderMap::new();
+        let missing = verify(headers.clone()).unwrap_err();
+        assert_eq!(missing.kind(), WebhookRefusalKind::MissingSignature);
+        headers.append(SIGNATURE_HEADER, "t=1".parse().unwrap());
+        headers.append(SIGNATURE_HEADER, "t=1".parse().unwrap());
+        let doubled = verify(headers).unwrap_err();
+        assert_eq!(doubled.kind(), WebhookRefusalKind::MalformedSignature);
+    }
+
+    #[test]
+    fn a_signed_body_that_is_no_event_is_unreadable_and_never_a_panic() {
+        let deep = format!("{}{}", "[".repeat(50_000), "]".repeat(50_000));
+        let nested = event("payment_intent.succeeded", &deep);
+        let whole = event("payment_intent.succeeded", r#"{"object":"payment_intent"}"#);
+        let bodies: [&[u8]; 7] = [
+            b"",
+            b"{",
+            b"\xff\xfe",
+            b"null",
+            deep.as_bytes(),
+            nested.as_bytes(),
+            whole.as_bytes(),
+        ];
+        for body in bodies {
+            assert_eq!(
+                read(body).unwrap_err().kind(),
+                WebhookRefusalKind::Unreadable
+            );
+        }
+        for end in 0..whole.len() {
+            assert!(read(&whole.as_bytes()[..end]).is_err());
+        }
+        let thin = br#"{"id":"evt_1","object":"v2.core.event","type":"v1.x","created":"2026"}"#;
+        let refusal = read(thin).unwrap_err();
+        assert_eq!(refusal.kind(), WebhookRefusalKind::Unsupported);
+        assert!(refusal.hint().contains("thin event"));
+    }
+
+    #[test]
+    fn events_that_are_not_about_payments_are_told_as_such() {
+        for event_type in [
+            "customer.created",
+            "product.updated",
+            "radar.early_fraud_warning.created",
+        ] {
+            assert!(matches!(
+                kind(event_type, r#"{"amount":1.5}"#),
+                EventKind::NotAboutPayments
+            ));
+        }
+        let setup = r#"{"object":"checkout.session","mode":"setup"}"#;
+        assert!(matches!(
+            kind("checkout.session.completed", setup),
+            EventKind::NotAboutPayments
+        ));
+        for event_type in ["invoice.paid", "topup.created", "something.new"] {
+            assert!(matches!(
+                kind(event_type, r#"{"amount":"1"}"#),
+                EventKind::Unrecognized
+            ));
+        }
+    }
+
+    #[test]
+    fn a_session_that_is_complete_and_unpaid_is_pending_or_failed_by_its_event() {
+        let session = r#"{"id":"cs_test_1","object":"checkout.session","mode":"payment","livemode":
+            false,"created":1,"status":"complete","payment_status":"unpaid","amount_total":1999,
+            "currency":"eur","payment_intent":"pi_1","metadata":{}}"#;
+        let status = |event_type| match kind(event_type, session) {
+            EventKind::Payment(payment) => payment.status,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(status("checkout.session.completed"), PaymentStatus::Pending);
+        let failed = status("checkout.session.async_payment_failed");
+        assert!(matches!(failed, PaymentStatus::Failed(_)));
+    }
 }

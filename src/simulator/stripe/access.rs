@@ -36,23 +36,33 @@ impl KeyRing {
         let _ = self.restricted.insert(key.to_owned(), permissions.to_vec());
     }
 
-    /// Checks the key of a request, and whether it may use `resource`.
-    pub(super) fn check(&self, request: &Request<Bytes>, resource: &str) -> Result<(), ApiError> {
+    /// The key of a request, if it is one that a test account takes.
+    pub(super) fn authenticate(request: &Request<Bytes>) -> Result<String, ApiError> {
         let key = key_of(request)?;
         check_kind(&key)?;
-        if let Some(account) = header(request, "stripe-account")
-            && account != ACCOUNT_ID
-        {
-            let message = format!(
-                "The provided key does not have access to account '{account}' (or that account \
-                 does not exist). Application access may have been revoked."
-            );
-            return Err(ApiError::forbidden(&message).with("code", "account_invalid".into()));
+        match header(request, "stripe-account") {
+            Some(account) if account != ACCOUNT_ID => {
+                let message = format!(
+                    "The provided key does not have access to account '{account}' (or that \
+                     account does not exist). Application access may have been revoked."
+                );
+                Err(ApiError::forbidden(&message).with("code", "account_invalid".into()))
+            }
+            _ => Ok(key),
         }
-        let Some(permissions) = self.restricted.get(&key) else {
+    }
+
+    /// Whether `key` may use `resource` with `method`.
+    pub(super) fn permit(
+        &self,
+        key: &str,
+        method: &Method,
+        resource: &str,
+    ) -> Result<(), ApiError> {
+        let Some(permissions) = self.restricted.get(key) else {
             return Ok(());
         };
-        let writes = request.method() != Method::GET;
+        let writes = method != Method::GET;
         let allowed = permissions.iter().any(|permission| match permission {
             Permission::Read(name) => *name == resource && !writes,
             Permission::Write(name) => *name == resource,
@@ -65,7 +75,7 @@ impl KeyRing {
             "The provided key '{}' does not have the required permissions for this endpoint on \
              account '{ACCOUNT_ID}'. Having the 'rak_{resource}_{verb}' permission would allow \
              this request to continue.",
-            redact(&key)
+            redact(key)
         );
         Err(ApiError::forbidden(&message))
     }

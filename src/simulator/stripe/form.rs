@@ -86,6 +86,28 @@ impl Params {
         }
     }
 
+    /// An address of the web.
+    pub(super) fn url(&mut self, name: &str) -> Result<Option<String>, ApiError> {
+        let url = self.filled(name)?;
+        let is_web = |url: &String| {
+            let rest = url.strip_prefix("https://").or(url.strip_prefix("http://"));
+            rest.is_some_and(|rest| {
+                !rest.is_empty() && !rest.contains(|c: char| c.is_whitespace() || c.is_control())
+            })
+        };
+        match url {
+            Some(url) if !is_web(&url) => {
+                let message = "Not a valid URL";
+                Err(ApiError::invalid_param(
+                    &self.full(name),
+                    Some("url_invalid"),
+                    message,
+                ))
+            }
+            other => Ok(other),
+        }
+    }
+
     /// A whole number.
     pub(super) fn integer(&mut self, name: &str) -> Result<Option<i64>, ApiError> {
         let Some(text) = self.filled(name)? else {

@@ -1,4 +1,4 @@
-//! What all lists share: cursors, `limit`, `created`; and `expand`.
+//! What all lists share: cursors, `limit`, `created`.
 
 use serde_json::Value;
 
@@ -6,8 +6,6 @@ use super::errors::ApiError;
 use super::form::Params;
 use super::state::{Record, World, list_object};
 use crate::clock::Timestamp;
-
-const EXPAND_DEPTH_MAX: usize = 4;
 
 /// Where a page of a list begins and how long it is.
 #[derive(Debug, Default)]
@@ -124,83 +122,5 @@ impl Span {
     pub(super) fn holds(&self, at: Timestamp) -> bool {
         let at = at.unix();
         self.from.is_none_or(|from| at >= from) && self.until.is_none_or(|until| at <= until)
-    }
-}
-
-/// Replaces ids by the objects that they name, along each path of `expand[]`.
-pub(super) fn expand(world: &World, answer: &mut Value, paths: &[String]) -> Result<(), ApiError> {
-    for path in paths {
-        let segments: Vec<&str> = path.split('.').collect();
-        if segments.len() > EXPAND_DEPTH_MAX {
-            let message = "You cannot expand more than 4 levels of a property";
-            return Err(ApiError::invalid_param("expand", None, message));
-        }
-        expand_path(world, answer, &segments, path)?;
-    }
-    Ok(())
-}
-
-fn expand_path(
-    world: &World,
-    value: &mut Value,
-    segments: &[&str],
-    path: &str,
-) -> Result<(), ApiError> {
-    let Some((first, rest)) = segments.split_first() else {
-        return Ok(());
-    };
-    let impossible = || {
-        let message = format!("This property cannot be expanded ({path}).");
-        ApiError::invalid_param("expand", None, &message)
-    };
-    if let Value::Array(rows) = value {
-        for row in rows {
-            expand_path(world, row, segments, path)?;
-        }
-        return Ok(());
-    }
-    if value.is_null() {
-        return Ok(());
-    }
-    let object = value.as_object_mut().ok_or_else(impossible)?;
-    if !object.contains_key(*first) {
-        let included = include(world, object, first).ok_or_else(impossible)?;
-        let _ = object.insert((*first).to_owned(), included);
-    }
-    let field = object.get_mut(*first).ok_or_else(impossible)?;
-    if let Value::String(id) = field {
-        *field = render_by_id(world, id).ok_or_else(impossible)?;
-    }
-    if !(field.is_object() || field.is_array() || field.is_null()) {
-        return Err(impossible());
-    }
-    expand_path(world, field, rest, path)
-}
-
-/// Lists that an object carries only when asked.
-fn include(world: &World, object: &serde_json::Map<String, Value>, name: &str) -> Option<Value> {
-    let kind = object.get("object")?.as_str()?;
-    let id = object.get("id")?.as_str()?;
-    match (kind, name) {
-        ("charge", "refunds") => Some(super::refunds::of_charge(world, id)),
-        ("checkout.session", "line_items") => super::sessions::line_items(world, id),
-        _ => None,
-    }
-}
-
-fn render_by_id(world: &World, id: &str) -> Option<Value> {
-    fn rendered<T: Record>(world: &World, id: &str) -> Option<Value> {
-        T::table(world).get(id).map(|record| record.render(world))
-    }
-    match id.split('_').next()? {
-        "pi" => rendered::<super::intents::Intent>(world, id),
-        "ch" | "py" => rendered::<super::charges::Charge>(world, id),
-        "re" | "pyr" => rendered::<super::refunds::Refund>(world, id),
-        "dp" => rendered::<super::disputes::Dispute>(world, id),
-        "po" => rendered::<super::payouts::Payout>(world, id),
-        "txn" => rendered::<super::payouts::BalanceTransaction>(world, id),
-        "cus" => rendered::<super::customers::Customer>(world, id),
-        "pm" => rendered::<super::customers::PaymentMethod>(world, id),
-        _ => None,
     }
 }

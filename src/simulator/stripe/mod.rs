@@ -5,6 +5,27 @@
 //! webhook endpoints, and of customers and payment methods what paying needs. Errors, idempotency,
 //! paging, `expand` and search follow Stripe's rules.
 //!
+//! # Test payment methods
+//!
+//! Each works as `pm_card_…`, and as a token `tok_…` inside `payment_method_data[card][token]`.
+//! Card numbers are refused.
+//!
+//! | Name | What happens |
+//! |---|---|
+//! | `pm_card_visa`, `_mastercard`, `_amex`, `_discover` | it pays |
+//! | `pm_card_visa_chargeDeclined` and `…InsufficientFunds`, `…LostCard`, `…StolenCard`, `…VelocityLimitExceeded` | it is declined, with that reason |
+//! | `pm_card_chargeDeclinedExpiredCard`, `…IncorrectCvc`, `…ProcessingError` | it is declined, with that code |
+//! | `pm_card_authenticationRequired`, `pm_card_threeDSecure2Required` | 3D Secure is asked for |
+//! | `pm_card_radarBlock` | it is blocked as risky |
+//! | `pm_card_createDispute`, `…ProductNotReceived`, `…Inquiry` | it pays and is disputed at once |
+//! | `pm_card_pendingRefund` | its refunds stay pending for an hour |
+//! | `pm_card_refundFail` | its refunds succeed, and fail after an hour |
+//! | `pm_card_bypassPending` | the funds are available at once |
+//! | `pm_usBankAccount_success`, `pm_sepaDebit_success` | it is processing for three days, then paid |
+//! | `pm_usBankAccount_insufficientFunds`, `pm_sepaDebit_failed` | it is processing for three days, then fails |
+//!
+//! # Limits
+//!
 //! Where it is simpler than Stripe: each currency is settled by itself, nothing is converted; fees
 //! are 2.9 % and 30 minor units; a refund is never held back for lack of funds; the part of an
 //! authorization that is not captured shows in the charge's `amount_refunded`, as at Stripe, but
@@ -21,6 +42,7 @@ mod disputes;
 mod endpoints;
 mod errors;
 mod events;
+mod expand;
 mod form;
 mod idempotency;
 mod intents;
@@ -174,9 +196,10 @@ impl StripeSimulator {
         request_id: &str,
     ) -> Result<KeptAnswer, ApiError> {
         let method = request.method();
+        let api_key = KeyRing::authenticate(request)?;
         let route = route(method, path)
-            .ok_or_else(|| ApiError::unknown_url(method.as_str(), &format!("/v1/{path}")))?;
-        self.keys.check(request, route.resource)?;
+            .ok_or_else(|| ApiError::unknown_url(method.as_str(), request.uri().path()))?;
+        self.keys.permit(&api_key, method, route.resource)?;
         refuse_in_front(fault, key)?;
         let params = read_params(request)?;
         let fingerprint = format!("{method} {path} {}", params.fingerprint());
@@ -253,6 +276,25 @@ impl SimulatedProvider for StripeSimulator {
         self.world.base_url = base_url.trim_end_matches('/').to_owned();
     }
 
+    fn subscribe(&mut self, url: &str, secret: &str) {
+        let _ = self.add_webhook_endpoint(url, secret, &["*"]);
+    }
+
+    fn connection_help(&self, base_url: &str) -> String {
+        let (host, port) = base_url
+            .strip_prefix("http://")
+            .and_then(|authority| authority.rsplit_once(':'))
+            .unwrap_or(("127.0.0.1", "80"));
+        format!(
+            "Any test key will do, such as sk_test_simulator. Pay with pm_card_visa and its like.\n\
+             Node    new Stripe('sk_test_simulator', {{host: '{host}', port: {port}, protocol: 'http'}})\n\
+             Python  StripeClient('sk_test_simulator', base_addresses={{'api': '{base_url}'}})\n\
+             Rust    counterfoil's Stripe test configuration, with the base URL {base_url}\n\
+             curl    curl {base_url}/v1/balance -u sk_test_simulator:\n\
+             Checkout pages are at the `url` of each session. No card is asked for."
+        )
+    }
+
     fn due_webhooks(&mut self) -> Vec<WebhookDelivery> {
         events::due(&mut self.world)
     }
@@ -270,13 +312,14 @@ fn run(
     version: &str,
 ) -> Result<Value, ApiError> {
     let expand = params.texts("expand")?;
+    expand::check(route, &expand)?;
     let call = Call {
         id: route.id.to_owned(),
         params,
         version: version.to_owned(),
     };
     let mut answer = (route.endpoint)(world, call)?;
-    listing::expand(world, &mut answer, &expand)?;
+    expand::apply(world, &mut answer, &expand)?;
     Ok(answer)
 }
 

@@ -75,10 +75,10 @@ main{max-width:26rem;margin:0 auto;padding:1.25rem}\
 .card{background:#fff;border-radius:.75rem;padding:1.25rem;box-shadow:0 1px 4px #0002}\
 h1{font-size:1.75rem;margin:.25rem 0 1rem}\
 table{width:100%;border-collapse:collapse;margin-bottom:1rem}\
-td{padding:.25rem 0;vertical-align:top;overflow-wrap:anywhere}td:last-child{text-align:right}\
+td{padding:.25rem 0;vertical-align:top;overflow-wrap:anywhere}td:last-child{text-align:right;white-space:nowrap}\
 fieldset{border:0;padding:0;margin:0 0 1rem}legend{font-weight:600;padding:0}\
 label{display:block;padding:.6rem 0;border-bottom:1px solid #8883}\
-small{color:#5a6478}\
+small{color:#5a6478;white-space:nowrap}\
 button{font:inherit;font-weight:600;width:100%;padding:.8rem;border:0;border-radius:.5rem;\
 background:#0b5fff;color:#fff;margin-bottom:.75rem}\
 button.plain{background:#5a6478}\

@@ -104,7 +104,7 @@ pub(super) fn confirm(
             return decline(world, intent, &method, tokens::AUTHENTICATION_REQUIRED);
         }
         intent.status = Status::RequiresAction;
-        world.update_and_emit(intent, "payment_intent.requires_action");
+        finish(world, intent, "payment_intent.requires_action");
         return Ok(());
     }
     attempt(world, intent, &method, false)
@@ -125,7 +125,7 @@ pub(super) fn fail_challenge(world: &mut World, id: &str) -> Result<(), ApiError
     intent.last_payment_error = Some(with_method(world, error, &method).object());
     intent.status = Status::RequiresPaymentMethod;
     intent.payment_method = None;
-    world.update_and_emit(intent, "payment_intent.payment_failed");
+    finish(world, intent, "payment_intent.payment_failed");
     Ok(())
 }
 
@@ -206,8 +206,7 @@ fn decline(
     intent.status = Status::RequiresPaymentMethod;
     intent.payment_method = None;
     world.put_and_emit(charge, "charge.failed");
-    world.update_and_emit(intent.clone(), "payment_intent.payment_failed");
-    super::search::plan(world, &intent.id);
+    finish(world, intent.clone(), "payment_intent.payment_failed");
     let rendered = intent.render(world);
     Err(error.with("payment_intent", rendered))
 }

@@ -54,6 +54,9 @@ pub(super) fn route<'path>(method: &Method, path: &'path str) -> Option<Route<'p
         ("GET", ["checkout", "sessions"]) => to("checkout_sessions", "", sessions::list),
         ("GET", ["checkout", "sessions", id]) => to("checkout_sessions", id, sessions::retrieve),
         ("POST", ["checkout", "sessions", id]) => to("checkout_sessions", id, sessions::update),
+        ("GET", ["checkout", "sessions", id, "line_items"]) => {
+            to("checkout_sessions", id, sessions::list_line_items)
+        }
         ("POST", ["checkout", "sessions", id, "expire"]) => {
             to("checkout_sessions", id, sessions::expire)
         }

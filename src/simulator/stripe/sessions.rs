@@ -238,9 +238,9 @@ pub(super) fn create(world: &mut World, mut call: Call) -> Result<Value, ApiErro
     }
     let ui_mode = params.one_of("ui_mode", &["hosted_page", "embedded_page", "elements"])?;
     let ui_mode = ui_mode.unwrap_or("hosted_page");
-    let success_url = params.filled("success_url")?;
-    let cancel_url = params.filled("cancel_url")?;
-    let return_url = params.filled("return_url")?;
+    let success_url = params.url("success_url")?;
+    let cancel_url = params.url("cancel_url")?;
+    let return_url = params.url("return_url")?;
     if ui_mode == "hosted_page" && success_url.is_none() {
         return Err(ApiError::missing_param("success_url"));
     }
@@ -518,6 +518,14 @@ pub(super) fn update(world: &mut World, mut call: Call) -> Result<Value, ApiErro
 pub(super) fn retrieve(world: &mut World, call: Call) -> Result<Value, ApiError> {
     call.params.finish()?;
     Ok(world.find::<Session>(&call.id)?.render(world))
+}
+
+pub(super) fn list_line_items(world: &mut World, mut call: Call) -> Result<Value, ApiError> {
+    // A session has few lines: they are always one page.
+    let _ = Page::take(&mut call.params)?;
+    call.params.finish()?;
+    let session: Session = world.find(&call.id)?;
+    Ok(line_items(world, &session.id).unwrap_or_default())
 }
 
 pub(super) fn list(world: &mut World, mut call: Call) -> Result<Value, ApiError> {

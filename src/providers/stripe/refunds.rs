@@ -1,0 +1,163 @@
+//! Refunds: one for each command, for ever.
+
+use super::client::{page_of, pair};
+use super::hold::check_currency;
+use super::wire::{COMMAND_KEY, Link, List, Object};
+use super::{Stripe, amount, error, last_id};
+use crate::capability::Operation;
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{IdempotencyKey, PaymentId};
+use crate::mode::Mode;
+use crate::refund::Refund;
+use crate::request::{Cursor, Page, RefundReason, RefundRequest};
+
+impl<M: Mode> Stripe<M> {
+    pub(super) async fn give_back(
+        &self,
+        request: &RefundRequest<M>,
+        key: &IdempotencyKey,
+    ) -> Result<Refund<M>> {
+        // Stripe takes no currency here: the amount would be read in the payment's.
+        let payment = self.fetch(Operation::Refund, request.payment.raw()).await?;
+        check_currency(request.amount, &payment)?;
+        if let Some(made) = self.refund_of_command(request, &payment.id).await? {
+            return same_refund(made, request);
+        }
+        let units = amount::to_part(request.amount)?;
+        let id = payment.id.raw();
+        let form = vec![
+            pair(owner(id), id),
+            pair("amount", units.to_string()),
+            pair("reason", reason_code(request.reason)),
+            pair(format!("metadata[{COMMAND_KEY}]"), request.command.as_str()),
+        ];
+        let refused = match self.client.create_refund(form, key).await {
+            Ok(answer) => {
+                return self
+                    .client
+                    .read(&answer, |reader, object| reader.refund(&object));
+            }
+            Err(refused) if error::is_out_of_state(&refused) => refused,
+            Err(error) => return Err(error),
+        };
+        match self.refund_of_command(request, &payment.id).await {
+            Ok(Some(made)) => same_refund(made, request),
+            Ok(None) | Err(_) => Err(refused),
+        }
+    }
+
+    pub(super) async fn refunds_of(
+        &self,
+        payment: &PaymentId<M>,
+        after: Option<&Cursor>,
+    ) -> Result<Page<Refund<M>>> {
+        let raw = payment.raw();
+        if !raw.starts_with("cs_") {
+            return self.refunds_page(Operation::ListRefunds, raw, after).await;
+        }
+        // Refunds are listed by intent; a session without one has none.
+        let payment = self.fetch(Operation::ListRefunds, raw).await?;
+        if payment.is_checkout {
+            return Ok(Page {
+                items: Vec::new(),
+                next: None,
+            });
+        }
+        self.refunds_page(Operation::ListRefunds, payment.id.raw(), after)
+            .await
+    }
+
+    /// The refund that was made under a command before, if one was. Stripe forgets keys after a
+    /// day; a refund keeps its command.
+    async fn refund_of_command(
+        &self,
+        request: &RefundRequest<M>,
+        payment: &PaymentId<M>,
+    ) -> Result<Option<Refund<M>>> {
+        let mut after = None;
+        loop {
+            let page = self
+                .refunds_page(Operation::Refund, payment.raw(), after.as_ref())
+                .await?;
+            let same = |refund: &Refund<M>| refund.command.as_ref() == Some(&request.command);
+            if let Some(refund) = page.items.into_iter().find(same) {
+                return Ok(Some(refund));
+            }
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(None),
+            }
+        }
+    }
+
+    async fn refunds_page(
+        &self,
+        operation: Operation,
+        payment: &str,
+        after: Option<&Cursor>,
+    ) -> Result<Page<Refund<M>>> {
+        let answer = self
+            .client
+            .refunds(operation, owner(payment), payment, after)
+            .await?;
+        self.client.read(&answer, |reader, list: List<Object<'_>>| {
+            let mut items = Vec::with_capacity(list.data.len());
+            for (index, object) in list.data.iter().enumerate() {
+                let is_oldest = !list.has_more && index + 1 == list.data.len();
+                if !is_release(object, is_oldest) {
+                    items.push(reader.refund(object)?);
+                }
+            }
+            page_of(items, last_id(&list), list.has_more)
+        })
+    }
+}
+
+/// Whether a refund only lets go what was held and never taken. Stripe lists such a refund when a
+/// hold is canceled or lapses, and for the rest of a partial capture, where it is the oldest.
+fn is_release(refund: &Object<'_>, is_oldest: bool) -> bool {
+    let Some(charge) = refund.charge.as_ref().and_then(Link::object) else {
+        return false;
+    };
+    if charge.captured != Some(true) {
+        return true;
+    }
+    let is_commanded = refund
+        .metadata
+        .as_ref()
+        .is_some_and(|metadata| metadata.command.is_some());
+    let let_go = charge
+        .amount
+        .unwrap_or(0)
+        .saturating_sub(charge.amount_captured.unwrap_or(0));
+    is_oldest && !is_commanded && let_go > 0 && refund.amount == Some(let_go)
+}
+
+/// A command that was carried out before must have asked for the same.
+fn same_refund<M: Mode>(made: Refund<M>, request: &RefundRequest<M>) -> Result<Refund<M>> {
+    if made.amount == request.amount.money() {
+        return Ok(made);
+    }
+    let message = format!(
+        "this command refunded {} before, and {} is asked for now: take another command",
+        made.amount, request.amount
+    );
+    Err(Error::new(ErrorKind::Conflict, message))
+}
+
+/// The parameter that a payment's own id goes by. Charges older than PaymentIntents have none.
+fn owner(payment: &str) -> &'static str {
+    if payment.starts_with("pi_") {
+        "payment_intent"
+    } else {
+        "charge"
+    }
+}
+
+fn reason_code(reason: RefundReason) -> &'static str {
+    match reason {
+        RefundReason::RequestedByShopper => "requested_by_customer",
+        RefundReason::Duplicate => "duplicate",
+        RefundReason::Fraud => "fraudulent",
+    }
+}

@@ -1,0 +1,1 @@
+//! Holds the dependencies of the cases beside it.

@@ -1,0 +1,66 @@
+//! The README's table of providers and operations says what the capabilities say.
+
+use counterfoil::capability::{Capabilities, Operation};
+use counterfoil::id::Namespace;
+use counterfoil::providers::stripe::{Stripe, StripeConfig};
+use counterfoil::{Provider, Test};
+
+#[test]
+fn the_table_of_providers_is_what_their_capabilities_say() {
+    let readme = include_str!("../README.md");
+    let begin = "<!-- capabilities -->\n";
+    let (_, rest) = readme
+        .split_once(begin)
+        .expect("the table begins with a marker");
+    let (table, _) = rest
+        .split_once("<!-- /capabilities -->")
+        .expect("and ends with one");
+    let stripe = stripe();
+    let expected = render(&[("Stripe", stripe.capabilities())]);
+    assert_eq!(
+        table.trim(),
+        expected.trim(),
+        "the README must have this table:\n\n{expected}"
+    );
+}
+
+fn stripe() -> Provider<Test> {
+    let config = StripeConfig::<Test>::new("rk_test_1", "whsec_1").unwrap();
+    Stripe::new(config)
+        .unwrap()
+        .into_provider(Namespace::new("readme").unwrap())
+}
+
+fn render(providers: &[(&str, &Capabilities)]) -> String {
+    let names = providers.iter().map(|(name, _)| format!(" {name} |"));
+    let mut table = format!("| |{}\n", names.collect::<String>());
+    table += &format!("|---|{}\n", "---|".repeat(providers.len()));
+    let mut row = |what: &str, can: &dyn Fn(&Capabilities) -> bool| {
+        let cells = providers.iter().map(|(_, capabilities)| {
+            if can(capabilities) {
+                " yes |"
+            } else {
+                " – |"
+            }
+        });
+        table += &format!("| {what} |{}\n", cells.collect::<String>());
+    };
+    for operation in Operation::ALL {
+        row(operation.name(), &|capabilities| {
+            capabilities.supports(operation)
+        });
+    }
+    row("partial capture", &|capabilities| {
+        capabilities.partial_capture
+    });
+    row("several captures", &|capabilities| {
+        capabilities.multiple_captures
+    });
+    row("partial refunds", &|capabilities| {
+        capabilities.partial_refunds
+    });
+    row("writes under a key are done once", &|capabilities| {
+        capabilities.idempotent_writes
+    });
+    table
+}
