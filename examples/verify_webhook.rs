@@ -47,6 +47,7 @@ async fn main() -> ExitCode {
     }
 }
 
+#[derive(Debug)]
 pub struct Verdict {
     pub is_accepted: bool,
     pub text: String,
