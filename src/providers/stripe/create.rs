@@ -1,7 +1,8 @@
 //! The forms that begin a payment, and what Stripe would refuse in them.
 //!
 //! Sources: <https://docs.stripe.com/api/checkout/sessions/create>,
-//! <https://docs.stripe.com/api/payment_intents/create>, <https://docs.stripe.com/api/metadata>.
+//! <https://docs.stripe.com/api/payment_intents/create>, <https://docs.stripe.com/api/metadata>,
+//! <https://docs.stripe.com/payments/multicapture>.
 //! Ways to pay are left to the account's settings (`automatic_payment_methods`), which the pinned
 //! version and those after it take; `payment_method_types` was removed in 2026-09-30.endive.
 
@@ -55,6 +56,7 @@ pub(super) fn session_form(
     );
     if request.capture == CaptureMode::Manual {
         form.push(pair("payment_intent_data[capture_method]", "manual"));
+        form.push(several_captures());
     }
     if let Some(description) = &request.description {
         form.push(pair("payment_intent_data[description]", description));
@@ -107,6 +109,7 @@ pub(super) fn intent_form(
     push_metadata(&mut form, "metadata", request, reference);
     if request.capture == CaptureMode::Manual {
         form.push(pair("capture_method", "manual"));
+        form.push(several_captures());
     }
     if let Some(description) = &request.description {
         form.push(pair("description", description));
@@ -115,6 +118,15 @@ pub(super) fn intent_form(
         form.push(pair("receipt_email", email));
     }
     Ok(form)
+}
+
+/// Without it Stripe lets go of the rest at the first capture. Where the account or the card has no
+/// multicapture, it changes nothing.
+fn several_captures() -> (String, String) {
+    pair(
+        "payment_method_options[card][request_multicapture]",
+        "if_available",
+    )
 }
 
 fn push_method(form: &mut Form, method: &DirectMethod) -> Result<()> {
