@@ -86,16 +86,19 @@ impl<M: Mode> Payment<M> {
         std::iter::once(&self.id).chain(&self.aliases)
     }
 
-    /// Whether both are snapshots of one payment: they share a provider's id, or one is the
-    /// checkout and the other the payment of one attempt.
+    /// Whether both are snapshots of one payment: one has the other's id among its own, or one is
+    /// the checkout and the other the payment of one attempt.
     ///
     /// The reference alone does not make two payments one: an attempt that was charged twice by
     /// mistake has two payments under one reference, and that must be seen.
     #[must_use]
     pub fn is_same_as(&self, other: &Self) -> bool {
+        if self.is_checkout == other.is_checkout {
+            // A shared alias is not enough: two payments may have been taken for one checkout.
+            return self.ids().any(|id| *id == other.id) || other.ids().any(|id| *id == self.id);
+        }
         let one_attempt = self.reference.is_some() && self.reference == other.reference;
-        (one_attempt && self.is_checkout != other.is_checkout)
-            || self.ids().any(|id| other.ids().any(|its| its == id))
+        one_attempt || self.ids().any(|id| other.ids().any(|its| its == id))
     }
 
     /// Joins two snapshots of one payment into what is known from both.
