@@ -15,6 +15,7 @@ use counterfoil::Test;
 use counterfoil::clock::Timestamp;
 use counterfoil::matching::{Batch, EntryRow, OrderBook, OrderRow, Policy};
 use counterfoil::money::{Currency, Money};
+use cpu_time::ThreadTime;
 
 /// Each figure is the best of this many rounds, which take turns.
 const ROUNDS: usize = 5;
@@ -134,17 +135,13 @@ fn export(orders: usize) {
     );
 }
 
-/// CPU time of this thread, in nanoseconds: the machine may be busy with others.
-fn thread_cpu_ns() -> u64 {
-    let stat = fs::read_to_string("/proc/thread-self/schedstat").expect("Linux");
-    let ns = stat.split(' ').next().and_then(|ns| ns.parse().ok());
-    ns.expect("a number")
-}
-
+/// What `work` takes in CPU time of this thread, in nanoseconds: the machine may be busy with
+/// others.
 fn cpu<T>(work: impl FnOnce() -> T) -> (u64, T) {
-    let before = thread_cpu_ns();
+    let start = ThreadTime::now();
     let value = work();
-    (thread_cpu_ns() - before, value)
+    let ns = u64::try_from(start.elapsed().as_nanos()).expect("less than centuries");
+    (ns, value)
 }
 
 /// Memory of the process in bytes: now, and at most since the last call of [`reset_peak`].

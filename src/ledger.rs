@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::dispute::Dispute;
 use crate::error::Result;
 use crate::id::{DisputeId, RefundId};
@@ -15,7 +17,8 @@ use crate::webhook::{Event, EventKind};
 ///
 /// The same facts end in the same ledger, in whatever order and however often they come. A refund
 /// that is heard of before its payment waits here.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(bound = "")]
 pub struct Ledger<M: Mode> {
     payment: Option<Payment<M>>,
     refunds: BTreeMap<RefundId<M>, Refund<M>>,
@@ -412,5 +415,21 @@ mod tests {
             refund("re_1", RefundStatus::Failed, 200, 25),
         ]);
         assert_eq!(ledger.refundable(), Ok(eur(500)));
+    }
+
+    #[test]
+    fn a_second_checkout_of_one_attempt_cannot_hide_a_second_charge() {
+        let of_checkout = |id: &str, checkout: &str, at| {
+            let mut paid = payment(id, PaymentStatus::Captured, 1000, at);
+            paid.aliases = vec![PaymentId::new(provider(), checkout).unwrap()];
+            paid
+        };
+        let mut second_checkout = payment("cs_2", PaymentStatus::Created, 0, 2);
+        second_checkout.is_checkout = true;
+        let mut ledger = fold([
+            plain(of_checkout("pi_1", "cs_1", 3)),
+            plain(second_checkout),
+        ]);
+        assert!(ledger.add_payment(of_checkout("pi_2", "cs_2", 4)).is_err());
     }
 }

@@ -34,6 +34,9 @@ pub mod matching;
 pub mod simulator;
 
 // What is composed from them.
+#[cfg(feature = "cashier")]
+#[cfg_attr(docsrs, doc(cfg(feature = "cashier")))]
+pub mod cashier;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 

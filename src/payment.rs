@@ -98,7 +98,11 @@ impl<M: Mode> Payment<M> {
             return self.ids().any(|id| *id == other.id) || other.ids().any(|id| *id == self.id);
         }
         let one_attempt = self.reference.is_some() && self.reference == other.reference;
-        one_attempt || self.ids().any(|id| other.ids().any(|its| its == id))
+        one_attempt || self.shares_id_with(other)
+    }
+
+    fn shares_id_with(&self, other: &Self) -> bool {
+        self.ids().any(|id| other.ids().any(|its| its == id))
     }
 
     /// Joins two snapshots of one payment into what is known from both.
@@ -124,13 +128,20 @@ impl<M: Mode> Payment<M> {
             Ordering::Less => (other, self),
             Ordering::Equal | Ordering::Greater => (self, other),
         };
-        let mut aliases: Vec<_> = later.ids().chain(earlier.ids()).cloned().collect();
         // The payment's own id is the name for it, once there is one.
         let named_by_earlier = later.is_checkout && !earlier.is_checkout;
         let id = if named_by_earlier {
-            earlier.id
+            earlier.id.clone()
         } else {
             later.id.clone()
+        };
+        let mut aliases: Vec<_> = if later.shares_id_with(&earlier) {
+            later.ids().chain(earlier.ids()).cloned().collect()
+        } else {
+            // Which checkout led to the payment only the provider can say: another checkout of the
+            // same attempt may become a second payment, and must not be taken for the first.
+            let payment = if named_by_earlier { &earlier } else { &later };
+            payment.ids().cloned().collect()
         };
         aliases.sort();
         aliases.dedup();

@@ -1,5 +1,11 @@
 //! What matching promises whatever the input: shops made from a seed, which a failure prints.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic where it fails"
+)]
+
 use std::collections::{BTreeMap, HashMap};
 
 use counterfoil::Test;
@@ -307,6 +313,57 @@ fn any_order_of_arrival_ends_in_what_the_batch_says() {
             "seed {seed}"
         );
     }
+}
+
+#[test]
+fn what_references_prove_is_told_at_once() {
+    let mut compared = 0;
+    for seed in 0..SHOPS {
+        let mut rows = shop(seed);
+        for row in &mut rows {
+            if let Row::Entry(entry) = row
+                && entry.parent.is_none()
+            {
+                let number: String = entry
+                    .id
+                    .chars()
+                    .skip_while(|c| !c.is_ascii_digit())
+                    .collect();
+                let number = number.split('-').next().unwrap_or_default();
+                entry.reference = Some(format!("A-{number}"));
+            }
+        }
+        let batch = batch(&rows, 1);
+        let report = batch.run();
+        let mut book = OrderBook::<Test>::new(Policy::default());
+        let mut kinds = BTreeMap::new();
+        Rng::with_seed(seed).shuffle(&mut rows);
+        for row in &rows {
+            let changes = match row {
+                Row::Order(order) => book.order(&order.row()).unwrap(),
+                Row::Entry(entry) => book.entry(&entry.row()).unwrap(),
+            };
+            kinds.extend(
+                changes
+                    .into_iter()
+                    .map(|change| (change.subject, change.is)),
+            );
+        }
+        if book.is_unsettled() {
+            continue;
+        }
+        for order in report.orders() {
+            let told = kinds[&Subject::Order(order.id.to_owned())];
+            assert_eq!(
+                told,
+                order.verdict.kind(),
+                "seed {seed}, order {}",
+                order.id
+            );
+            compared += 1;
+        }
+    }
+    assert!(compared > 1_000, "{compared}");
 }
 
 #[test]

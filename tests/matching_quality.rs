@@ -1,6 +1,12 @@
 //! How often matching is right, on real orders and payments: the Olist tasks of the folder that
 //! `COUNTERFOIL_SHARED` names. Without it these tests say that they did not run.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic where it fails"
+)]
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 use std::path::PathBuf;

@@ -404,7 +404,7 @@ fn task_3_without_the_report_assigns_nothing_wrong() {
     assert_eq!((all, wrong), (45_111, 0));
     // A search for one or two late lines, refused where chance explains it, assigns 26,237 lines
     // and closes 671 payouts.
-    assert!(assigned >= 38_000, "{assigned}");
+    assert!(assigned >= 35_000, "{assigned}");
     let closed = count(&printed, "closed to the minor unit");
     let named = count(&printed, "closed with a named residual");
     assert!(closed + named >= 680, "{closed} and {named}");

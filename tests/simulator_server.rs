@@ -1,5 +1,7 @@
 //! The simulator behind real sockets.
 
+#![allow(clippy::unwrap_used)] // what fails in a test ends it
+
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! The batch: all rows at once.
 
 use std::collections::HashMap;
+use std::hint::black_box;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -223,6 +224,22 @@ impl Groups {
         Self { starts, entries }
     }
 
+    /// Reads the entries of a range of orders. The reads do not wait for each other, so that their
+    /// cache misses overlap; folding the orders afterwards finds them in the cache.
+    fn fetch(&self, table: &Table, orders: std::ops::Range<usize>) {
+        let last = self.starts.len().saturating_sub(1);
+        let bounds = self
+            .starts
+            .get(orders.start)
+            .zip(self.starts.get(orders.end.min(last)));
+        let entries = bounds.and_then(|(from, to)| self.entries.get(*from as usize..*to as usize));
+        let amounts = entries.unwrap_or_default().iter();
+        let amounts = amounts
+            .filter_map(|entry| table.entry(*entry))
+            .map(|e| e.amount ^ e.at);
+        black_box(amounts.fold(0, |all, amount| all ^ amount));
+    }
+
     pub(crate) fn entries(&self, order: u32) -> &[u32] {
         let at = order as usize;
         let range = self.starts.get(at).zip(self.starts.get(at + 1));
@@ -231,6 +248,9 @@ impl Groups {
             .unwrap_or_default()
     }
 }
+
+/// Of so many orders the entries are fetched at a time.
+const FETCHED: usize = 256;
 
 /// The lines of an order, ready to be folded.
 pub(crate) fn lines_into(found: &Resolution, order: u32, entries: &[u32], lines: &mut Vec<Line>) {
@@ -269,6 +289,9 @@ fn fold_all(
         let mut special = Vec::new();
         let mut lines = Vec::new();
         for (row, order) in rows.clone().zip(table.orders.get(rows).unwrap_or_default()) {
+            if row % FETCHED == 0 {
+                groups.fetch(table, row..row + FETCHED);
+            }
             let row = row as u32;
             lines_into(found, row, groups.entries(row), &mut lines);
             let standing = fold(table, policy, order, &mut lines);

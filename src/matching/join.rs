@@ -1,11 +1,10 @@
 //! A hash join of text keys: radix-partitioned on a seeded 64-bit hash, the bytes always compared.
 //!
 //! A plain hash table misses the cache at each row once it is larger than the cache. Here both
-//! sides are first scattered into partitions small enough to stay in it, and each partition is
-//! joined on its own, which is also what the threads share out.
+//! sides are first scattered, with their text, into partitions small enough to stay in it, and each
+//! partition is joined on its own, which is also what the threads share out.
 
 use std::hash::{BuildHasher, Hasher};
-use std::hint::black_box;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::thread;
 
@@ -54,11 +53,10 @@ where
             if at >> bits > 0 {
                 return repeated;
             }
-            segments(&build_parts, at).for_each(|keys| fetch(build.text, keys));
-            segments(&probe_parts, at).for_each(|keys| fetch(probe.text, keys));
-            partition.fill(build.text, segments(&build_parts, at), &mut repeated);
-            for key in segments(&probe_parts, at).flatten() {
-                let found = partition.find(build.text, key, probe.text);
+            partition.fill(segments(&build_parts, at), &mut repeated);
+            let probes = segments(&probe_parts, at);
+            for (text, key) in probes.flat_map(|(text, keys)| keys.iter().map(move |k| (text, k))) {
+                let found = partition.find(key, bytes(text, key.span));
                 if let (Some(found), Some(slot)) = (found, first.get(key.row as usize)) {
                     slot.store(found, Ordering::Relaxed);
                 }
@@ -100,26 +98,18 @@ struct Key {
 /// The keys of one stretch of rows, partition by partition.
 struct Scattered {
     keys: Vec<Key>,
+    /// The text of the keys, in the same order: joining them reads memory in a row.
+    text: Vec<u8>,
     starts: Vec<usize>,
 }
 
-fn segments(parts: &[Scattered], at: usize) -> impl Iterator<Item = &[Key]> {
+/// The keys of one partition, from each stretch of rows, with the text that they are pieces of.
+fn segments(parts: &[Scattered], at: usize) -> impl Iterator<Item = (&[u8], &[Key])> {
     parts.iter().filter_map(move |part| {
         let start = *part.starts.get(at)?;
         let end = *part.starts.get(at + 1)?;
-        part.keys.get(start..end)
+        Some((part.text.as_slice(), part.keys.get(start..end)?))
     })
-}
-
-/// Reads the ends of all keys. The reads do not wait for each other, so that the cache misses of a
-/// partition overlap; comparing the keys afterwards finds them in the cache.
-fn fetch(text: &[u8], keys: &[Key]) {
-    let ends = keys.iter().map(|key| {
-        let first = key.span.start as usize;
-        let last = first + usize::from(key.span.len).saturating_sub(1);
-        text.get(first).copied().unwrap_or(0) ^ text.get(last).copied().unwrap_or(0)
-    });
-    black_box(ends.fold(0, |all, ends| all ^ ends));
 }
 
 /// Scatters a side into `1 << bits` partitions, one stretch of rows for each thread.
@@ -155,46 +145,64 @@ where
 {
     let partition = |hash: u64| (hash >> 32 >> (32 - bits)) as usize;
     let mut starts = vec![0_usize; (1 << bits) + 1];
+    let mut ends_of_text = vec![0_usize; (1 << bits) + 1];
     let mut hashes = Vec::with_capacity(rows.len());
     for row in rows.clone() {
-        let hash = (side.key)(row).map_or(0, |span| hash_of(seed, bytes(side.text, span)));
+        let span = (side.key)(row);
+        let hash = span.map_or(0, |span| hash_of(seed, bytes(side.text, span)));
         hashes.push(hash);
-        if hash != 0
-            && let Some(count) = starts.get_mut(partition(hash) + 1)
+        let at = partition(hash) + 1;
+        if let (Some(span), Some(count), Some(length)) =
+            (span, starts.get_mut(at), ends_of_text.get_mut(at))
         {
             *count += 1;
+            *length += usize::from(span.len);
         }
     }
-    let mut total = 0;
-    for start in &mut starts {
-        total += *start;
-        *start = total;
-    }
+    let total = sum_up(&mut starts);
+    let mut text = vec![0; sum_up(&mut ends_of_text)];
     let mut ends = starts.clone();
     let mut keys = vec![Key::default(); total];
     for (row, hash) in rows.zip(hashes) {
-        let Some(span) = (side.key)(row).filter(|_| hash != 0) else {
+        let Some(span) = (side.key)(row) else {
             continue;
         };
-        if let Some(end) = ends.get_mut(partition(hash)) {
+        let at = partition(hash);
+        if let (Some(end), Some(end_of_text)) = (ends.get_mut(at), ends_of_text.get_mut(at)) {
+            let start = *end_of_text;
+            *end_of_text += usize::from(span.len);
+            if let Some(copy) = text.get_mut(start..*end_of_text) {
+                copy.copy_from_slice(bytes(side.text, span));
+            }
             if let Some(key) = keys.get_mut(*end) {
+                let start = start as u32;
                 *key = Key {
                     hash: hash as u32,
                     row: row as u32,
-                    span,
+                    span: Span { start, ..span },
                 };
             }
             *end += 1;
         }
     }
-    Scattered { keys, starts }
+    Scattered { keys, text, starts }
 }
 
-/// The hash of a key, never 0.
+/// Turns counts into starts, and returns what they come to.
+fn sum_up(counts: &mut [usize]) -> usize {
+    let mut total = 0;
+    for count in counts {
+        total += *count;
+        *count = total;
+    }
+    total
+}
+
+/// The hash of a key.
 fn hash_of(seed: &foldhash::fast::RandomState, key: &[u8]) -> u64 {
     let mut hasher = seed.build_hasher();
     hasher.write(key);
-    hasher.finish().max(1)
+    hasher.finish()
 }
 
 fn bytes(text: &[u8], span: Span) -> &[u8] {
@@ -207,6 +215,7 @@ fn bytes(text: &[u8], span: Span) -> &[u8] {
 #[derive(Default)]
 struct Partition {
     keys: Vec<Key>,
+    text: Vec<u8>,
     /// Places in `keys`, counted from 1; 0 is free.
     slots: Vec<u32>,
 }
@@ -214,54 +223,73 @@ struct Partition {
 impl Partition {
     fn fill<'k>(
         &mut self,
-        text: &[u8],
-        segments: impl Iterator<Item = &'k [Key]>,
+        segments: impl Iterator<Item = (&'k [u8], &'k [Key])>,
         repeated: &mut Vec<(u32, u32)>,
     ) {
         self.keys.clear();
-        for segment in segments {
-            self.keys.extend_from_slice(segment);
+        self.text.clear();
+        for (text, keys) in segments {
+            let Some((first, last)) = keys.first().zip(keys.last()) else {
+                continue;
+            };
+            let from = first.span.start as usize;
+            let until = last.span.start as usize + usize::from(last.span.len);
+            let moved = self.text.len();
+            self.text
+                .extend_from_slice(text.get(from..until).unwrap_or_default());
+            self.keys.extend(keys.iter().map(|key| Key {
+                span: Span {
+                    start: (key.span.start as usize - from + moved) as u32,
+                    ..key.span
+                },
+                ..*key
+            }));
         }
         let size = (self.keys.len() * 2).next_power_of_two();
         self.slots.clear();
         self.slots.resize(size, 0);
-        for place in 0..self.keys.len() {
-            let Some(&key) = self.keys.get(place) else {
-                return;
-            };
-            match self.probe(text, &key, text) {
-                Ok(first) => repeated.push((key.row, first)),
-                Err(free) => {
-                    if let Some(slot) = self.slots.get_mut(free) {
-                        *slot = place as u32 + 1;
-                    }
+        for (place, key) in (1_u32..).zip(&self.keys) {
+            let free = match probe(
+                &self.slots,
+                &self.keys,
+                &self.text,
+                key.hash,
+                bytes(&self.text, key.span),
+            ) {
+                Ok(first) => {
+                    repeated.push((key.row, first));
+                    continue;
                 }
-            }
-        }
-    }
-
-    fn find(&self, text: &[u8], key: &Key, key_text: &[u8]) -> Option<u32> {
-        self.probe(text, key, key_text).ok()
-    }
-
-    /// The row with the same key, or the free slot where it would be.
-    fn probe(&self, text: &[u8], key: &Key, key_text: &[u8]) -> Result<u32, usize> {
-        let mask = self.slots.len().wrapping_sub(1);
-        let mut at = key.hash as usize & mask;
-        loop {
-            let place = match self.slots.get(at) {
-                None | Some(0) => return Err(at),
-                Some(&place) => place,
+                Err(free) => free,
             };
-            // Equal hashes are not equal keys, so that the bytes decide.
-            if let Some(other) = self.keys.get(place as usize - 1)
-                && other.hash == key.hash
-                && bytes(text, other.span) == bytes(key_text, key.span)
-            {
-                return Ok(other.row);
+            if let Some(slot) = self.slots.get_mut(free) {
+                *slot = place;
             }
-            at = (at + 1) & mask;
         }
+    }
+
+    fn find(&self, key: &Key, text: &[u8]) -> Option<u32> {
+        probe(&self.slots, &self.keys, &self.text, key.hash, text).ok()
+    }
+}
+
+/// The row with the same key, or the free slot where it would be.
+fn probe(slots: &[u32], keys: &[Key], text: &[u8], hash: u32, wanted: &[u8]) -> Result<u32, usize> {
+    let mask = slots.len().wrapping_sub(1);
+    let mut at = hash as usize & mask;
+    loop {
+        let place = match slots.get(at) {
+            None | Some(0) => return Err(at),
+            Some(&place) => place,
+        };
+        // Equal hashes are not equal keys, so that the bytes decide.
+        if let Some(other) = keys.get(place as usize - 1)
+            && other.hash == hash
+            && bytes(text, other.span) == wanted
+        {
+            return Ok(other.row);
+        }
+        at = (at + 1) & mask;
     }
 }
 

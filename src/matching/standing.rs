@@ -358,22 +358,26 @@ pub(crate) fn by_content(table: &Table, a: &Entry, b: &Entry) -> Ordering {
 
 /// Pairs payments of the same content under other ids: the later one names the earlier.
 fn find_twins(table: &Table, lines: &mut [Line]) {
-    let payments: Vec<(usize, Entry)> = lines
+    let content = |line: &Line| {
+        let entry = table.entry(line.entry).filter(|_| !line.absorbed)?;
+        let is_payment = entry.kind == EntryKind::Payment;
+        is_payment.then_some((entry.amount, entry.currency, entry.rail))
+    };
+    let mut payments: Vec<_> = lines
         .iter()
-        .enumerate()
-        .filter(|(_, line)| !line.absorbed)
-        .filter_map(|(at, line)| table.entry(line.entry).map(|entry| (at, *entry)))
-        .filter(|(_, entry)| entry.kind == EntryKind::Payment)
+        .zip(0_u32..)
+        .filter_map(|(line, at)| content(line).map(|content| (content, at)))
         .collect();
-    if payments.len() < 2 {
-        return;
+    payments.sort_unstable();
+    for line in lines.iter_mut() {
+        line.twin = None;
     }
-    let mut first_of = HashMap::with_capacity(payments.len());
-    for (at, entry) in payments {
-        let content = (entry.amount, entry.currency, entry.rail);
-        let first = *first_of.entry(content).or_insert(at as u32);
-        if let Some(line) = lines.get_mut(at) {
-            line.twin = (first as usize != at).then_some(first);
+    for same in payments.chunk_by(|a, b| a.0 == b.0) {
+        let first = same.first().map(|(_, first)| *first);
+        for (_, at) in same.iter().skip(1) {
+            if let Some(line) = lines.get_mut(*at as usize) {
+                line.twin = first;
+            }
         }
     }
 }

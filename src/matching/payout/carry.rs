@@ -15,7 +15,7 @@ use super::PayoutTerms;
 use super::subset::{ONE, SubsetWeights, lowest, one_in, product};
 
 /// How many batches ahead the end of a chain is looked for after an adjustment.
-const CHAIN_MAX: usize = 4;
+const CHAIN_MAX: usize = 6;
 /// The most carries that are weighed at one batch; the least probable are dropped.
 const CARRIES_MAX: usize = 48;
 

@@ -19,9 +19,12 @@ pub struct PayoutTerms {
     /// The odds against an adjustment of one given amount on one payout. One in a million unless
     /// set.
     pub adjusted_one_in: u32,
-    /// The odds at which a line is left open: it is assigned only if at most one such line in
-    /// `risk_one_in` would be wrong. 10,000 unless set.
-    pub risk_one_in: u32,
+    /// A line is placed only if at most one such line in so many would be wrong. 20,000 unless
+    /// set.
+    pub line_risk_one_in: u32,
+    /// A payout closes only if at most one such explanation in so many would be wrong. 1,000 unless
+    /// set.
+    pub payout_risk_one_in: u32,
     /// The steps that the search in one payout may take, one for each line and minor unit. 2²⁸
     /// unless set.
     pub steps_max: u64,
@@ -34,7 +37,8 @@ impl Default for PayoutTerms {
             methods: Vec::new(),
             late_one_in: 200,
             adjusted_one_in: 1_000_000,
-            risk_one_in: 10_000,
+            line_risk_one_in: 20_000,
+            payout_risk_one_in: 1_000,
             steps_max: 1 << 28,
         }
     }

@@ -86,7 +86,7 @@ impl<'a> Timeline<'a> {
         let mut came_in = Some(0);
         let mut closes = Vec::with_capacity(self.days.len());
         for ((day, slot), odds) in self.days.iter().zip(&odds) {
-            let goes_out = certain(&odds.carries, self.risk());
+            let goes_out = certain(&odds.carries, one_in(self.terms.payout_risk_one_in));
             let mut day_closes = None;
             for at in &slot.payouts {
                 let Some(payout) = self.payouts.get(*at) else {
@@ -141,8 +141,8 @@ impl<'a> Timeline<'a> {
         lines.filter(move |(line, _)| is_payment(line))
     }
 
-    fn risk(&self) -> u64 {
-        one_in(self.terms.risk_one_in)
+    fn line_risk(&self) -> u64 {
+        one_in(self.terms.line_risk_one_in)
     }
 
     /// Places the lines of a day that are certain and counts the others.
@@ -166,10 +166,10 @@ impl<'a> Timeline<'a> {
             };
             let (least, most) = late.get(line).copied().unwrap_or((0, 0));
             let on_time = ONE.saturating_sub(least);
-            let placed = if most <= self.risk() {
+            let placed = if most <= self.line_risk() {
                 self.payout_of(today)
                     .map(|id| (id, LineVerdict::OnTime, most))
-            } else if on_time <= self.risk() {
+            } else if on_time <= self.line_risk() {
                 self.payout_of(next)
                     .map(|id| (id, LineVerdict::Late, on_time))
             } else {

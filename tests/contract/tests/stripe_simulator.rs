@@ -309,7 +309,7 @@ fn everything_else_is_what_the_specification_says() {
     let _ = stripe.get("/v1/webhook_endpoints");
     let _ = stripe.call("DELETE", &path, "");
     let _ = stripe.post("/v1/webhook_endpoints", "url=nonsense&enabled_events[]=*");
-    stripe.finish(60);
+    stripe.finish(55);
 }
 
 #[test]

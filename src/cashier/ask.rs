@@ -1,0 +1,305 @@
+//! Asking the provider about everything of one order that is still open.
+
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
+
+use super::Cashier;
+use super::commands::{SEND_LEASE, Wish};
+use super::fold::Fact;
+use super::records::{
+    AttemptPhase, AttemptRecord, CommandOperation, CommandRecord, CommandState, OrderRecord,
+    PaymentRecord,
+};
+use crate::capability::Operation;
+use crate::clock::Timestamp;
+use crate::error::{Error, Result};
+use crate::id::{Attempt, OrderId, Reference};
+use crate::mode::Mode;
+use crate::payment::PaymentStatus;
+
+/// A request that was not found at the provider this long after it was stored will not arrive any
+/// more: one hour, many times a request's own time limit.
+const NEVER_ARRIVES_AFTER: Duration = Duration::from_secs(3600);
+/// Open things are asked about after half their age, within these bounds.
+const SOONEST: Duration = Duration::from_secs(60);
+const LATEST: Duration = Duration::from_secs(6 * 3600);
+/// Ended ones are looked at after a day, then each time their age has doubled, until this age:
+/// refunds made elsewhere, and refunds that failed late, are found even if no webhook came.
+const WATCHED_FOR: Duration = Duration::from_secs(180 * 86_400);
+pub(super) const DAY: Duration = Duration::from_secs(86_400);
+
+impl<M: Mode> Cashier<M> {
+    /// Asks the provider how the order's payments stand, as when a browser comes back from the
+    /// provider's page. The result is the same whether a webhook came before, comes later or never
+    /// comes.
+    ///
+    /// # Errors
+    /// The provider's, if it could not be asked about everything; what it answered is taken in.
+    pub async fn resume(&self, id: &OrderId) -> Result<OrderRecord<M>> {
+        self.ask(id).await
+    }
+
+    pub(super) async fn ask(&self, id: &OrderId) -> Result<OrderRecord<M>> {
+        let record = self.require(id).await?.record;
+        let answers = self.gather(&record).await;
+        let (resend, mut record) = self
+            .change(id, |record, now| {
+                for fact in &answers.facts {
+                    if let Err(error) = record.fold(fact.clone(), "asked", now) {
+                        tracing::error!(order = %record.order.id, %error, "a fact does not fit");
+                    }
+                }
+                for attempt in &mut record.attempts {
+                    let is_old = now.abs_diff(attempt.sent_at) > NEVER_ARRIVES_AFTER;
+                    if is_old && answers.missing.contains(&attempt.attempt) {
+                        attempt.phase = AttemptPhase::NeverArrived;
+                    }
+                }
+                record.asked_at = now;
+                Ok(self.commands_to_resend(record, &answers, now))
+            })
+            .await?;
+        let mut failure = answers.failure;
+        for key in resend {
+            match self.send(id, &key, false).await {
+                Ok(changed) => record = changed,
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        for payment in record.stale_checkouts() {
+            if self.can_void(&record, &payment) {
+                match self.command_once(id, &Wish::void(&payment)).await {
+                    Ok(command) => record = command.record,
+                    Err(error) => failure = failure.or(Some(error)),
+                }
+            }
+        }
+        failure.map_or(Ok(record), Err)
+    }
+
+    async fn gather(&self, record: &OrderRecord<M>) -> Answers<M> {
+        let mut answers = Answers::default();
+        for attempt in record.unheard_attempts() {
+            self.look_for(record, attempt, &mut answers).await;
+        }
+        for payment in &record.payments {
+            self.ask_about(record, payment, &mut answers).await;
+        }
+        answers
+    }
+
+    async fn look_for(
+        &self,
+        record: &OrderRecord<M>,
+        attempt: &AttemptRecord<M>,
+        answers: &mut Answers<M>,
+    ) {
+        if let Some(id) = &attempt.payment {
+            match self.provider.fetch_payment(id).await {
+                Ok(payment) => answers.facts.push(Fact::Payment(Box::new(payment))),
+                Err(error) => answers.fail(error),
+            }
+            return;
+        }
+        if !self
+            .provider
+            .capabilities()
+            .supports(Operation::FindPayments)
+        {
+            return;
+        }
+        let reference = Reference {
+            namespace: self.provider.namespace().clone(),
+            order: record.order.id.clone(),
+            attempt: attempt.attempt,
+        };
+        match self.provider.find_payments(&reference).await {
+            Ok(found) if found.is_empty() => answers.missing.push(attempt.attempt),
+            Ok(found) => {
+                let payments = found.into_iter().map(Box::new).map(Fact::Payment);
+                answers.facts.extend(payments);
+            }
+            Err(error) => answers.fail(error),
+        }
+    }
+
+    async fn ask_about(
+        &self,
+        record: &OrderRecord<M>,
+        payment: &PaymentRecord<M>,
+        answers: &mut Answers<M>,
+    ) {
+        let Some(known) = payment.ledger.payment() else {
+            return;
+        };
+        let fetched = match self.provider.fetch_payment(&known.id).await {
+            Ok(fetched) => fetched,
+            Err(error) => return answers.fail(error),
+        };
+        let refund_expected = payment.ledger.refunds().next().is_some()
+            || record.commands.iter().any(|command| {
+                matches!(command.operation, CommandOperation::Refund { .. })
+                    && payment.is_called(&command.payment)
+            });
+        let has_refunds = fetched.refunded.is_positive() || refund_expected;
+        answers.fetched.push(known.id.to_string());
+        answers.facts.push(Fact::Payment(Box::new(fetched)));
+        if has_refunds
+            && self
+                .provider
+                .capabilities()
+                .supports(Operation::ListRefunds)
+        {
+            let refunds = self.provider.list_refunds(known.id.clone());
+            match refunds.try_collect::<Vec<_>>().await {
+                Ok(refunds) => {
+                    answers.listed.push(known.id.to_string());
+                    let facts = refunds.into_iter().map(Box::new).map(Fact::Refund);
+                    answers.facts.extend(facts);
+                }
+                Err(error) => answers.fail(error),
+            }
+        }
+    }
+
+    /// The keys of commands that did not arrive and may be sent again, each marked as being sent.
+    fn commands_to_resend(
+        &self,
+        record: &mut OrderRecord<M>,
+        answers: &Answers<M>,
+        now: Timestamp,
+    ) -> Vec<String> {
+        // Links refunds that were found to their commands first.
+        record.settle_commands(now);
+        let mut resend = Vec::new();
+        let mut commands = std::mem::take(&mut record.commands);
+        for command in &mut commands {
+            let is_lost = matches!(
+                command.state,
+                CommandState::Requested | CommandState::Unknown
+            );
+            if !is_lost || now.abs_diff(command.sent_at) < SEND_LEASE {
+                continue;
+            }
+            let of = record.payment(&command.payment);
+            let Some(payment) = of.and_then(|of| of.ledger.payment()) else {
+                continue;
+            };
+            let id = payment.id.to_string();
+            let may_resend = match command.operation {
+                // The provider has just said that it is still held, so it was not done.
+                CommandOperation::Capture => {
+                    answers.fetched.contains(&id) && payment.status == PaymentStatus::Authorized
+                }
+                CommandOperation::Void => {
+                    answers.fetched.contains(&id) && !payment.status.is_final()
+                }
+                CommandOperation::Refund { .. } if !answers.listed.contains(&id) => false,
+                CommandOperation::Refund { .. } => {
+                    let is_remembered = self.remembers(command.requested_at, now);
+                    let is_old = now.abs_diff(command.sent_at) > NEVER_ARRIVES_AFTER;
+                    if !is_remembered && is_old && !record.has_unclaimed_refund(command) {
+                        command.state = CommandState::Failed;
+                    }
+                    is_remembered
+                }
+            };
+            if may_resend {
+                command.sent_at = now;
+                resend.push(command.key.to_string());
+            }
+        }
+        record.commands = commands;
+        resend
+    }
+
+    /// Whether the provider surely still knows a key that it may have got at `since`: three
+    /// quarters of what it promises, since clocks and requests are not exact.
+    pub(super) fn remembers(&self, since: Timestamp, now: Timestamp) -> bool {
+        let capabilities = self.provider.capabilities();
+        capabilities.idempotent_writes && now.abs_diff(since) < capabilities.key_retention / 4 * 3
+    }
+}
+
+/// What the provider said about one order.
+struct Answers<M: Mode> {
+    facts: Vec<Fact<M>>,
+    /// Attempts that the provider knows nothing of.
+    missing: Vec<Attempt>,
+    /// Payments that were fetched, and those whose refunds were listed to the end.
+    fetched: Vec<String>,
+    listed: Vec<String>,
+    /// The first thing that went wrong.
+    failure: Option<Error>,
+}
+
+impl<M: Mode> Default for Answers<M> {
+    fn default() -> Self {
+        Self {
+            facts: Vec::new(),
+            missing: Vec::new(),
+            fetched: Vec::new(),
+            listed: Vec::new(),
+            failure: None,
+        }
+    }
+}
+
+impl<M: Mode> Answers<M> {
+    fn fail(&mut self, error: Error) {
+        self.failure.get_or_insert(error);
+    }
+}
+
+impl<M: Mode> OrderRecord<M> {
+    /// When the provider should be asked about it next.
+    pub(super) fn due_at(&self) -> Option<Timestamp> {
+        let open_since = |since: Timestamp| {
+            let asked = self.asked_at.max(since);
+            let wait = (asked.abs_diff(since) / 2).clamp(SOONEST, LATEST);
+            Some(asked.saturating_add(wait))
+        };
+        let attempts = self.unheard_attempts();
+        let attempts = attempts.map(|attempt| open_since(attempt.begun_at));
+        let commands = self.commands.iter();
+        let commands = commands.filter(|command| !command.state.is_settled());
+        let commands = commands.map(|command| open_since(command.requested_at));
+        let payments = self.payments.iter().filter_map(|p| p.ledger.payment());
+        let payments = payments.map(|payment| {
+            if !payment.status.is_final() {
+                let next = open_since(payment.created_at);
+                // An unpaid checkout ends without a word: it is asked about right after.
+                let ended = payment.expires_at.map(|end| end.saturating_add(SOONEST));
+                return next.min(ended.filter(|end| *end > self.asked_at).or(next));
+            }
+            let asked = self.asked_at.max(payment.created_at);
+            let age = asked.abs_diff(payment.created_at);
+            (age < WATCHED_FOR).then(|| asked.saturating_add(age.max(DAY)))
+        });
+        attempts.chain(commands).chain(payments).flatten().min()
+    }
+
+    /// The attempts that may have a payment which nobody has told of yet.
+    fn unheard_attempts(&self) -> impl Iterator<Item = &AttemptRecord<M>> {
+        self.attempts.iter().filter(|attempt| {
+            let is_known = self.payments_of(attempt.attempt).next().is_some();
+            let is_over = matches!(
+                attempt.phase,
+                AttemptPhase::Refused | AttemptPhase::NeverArrived
+            );
+            !is_known && !is_over
+        })
+    }
+
+    /// Whether there is a refund that no command is known to have asked for and that `command` may
+    /// have.
+    fn has_unclaimed_refund(&self, command: &CommandRecord<M>) -> bool {
+        let of = self.payment(&command.payment);
+        let mut unclaimed = self.external_refunds();
+        unclaimed.any(|refund| {
+            let is_its = of.is_some_and(|payment| payment.is_called(&refund.payment));
+            is_its && refund.command.is_none() && Some(refund.amount) == command.amount
+        })
+    }
+}

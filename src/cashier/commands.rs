@@ -1,0 +1,343 @@
+//! Captures, voids and refunds: stored before they are sent, reserved while they are open, and
+//! released if they fail.
+
+use std::time::Duration;
+
+use super::Cashier;
+use super::fold::Fact;
+use super::orders::conflict;
+use super::records::{CommandOperation, CommandRecord, CommandState, OrderRecord};
+use crate::clock::Timestamp;
+use crate::error::{Effect, Error, ErrorKind, Result};
+use crate::id::{IdempotencyKey, OrderId, PaymentId};
+use crate::mode::Mode;
+use crate::money::{Money, PositiveMoney};
+use crate::payment::PaymentStatus;
+use crate::request::{CaptureRequest, RefundRequest};
+
+/// How long who has just sent a command is left alone with it: one minute, longer than a request
+/// may take.
+pub(super) const SEND_LEASE: Duration = Duration::from_secs(60);
+
+impl<M: Mode> Cashier<M> {
+    /// Takes a held amount, or a part of it, and lets the rest go. The same command again is the
+    /// same wish.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidRequest`] for more than is held, [`ErrorKind::Conflict`] if nothing is
+    /// held or the command was given with another amount, [`ErrorKind::Unsupported`] for a capture
+    /// that keeps the rest, and the provider's. With [`Effect::Unknown`] it stays stored, and the
+    /// sweep finds out.
+    pub async fn capture(&self, request: &CaptureRequest<M>) -> Result<CommandRecord<M>> {
+        if !request.is_final {
+            let message = "an order here is captured once: make the capture final";
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+        let order = self.order_of(&request.payment).await?;
+        let wish = Wish {
+            operation: CommandOperation::Capture,
+            payment: &request.payment,
+            amount: Some(request.amount.money()),
+            command: Some(&request.command),
+        };
+        self.command(&order, &wish).await
+    }
+
+    /// Lets a held amount go, or ends an unpaid checkout.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`] if it was captured: refund it. And the provider's, as for
+    /// [`capture`](Self::capture).
+    pub async fn void(&self, payment: &PaymentId<M>) -> Result<CommandRecord<M>> {
+        let order = self.order_of(payment).await?;
+        self.void_of(&order, payment).await
+    }
+
+    /// Gives money back. The amount is set aside before the provider is asked, and released if it
+    /// refuses. The same command again is the same refund.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidRequest`] for more than is left or another currency,
+    /// [`ErrorKind::Conflict`] while the payment is disputed or if the command was given with
+    /// another amount, and the provider's, as for [`capture`](Self::capture).
+    pub async fn refund(&self, request: &RefundRequest<M>) -> Result<CommandRecord<M>> {
+        let order = self.order_of(&request.payment).await?;
+        let wish = Wish {
+            operation: CommandOperation::Refund {
+                reason: request.reason,
+            },
+            payment: &request.payment,
+            amount: Some(request.amount.money()),
+            command: Some(&request.command),
+        };
+        self.command(&order, &wish).await
+    }
+
+    pub(super) async fn void_of(
+        &self,
+        order: &OrderId,
+        payment: &PaymentId<M>,
+    ) -> Result<CommandRecord<M>> {
+        self.command(order, &Wish::void(payment)).await
+    }
+
+    async fn command(&self, order: &OrderId, wish: &Wish<'_, M>) -> Result<CommandRecord<M>> {
+        let given = self.command_once(order, wish).await?;
+        if given.is_new || given.command.state.is_settled() {
+            return Ok(given.command);
+        }
+        let (key, record) = (given.command.key, self.ask(order).await?);
+        let mut commands = record.commands.into_iter();
+        let asked = commands.find(|command| command.key == key);
+        asked.ok_or_else(|| conflict("the command is no longer stored"))
+    }
+
+    /// Stores the wish and sends it, unless it was stored before.
+    pub(super) async fn command_once(
+        &self,
+        order: &OrderId,
+        wish: &Wish<'_, M>,
+    ) -> Result<Given<M>> {
+        let (stored, mut record) = self
+            .change(order, |record, now| self.store_command(record, wish, now))
+            .await?;
+        let mut command = stored.command;
+        if stored.is_new {
+            record = self.send(order, command.key.as_str(), true).await?;
+            if let Some(sent) = record.command_mut(command.key.as_str()) {
+                command = sent.clone();
+            }
+        }
+        Ok(Given {
+            command,
+            record,
+            is_new: stored.is_new,
+        })
+    }
+
+    fn store_command(
+        &self,
+        record: &mut OrderRecord<M>,
+        wish: &Wish<'_, M>,
+        now: Timestamp,
+    ) -> Result<StoredCommand<M>> {
+        let known = record.payment(wish.payment);
+        let Some(payment) = known.and_then(|known| known.ledger.payment()) else {
+            return Err(conflict(
+                "the payment is not known here yet: resume the order",
+            ));
+        };
+        let name = wish.operation.name();
+        let same = record.commands.iter().find(|command| {
+            command.operation.name() == name
+                && command.command.as_ref() == wish.command
+                && payment.ids().any(|id| *id == command.payment)
+        });
+        if let Some(same) = same {
+            if same.amount != wish.amount {
+                return Err(conflict("this command was given with another amount"));
+            }
+            return Ok(StoredCommand {
+                command: same.clone(),
+                is_new: false,
+            });
+        }
+        record.check(wish)?;
+        let id = payment.id.clone();
+        let key = IdempotencyKey::for_command(
+            name,
+            self.provider.namespace(),
+            &id,
+            wish.command.map_or("", |command| command.as_str()),
+        );
+        let command = CommandRecord {
+            operation: wish.operation,
+            command: wish.command.cloned(),
+            payment: id,
+            amount: wish.amount,
+            key,
+            requested_at: now,
+            sent_at: now,
+            state: CommandState::Requested,
+            refund: None,
+        };
+        let amount = wish.amount.map(|amount| format!(" of {amount}"));
+        let amount = amount.unwrap_or_default();
+        record.note(now, format!("{name}{amount} asked for"), None);
+        record.commands.push(command.clone());
+        Ok(StoredCommand {
+            command,
+            is_new: true,
+        })
+    }
+
+    /// Sends a stored command and stores what became of it.
+    pub(super) async fn send(
+        &self,
+        order: &OrderId,
+        key: &str,
+        is_first: bool,
+    ) -> Result<OrderRecord<M>> {
+        let record = self.order(order).await?;
+        let mut commands = record.commands.into_iter();
+        let Some(command) = commands.find(|command| command.key.as_str() == key) else {
+            return Err(conflict("the command is no longer stored"));
+        };
+        match self.call(&command).await {
+            Ok(fact) => {
+                let take_in = |record: &mut OrderRecord<M>, now: Timestamp| {
+                    record.fold(fact.clone(), "answered", now)?;
+                    if let Some(stored) = record.command_mut(key) {
+                        if let Fact::Refund(refund) = &fact {
+                            stored.refund = Some(refund.id.clone());
+                        }
+                        stored.state = CommandState::Pending;
+                    }
+                    Ok(())
+                };
+                Ok(self.change(order, take_in).await?.1)
+            }
+            Err(error) => {
+                // The host may give a capture or refund up, and is told that it was not done. A
+                // void is wanted until it is done.
+                let is_given_up = is_first && command.operation != CommandOperation::Void;
+                let is_refused = error.effect() == Effect::NotApplied
+                    && (is_given_up || is_definite_refusal(error.kind()));
+                let take_in = |record: &mut OrderRecord<M>, _| {
+                    let Some(stored) = record.command_mut(key) else {
+                        return Ok(());
+                    };
+                    let is_open = matches!(
+                        stored.state,
+                        CommandState::Requested | CommandState::Unknown
+                    );
+                    if is_open {
+                        stored.state = match is_refused {
+                            true => CommandState::Failed,
+                            false => CommandState::Unknown,
+                        };
+                    }
+                    Ok(())
+                };
+                self.change(order, take_in).await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn call(&self, command: &CommandRecord<M>) -> Result<Fact<M>> {
+        let payment = command.payment.clone();
+        let wished = command.amount.map(PositiveMoney::new).transpose()?;
+        let (amount, id) = match (command.operation, wished, command.command.clone()) {
+            (CommandOperation::Void, _, _) => {
+                let voided = self.provider.void(&payment).await?;
+                return Ok(Fact::Payment(Box::new(voided)));
+            }
+            (_, Some(amount), Some(id)) => (amount, id),
+            _ => return Err(conflict("the stored command has no amount or name")),
+        };
+        if let CommandOperation::Refund { reason } = command.operation {
+            let request = RefundRequest::new(payment, amount, id).with_reason(reason);
+            let refund = self.provider.refund(&request).await?;
+            return Ok(Fact::Refund(Box::new(refund)));
+        }
+        let request = CaptureRequest::new(payment, amount, id);
+        let captured = self.provider.capture(&request).await?;
+        Ok(Fact::Payment(Box::new(captured)))
+    }
+}
+
+/// A command as it is stored, in its order.
+pub(super) struct Given<M: Mode> {
+    pub(super) command: CommandRecord<M>,
+    pub(super) record: OrderRecord<M>,
+    is_new: bool,
+}
+
+/// What the host wants done with a payment.
+pub(super) struct Wish<'a, M: Mode> {
+    operation: CommandOperation,
+    payment: &'a PaymentId<M>,
+    amount: Option<Money>,
+    command: Option<&'a crate::id::CommandId>,
+}
+
+impl<'a, M: Mode> Wish<'a, M> {
+    pub(super) const fn void(payment: &'a PaymentId<M>) -> Self {
+        Self {
+            operation: CommandOperation::Void,
+            payment,
+            amount: None,
+            command: None,
+        }
+    }
+}
+
+struct StoredCommand<M: Mode> {
+    command: CommandRecord<M>,
+    is_new: bool,
+}
+
+impl<M: Mode> OrderRecord<M> {
+    /// Refuses a wish that the payment cannot fulfil now.
+    fn check(&self, wish: &Wish<'_, M>) -> Result<()> {
+        let known = self.payment(wish.payment);
+        let Some((entry, payment)) = known.and_then(|e| Some((e, e.ledger.payment()?))) else {
+            return Err(conflict("the payment is not known here"));
+        };
+        match wish.operation {
+            CommandOperation::Void if payment.status == PaymentStatus::Captured => {
+                Err(conflict("it was captured: refund it"))
+            }
+            CommandOperation::Void => Ok(()),
+            CommandOperation::Capture if payment.status != PaymentStatus::Authorized => {
+                Err(conflict("nothing is held by this payment"))
+            }
+            CommandOperation::Capture => {
+                let is_pending = self.commands.iter().any(|command| {
+                    command.operation == CommandOperation::Capture
+                        && !command.state.is_settled()
+                        && entry.is_called(&command.payment)
+                });
+                if is_pending {
+                    return Err(conflict("another capture of this payment is open"));
+                }
+                check_bound(wish.amount, Some(payment.capturable), "is held")
+            }
+            CommandOperation::Refund { .. } => {
+                if entry.ledger.disputes().any(|d| d.status.holds_money()) {
+                    let message = "the payment is disputed: a refund would give the money twice";
+                    return Err(conflict(message));
+                }
+                check_bound(wish.amount, self.refundable(wish.payment)?, "is left")
+            }
+        }
+    }
+
+    fn command_mut(&mut self, key: &str) -> Option<&mut CommandRecord<M>> {
+        let mut commands = self.commands.iter_mut();
+        commands.find(|command| command.key.as_str() == key)
+    }
+}
+
+fn check_bound(wished: Option<Money>, bound: Option<Money>, what: &str) -> Result<()> {
+    let (Some(wished), Some(bound)) = (wished, bound) else {
+        return Err(conflict("the amount is missing"));
+    };
+    if wished.checked_cmp(bound)?.is_le() {
+        return Ok(());
+    }
+    let message = format!("{bound} {what}, and {wished} was asked for");
+    Err(Error::new(ErrorKind::InvalidRequest, message))
+}
+
+/// Whether the provider says no, and would say so again.
+const fn is_definite_refusal(kind: &ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::InvalidRequest
+            | ErrorKind::Unsupported
+            | ErrorKind::Declined(_)
+            | ErrorKind::NotFound
+    )
+}

@@ -1,0 +1,302 @@
+//! Facts in, an order's new state and its confirmations out. Pure: whoever brings a fact first, a
+//! webhook, a redirect or the sweep, the result is the same.
+
+use serde::{Deserialize, Serialize};
+
+use super::outbox::ConfirmationKind;
+use super::records::{
+    AttemptPhase, CommandOperation, CommandRecord, CommandState, OrderRecord, PaymentRecord,
+};
+use super::standing::Standing;
+use crate::clock::Timestamp;
+use crate::dispute::{Dispute, DisputeStatus};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::PaymentId;
+use crate::ledger::Ledger;
+use crate::mode::Mode;
+use crate::payment::{Payment, PaymentStatus};
+use crate::refund::{Refund, RefundStatus};
+
+/// What a provider said about one thing.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(bound = "", rename_all = "snake_case")]
+pub(super) enum Fact<M: Mode> {
+    Payment(Box<Payment<M>>),
+    Refund(Box<Refund<M>>),
+    Dispute(Box<Dispute<M>>),
+}
+
+impl<M: Mode> OrderRecord<M> {
+    /// Takes in a fact. The payment of a refund or dispute must be known before it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`] if it contradicts what is known; nothing is changed then.
+    pub(super) fn fold(&mut self, fact: Fact<M>, evidence: &str, now: Timestamp) -> Result<()> {
+        match fact {
+            Fact::Payment(payment) => self.fold_payment(*payment, evidence, now),
+            Fact::Refund(refund) => {
+                let ledger = self.ledger_of(&refund.payment)?;
+                let known = ledger.refunds().find(|known| known.id == refund.id);
+                let before = known.map(|known| known.status.clone());
+                let (id, amount) = (refund.id.clone(), refund.amount);
+                ledger.add_refund(*refund);
+                let joined = ledger.refunds().find(|joined| joined.id == id);
+                let after = joined.map(|joined| joined.status.clone());
+                if let Some(status) = after.filter(|after| before.as_ref() != Some(after)) {
+                    let what = format!("refund {id} of {amount}: {status:?}");
+                    self.note(now, what, Some(evidence));
+                }
+                Ok(())
+            }
+            Fact::Dispute(dispute) => {
+                let ledger = self.ledger_of(&dispute.payment)?;
+                let known = ledger.disputes().find(|known| known.id == dispute.id);
+                let before = known.map(|known| known.status.clone());
+                let (id, amount) = (dispute.id.clone(), dispute.amount);
+                ledger.add_dispute(*dispute);
+                let joined = ledger.disputes().find(|joined| joined.id == id);
+                let after = joined.map(|joined| joined.status.clone());
+                if let Some(status) = after.filter(|after| before.as_ref() != Some(after)) {
+                    let what = format!("dispute {id} over {amount}: {status:?}");
+                    self.note(now, what, Some(evidence));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Brings commands, the paid mark, concerns and confirmations up to the facts. Gives the
+    /// confirmations that are new.
+    pub(super) fn settle(&mut self, now: Timestamp) -> Vec<ConfirmationKind> {
+        self.settle_commands(now);
+        if self.paid_at.is_none() && self.is_paid_now() {
+            self.paid_at = Some(now);
+            self.note(now, format!("paid: {}", self.order.total), None);
+        }
+        let mut kinds = self.kinds();
+        let concerns = self.concerns(now);
+        self.attention_since = match (concerns.is_empty(), self.attention_since) {
+            (true, _) => None,
+            (false, since) => Some(since.unwrap_or(now)),
+        };
+        let names = concerns.into_iter().map(|concern| concern.name);
+        kinds.extend(names.map(ConfirmationKind::NeedsAPerson));
+        kinds.retain(|kind| self.confirmed.insert(kind.to_string()));
+        kinds
+    }
+
+    fn fold_payment(&mut self, payment: Payment<M>, evidence: &str, now: Timestamp) -> Result<()> {
+        let of_order = payment.reference.as_ref().map(|reference| &reference.order);
+        if of_order.is_some_and(|order| *order != self.order.id) {
+            return Err(conflict("the payment names another order"));
+        }
+        let attempt = payment
+            .reference
+            .as_ref()
+            .map(|reference| reference.attempt);
+        let known = self.payment(&payment.id);
+        let before = known.and_then(|known| known.ledger.payment()).map(summary);
+        let entry = self.join_entries(&payment)?;
+        entry.attempt = entry.attempt.or(attempt);
+        let (attempt, joined) = (entry.attempt, entry.ledger.payment().cloned());
+        let Some(joined) = joined else {
+            return Ok(());
+        };
+        if before.as_ref() != Some(&summary(&joined)) {
+            let what = format!("payment {}: {}", joined.id, summary(&joined));
+            self.note(now, what, Some(evidence));
+        }
+        let mut attempts = self.attempts.iter_mut();
+        if let Some(record) = attempts.find(|record| Some(record.attempt) == attempt) {
+            record.payment.get_or_insert(joined.id);
+            if record.phase != AttemptPhase::Released {
+                record.phase = AttemptPhase::Begun;
+            }
+        }
+        Ok(())
+    }
+
+    /// The entry of this payment, made if there is none. Where one snapshot names several that
+    /// were thought to be different, they become one.
+    fn join_entries(&mut self, payment: &Payment<M>) -> Result<&mut PaymentRecord<M>> {
+        let mut joined = PaymentRecord {
+            attempt: None,
+            ledger: Ledger::new(),
+        };
+        joined.ledger.add_payment(payment.clone())?;
+        let is_checkout_of = |entry: &PaymentRecord<M>| {
+            let known = entry.ledger.payment();
+            known.is_some_and(|known| known.is_same_as(payment))
+        };
+        let by_id = |entry: &PaymentRecord<M>| payment.ids().any(|id| entry.is_called(id));
+        let named = self.payments.iter().any(by_id);
+        let first = self
+            .payments
+            .iter()
+            .position(|entry| by_id(entry) || (!named && is_checkout_of(entry)));
+        let mut place = 0..;
+        let mut others = Vec::with_capacity(self.payments.len());
+        for entry in &self.payments {
+            if place.next() != first && !by_id(entry) {
+                others.push(entry.clone());
+                continue;
+            }
+            joined.attempt = joined.attempt.or(entry.attempt);
+            if let Some(known) = entry.ledger.payment() {
+                joined.ledger.add_payment(known.clone())?;
+            }
+            for refund in entry.ledger.refunds() {
+                joined.ledger.add_refund(refund.clone());
+            }
+            for dispute in entry.ledger.disputes() {
+                joined.ledger.add_dispute(dispute.clone());
+            }
+        }
+        let place = first.unwrap_or(others.len());
+        others.insert(place, joined);
+        self.payments = others;
+        let kept = self.payments.get_mut(place);
+        kept.ok_or_else(|| conflict("the payment was not kept"))
+    }
+
+    fn ledger_of(&mut self, id: &PaymentId<M>) -> Result<&mut Ledger<M>> {
+        let mut payments = self.payments.iter_mut();
+        let payment = payments.find(|payment| payment.is_called(id));
+        let ledger = payment.map(|payment| &mut payment.ledger);
+        ledger.ok_or_else(|| conflict("the payment is not known here: fetch it first"))
+    }
+
+    pub(super) fn settle_commands(&mut self, now: Timestamp) {
+        let mut changes = Vec::new();
+        let mut commands = std::mem::take(&mut self.commands);
+        for command in &mut commands {
+            let before = command.state;
+            match command.operation {
+                CommandOperation::Refund { .. } => self.settle_refund(command),
+                CommandOperation::Capture | CommandOperation::Void => {
+                    self.settle_capture_or_void(command);
+                }
+            }
+            if command.state != before {
+                let name = command.operation.name();
+                changes.push(format!(
+                    "{name} of {}: {:?}",
+                    command.payment, command.state
+                ));
+            }
+        }
+        self.commands = commands;
+        for what in changes {
+            self.note(now, what, None);
+        }
+    }
+
+    fn settle_refund(&self, command: &mut CommandRecord<M>) {
+        let Some(payment) = self.payment(&command.payment) else {
+            return;
+        };
+        let mut refunds = payment.ledger.refunds();
+        let is_its = |refund: &&Refund<M>| match &command.refund {
+            Some(id) => refund.id == *id,
+            None => refund.command.is_some() && refund.command == command.command,
+        };
+        if let Some(refund) = refunds.find(is_its) {
+            command.state = CommandState::of_refund(&refund.status);
+            command.refund = Some(refund.id.clone());
+        }
+    }
+
+    fn settle_capture_or_void(&self, command: &mut CommandRecord<M>) {
+        let known = self.payment(&command.payment);
+        let Some(payment) = known.and_then(|known| known.ledger.payment()) else {
+            return;
+        };
+        if command.state.is_settled() {
+            return;
+        }
+        let is_capture = command.operation == CommandOperation::Capture;
+        command.state = match payment.status {
+            PaymentStatus::Captured if is_capture => CommandState::Succeeded,
+            PaymentStatus::Canceled | PaymentStatus::Expired if !is_capture => {
+                CommandState::Succeeded
+            }
+            PaymentStatus::Captured | PaymentStatus::Canceled | PaymentStatus::Expired => {
+                CommandState::Failed
+            }
+            _ => command.state,
+        };
+    }
+
+    /// Exactly the total has come while the order was open, in all or by one payment of several.
+    /// One payment of the wrong amount does not pay it: a person decides.
+    fn is_paid_now(&self) -> bool {
+        let pays_alone = |payment: &PaymentRecord<M>| {
+            let net = payment.ledger.net();
+            net.is_ok_and(|net| net == self.order.total)
+        };
+        match self.standing() {
+            Standing::Paid => true,
+            Standing::Overpaid { .. } => self.payments.iter().any(pays_alone),
+            _ => false,
+        }
+    }
+
+    fn kinds(&self) -> Vec<ConfirmationKind> {
+        let mut kinds = Vec::new();
+        if self.paid_at.is_some() {
+            kinds.push(ConfirmationKind::Paid);
+        }
+        match self.standing() {
+            Standing::Authorized => kinds.push(ConfirmationKind::Authorized),
+            Standing::PartlyPaid { .. } => kinds.push(ConfirmationKind::PartlyPaid),
+            Standing::Overpaid { .. } => kinds.push(ConfirmationKind::Overpaid),
+            Standing::PaidAfterClose { .. } => kinds.push(ConfirmationKind::PaidAfterClose),
+            _ => {}
+        }
+        for entry in &self.payments {
+            let status = entry.ledger.payment().map(|payment| &payment.status);
+            if let (Some(PaymentStatus::Failed(_)), Some(attempt), None) =
+                (status, entry.attempt, self.paid_at)
+            {
+                kinds.push(ConfirmationKind::PaymentFailed(attempt));
+            }
+            for refund in entry.ledger.refunds() {
+                let id = refund.id.to_string();
+                match refund.status {
+                    RefundStatus::Succeeded => kinds.push(ConfirmationKind::Refunded(id)),
+                    RefundStatus::Failed | RefundStatus::Canceled => {
+                        kinds.push(ConfirmationKind::RefundFailed(id));
+                    }
+                    _ => {}
+                }
+            }
+            for dispute in entry.ledger.disputes() {
+                let id = dispute.id.to_string();
+                match dispute.status {
+                    DisputeStatus::Unrecognized(_) => continue,
+                    DisputeStatus::Won => kinds.push(ConfirmationKind::DisputeWon(id.clone())),
+                    DisputeStatus::Lost => kinds.push(ConfirmationKind::DisputeLost(id.clone())),
+                    _ => {}
+                }
+                kinds.push(ConfirmationKind::DisputeOpened(id));
+            }
+        }
+        kinds
+    }
+}
+
+/// What of a payment is worth a line in the history.
+fn summary<M: Mode>(payment: &Payment<M>) -> String {
+    let status = match &payment.status {
+        PaymentStatus::Failed(decline) => format!("failed ({:?})", decline.reason),
+        status => format!("{status:?}").to_lowercase(),
+    };
+    format!(
+        "{status}, {} captured, {} refunded",
+        payment.captured, payment.refunded
+    )
+}
+
+fn conflict(message: &'static str) -> Error {
+    Error::new(ErrorKind::Conflict, message)
+}

@@ -1,0 +1,303 @@
+//! A store that forgets everything with the process, for tests and trials.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use super::store::{Batch, Commit, ConfirmationRow, EventRow, LeasedConfirmation, OrderRow, Store};
+use crate::clock::Timestamp;
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::OrderId;
+use crate::mode::ModeKind;
+
+/// A store in memory. It is gone with the process: do not take real money on it.
+#[derive(Default)]
+pub struct MemoryStore(Mutex<Tables>);
+
+#[derive(Default)]
+struct Tables {
+    mode: Option<ModeKind>,
+    orders: BTreeMap<OrderId, OrderRow>,
+    due_orders: BTreeSet<(Timestamp, OrderId)>,
+    attention: BTreeSet<(Timestamp, OrderId)>,
+    links: BTreeMap<String, OrderId>,
+    events: BTreeMap<String, EventRow>,
+    due_events: BTreeSet<(Timestamp, String)>,
+    waiting: BTreeSet<(OrderId, String)>,
+    confirmations: BTreeMap<(OrderId, String), Delivery>,
+    kinds: BTreeMap<String, (OrderId, String)>,
+    undelivered: BTreeSet<(Timestamp, String)>,
+}
+
+struct Delivery {
+    row: ConfirmationRow,
+    lease: u64,
+    /// When it can be leased again; `None` once it is acknowledged.
+    free_at: Option<Timestamp>,
+}
+
+impl MemoryStore {
+    /// An empty store, stamped by the first who opens it.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tables = self.tables();
+        f.debug_struct("MemoryStore")
+            .field("mode", &tables.mode)
+            .field("orders", &tables.orders.len())
+            .field("events", &tables.events.len())
+            .field("confirmations", &tables.confirmations.len())
+            .finish()
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn open(&self, mode: ModeKind) -> Result<()> {
+        let mut tables = self.tables();
+        let stamped = *tables.mode.get_or_insert(mode);
+        check_mode(stamped, mode)
+    }
+
+    async fn order(&self, id: &OrderId) -> Result<Option<OrderRow>> {
+        Ok(self.tables().orders.get(id).cloned())
+    }
+
+    async fn order_of_payment(&self, payment: &str) -> Result<Option<OrderId>> {
+        Ok(self.tables().links.get(payment).cloned())
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<Commit> {
+        self.tables().commit(batch)
+    }
+
+    async fn claim_orders(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<Vec<OrderId>> {
+        let mut tables = self.tables();
+        let due = tables.due_orders.iter().take_while(|(at, _)| *at <= now);
+        let claimed: Vec<_> = due.take(most).map(|(_, id)| id.clone()).collect();
+        for id in &claimed {
+            if let Some(row) = tables.orders.get(id).cloned() {
+                tables.put_order(OrderRow {
+                    due_at: Some(until),
+                    ..row
+                });
+            }
+        }
+        Ok(claimed)
+    }
+
+    async fn claim_events(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<Vec<EventRow>> {
+        let mut tables = self.tables();
+        let due = tables.due_events.iter().take_while(|(at, _)| *at <= now);
+        let ids: Vec<_> = due.take(most).map(|(_, id)| id.clone()).collect();
+        let mut claimed = Vec::with_capacity(ids.len());
+        for id in ids {
+            if let Some(row) = tables.events.get(&id).cloned() {
+                tables.put_event(EventRow {
+                    due_at: until,
+                    ..row.clone()
+                });
+                claimed.push(row);
+            }
+        }
+        Ok(claimed)
+    }
+
+    async fn events_waiting_for(&self, order: &OrderId) -> Result<Vec<EventRow>> {
+        let tables = self.tables();
+        let from = (order.clone(), String::new());
+        let named = tables.waiting.range(from..);
+        let of_order = named.take_while(|(named, _)| named == order);
+        let rows = of_order.filter_map(|(_, id)| tables.events.get(id).cloned());
+        Ok(rows.collect())
+    }
+
+    async fn lease_confirmations(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<Vec<LeasedConfirmation>> {
+        let mut tables = self.tables();
+        let free = tables.undelivered.iter();
+        let candidates: Vec<_> = free.map(|(_, id)| id.clone()).collect();
+        let mut leased = Vec::new();
+        for id in candidates {
+            if leased.len() == most {
+                break;
+            }
+            let Some(delivery) = tables.delivery(&id) else {
+                continue;
+            };
+            if delivery.free_at.is_some_and(|free_at| free_at <= now) {
+                delivery.lease += 1;
+                delivery.free_at = Some(until);
+                leased.push(LeasedConfirmation {
+                    row: delivery.row.clone(),
+                    lease: delivery.lease,
+                });
+            }
+        }
+        Ok(leased)
+    }
+
+    async fn acknowledge(&self, id: &str, lease: u64) -> Result<()> {
+        let mut tables = self.tables();
+        let Some(delivery) = tables.delivery(id) else {
+            let message = "there is no confirmation of this id";
+            return Err(Error::new(ErrorKind::NotFound, message));
+        };
+        if delivery.free_at.is_none() || delivery.lease != lease {
+            let message = "the confirmation was acknowledged before, or leased to another since";
+            return Err(Error::new(ErrorKind::Conflict, message));
+        }
+        delivery.free_at = None;
+        let created_at = delivery.row.created_at;
+        tables.undelivered.remove(&(created_at, id.to_owned()));
+        Ok(())
+    }
+
+    async fn orders_needing_attention(&self, most: usize) -> Result<Vec<OrderRow>> {
+        let tables = self.tables();
+        let oldest = tables.attention.iter().take(most);
+        let rows = oldest.filter_map(|(_, id)| tables.orders.get(id).cloned());
+        Ok(rows.collect())
+    }
+}
+
+impl Tables {
+    fn commit(&mut self, batch: Batch) -> Result<Commit> {
+        let stamped = self.mode.unwrap_or(batch.mode);
+        check_mode(stamped, batch.mode)?;
+        if let Some(order) = &batch.order {
+            let stored = self.orders.get(&order.id).map_or(0, |row| row.version);
+            if order.version != stored + 1 {
+                return Ok(Commit::Stale);
+            }
+            let owners = batch.links.iter().filter_map(|link| self.links.get(link));
+            if owners.into_iter().any(|owner| *owner != order.id) {
+                let message = "a payment of this order belongs to another order already";
+                return Err(Error::new(ErrorKind::Conflict, message));
+            }
+        }
+        // Nothing below can fail, so that the batch is applied whole.
+        if let Some(order) = batch.order {
+            for link in batch.links {
+                self.links.insert(link, order.id.clone());
+            }
+            self.put_order(order);
+        }
+        let mut added_events = Vec::new();
+        for event in batch.new_events {
+            if !self.events.contains_key(&event.id) {
+                added_events.push(event.id.clone());
+                self.put_event(event);
+            }
+        }
+        for (id, outcome) in batch.finished_events {
+            if let Some(row) = self.events.get(&id).cloned() {
+                self.put_event(EventRow {
+                    outcome: Some(outcome),
+                    ..row
+                });
+            }
+        }
+        for row in batch.confirmations {
+            self.add_confirmation(row);
+        }
+        Ok(Commit::Applied { added_events })
+    }
+
+    fn put_order(&mut self, row: OrderRow) {
+        if let Some(old) = self.orders.get(&row.id) {
+            if let Some(at) = old.due_at {
+                self.due_orders.remove(&(at, row.id.clone()));
+            }
+            if let Some(since) = old.attention_since {
+                self.attention.remove(&(since, row.id.clone()));
+            }
+        }
+        if let Some(at) = row.due_at {
+            self.due_orders.insert((at, row.id.clone()));
+        }
+        if let Some(since) = row.attention_since {
+            self.attention.insert((since, row.id.clone()));
+        }
+        self.orders.insert(row.id.clone(), row);
+    }
+
+    fn put_event(&mut self, row: EventRow) {
+        if let Some(old) = self.events.get(&row.id) {
+            self.due_events.remove(&(old.due_at, row.id.clone()));
+            if let Some(order) = &old.order {
+                self.waiting.remove(&(order.clone(), row.id.clone()));
+            }
+        }
+        if row.outcome.is_none() {
+            self.due_events.insert((row.due_at, row.id.clone()));
+            if let Some(order) = &row.order {
+                self.waiting.insert((order.clone(), row.id.clone()));
+            }
+        }
+        self.events.insert(row.id.clone(), row);
+    }
+
+    fn add_confirmation(&mut self, row: ConfirmationRow) {
+        let key = (row.order.clone(), row.kind.clone());
+        if let Entry::Vacant(vacant) = self.confirmations.entry(key.clone()) {
+            self.undelivered.insert((row.created_at, row.id.clone()));
+            self.kinds.insert(row.id.clone(), key);
+            vacant.insert(Delivery {
+                free_at: Some(row.created_at),
+                lease: 0,
+                row,
+            });
+        }
+    }
+
+    fn delivery(&mut self, id: &str) -> Option<&mut Delivery> {
+        let key = self.kinds.get(id)?;
+        self.confirmations.get_mut(key)
+    }
+}
+
+fn check_mode(stamped: ModeKind, asked: ModeKind) -> Result<()> {
+    if stamped == asked {
+        return Ok(());
+    }
+    let message = format!("the store holds {stamped} records, and {asked} mode was asked for");
+    Err(Error::new(ErrorKind::WrongMode, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cashier::check_store;
+
+    #[tokio::test]
+    async fn it_passes_the_store_suite() {
+        check_store(MemoryStore::new).await;
+    }
+}

@@ -1,0 +1,224 @@
+//! The durable flow from order to confirmation and refund, over one [`Provider`] and a [`Store`].
+//!
+//! [`Cashier`] stores every wish before the provider is asked, under a key that stays the same, and
+//! takes in what the provider says from webhooks, redirects and sweeps alike. What the host must
+//! know comes out of an outbox, once per order and kind. A process may die between any two steps:
+//! the next [`sweep`](Cashier::sweep) goes on where it stopped.
+//!
+//! ```
+//! # async fn run(
+//! #     provider: counterfoil::Provider<counterfoil::Test>,
+//! #     webhook: counterfoil::webhook::WebhookRequest,
+//! # ) -> counterfoil::Result<()> {
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! use counterfoil::cashier::{Cashier, ConfirmationKind, MemoryStore};
+//! use counterfoil::id::OrderId;
+//! use counterfoil::money::{Currency, Money, PositiveMoney};
+//! use counterfoil::request::{Checkout, CreateRequest};
+//!
+//! let cashier = Cashier::open(provider, Arc::new(MemoryStore::new())).await?;
+//!
+//! // The shopper goes to pay.
+//! let order = OrderId::new("A-1001")?;
+//! let total = PositiveMoney::new(Money::new(1999, Currency::EUR))?;
+//! cashier.place(&order, total).await?;
+//! let page = Checkout::hosted("https://shop.example/done", "https://shop.example/cart");
+//! let payment = cashier.check_out(&CreateRequest::new(order, total, page)).await?;
+//! println!("send the browser to {:?}", payment.next_action);
+//!
+//! // The provider calls, and from time to time it is asked.
+//! let answer = cashier.receive(&webhook).await.answer;
+//! cashier.sweep().await?;
+//!
+//! // What is paid is fulfilled once.
+//! for confirmation in cashier.confirmations(Duration::from_secs(60), 100).await? {
+//!     if confirmation.kind == ConfirmationKind::Paid {
+//!         println!("deliver {}", confirmation.order);
+//!     }
+//!     cashier.acknowledge(&confirmation).await?;
+//! }
+//! # Ok(()) }
+//! ```
+
+mod ask;
+mod checkout;
+mod commands;
+mod fold;
+mod memory;
+mod orders;
+mod outbox;
+mod receive;
+mod records;
+mod standing;
+mod store;
+mod store_suite;
+mod sweep;
+
+use std::sync::Arc;
+
+pub use memory::MemoryStore;
+pub use outbox::{Confirmation, ConfirmationKind};
+pub use receive::Received;
+pub use records::{
+    AttemptPhase, AttemptRecord, CommandOperation, CommandRecord, CommandState, HistoryEntry,
+    OrderRecord, PaymentRecord,
+};
+pub use standing::{Concern, Standing};
+pub use store::{Batch, Commit, ConfirmationRow, EventRow, LeasedConfirmation, OrderRow, Store};
+pub use store_suite::check_store;
+pub use sweep::Swept;
+
+use crate::clock::{Clock, SystemClock, Timestamp};
+use crate::error::{Effect, Error, ErrorKind, Result};
+use crate::handle::Provider;
+use crate::id::{OrderId, PaymentId};
+use crate::mode::Mode;
+
+/// How often an order is read again because another writer was faster, before giving up.
+const MOST_RETRIES: u32 = 64;
+
+/// The durable flow of one shop over one provider and a store. Clones share both.
+///
+/// Several processes may hold a cashier on one store at a time.
+#[derive(Debug, Clone)]
+pub struct Cashier<M: Mode> {
+    provider: Provider<M>,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+}
+
+impl<M: Mode> Cashier<M> {
+    /// Opens the flow on a store, which is stamped with the mode `M`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::WrongMode`] if the store holds records of the other mode.
+    pub async fn open(provider: Provider<M>, store: Arc<dyn Store>) -> Result<Self> {
+        store.open(M::KIND).await?;
+        Ok(Self {
+            provider,
+            store,
+            clock: Arc::new(SystemClock),
+        })
+    }
+
+    /// Uses another clock than the machine's.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    async fn read(&self, id: &OrderId) -> Result<Option<Stored<M>>> {
+        self.store.order(id).await?.map(Stored::read).transpose()
+    }
+
+    async fn require(&self, id: &OrderId) -> Result<Stored<M>> {
+        let stored = self.read(id).await?;
+        stored.ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no such order: place it"))
+    }
+
+    /// The order of a payment that was begun or heard of here.
+    async fn order_of(&self, payment: &PaymentId<M>) -> Result<OrderId> {
+        let order = self.store.order_of_payment(&payment.to_string()).await?;
+        let message = "the payment belongs to no order here";
+        order.ok_or_else(|| Error::new(ErrorKind::NotFound, message))
+    }
+
+    /// Changes an order by `edit`, which is run again on the new state if another writer was
+    /// faster. Everything that follows from the change is committed with it.
+    async fn change<T>(
+        &self,
+        id: &OrderId,
+        edit: impl Fn(&mut OrderRecord<M>, Timestamp) -> Result<T> + Send,
+    ) -> Result<(T, OrderRecord<M>)>
+    where
+        T: Send,
+    {
+        self.change_and_finish(id, None, edit).await
+    }
+
+    /// As [`change`](Self::change), and marks an event as finished in the same commit.
+    async fn change_and_finish<T>(
+        &self,
+        id: &OrderId,
+        event: Option<&str>,
+        edit: impl Fn(&mut OrderRecord<M>, Timestamp) -> Result<T> + Send,
+    ) -> Result<(T, OrderRecord<M>)>
+    where
+        T: Send,
+    {
+        for _ in 0..MOST_RETRIES {
+            let now = self.now();
+            let Stored {
+                mut record,
+                version,
+            } = self.require(id).await?;
+            let value = edit(&mut record, now)?;
+            let mut batch = self.batch_of(&mut record, version + 1, now)?;
+            if let Some(event) = event {
+                let outcome = "applied".to_owned();
+                batch.finished_events.push((event.to_owned(), outcome));
+            }
+            // A commit whose answer was lost may have been applied, and what it stores will be done.
+            let unknown = |error: Error| error.with_effect(Effect::Unknown);
+            if self.store.commit(batch).await.map_err(unknown)? != Commit::Stale {
+                return Ok((value, record));
+            }
+        }
+        let message = "too many writers change this order at once: try again";
+        Err(Error::new(ErrorKind::Unavailable, message).with_effect(Effect::NotApplied))
+    }
+
+    /// The record as it shall be stored, with the confirmations that follow from it.
+    fn batch_of(&self, record: &mut OrderRecord<M>, version: u64, now: Timestamp) -> Result<Batch> {
+        let id = record.order.id.clone();
+        let kinds = record.settle(now);
+        let body = serde_json::to_string(record).map_err(|error| {
+            let message = "the order's record cannot be written as JSON";
+            Error::new(ErrorKind::UnexpectedResponse, message).with_source(error)
+        })?;
+        let known = record.payments.iter().filter_map(|p| p.ledger.payment());
+        let ids = known.flat_map(|payment| payment.ids());
+        let begun = record.attempts.iter().filter_map(|a| a.payment.as_ref());
+        let mut links: Vec<_> = ids.chain(begun).map(ToString::to_string).collect();
+        links.sort();
+        links.dedup();
+        Ok(Batch {
+            links,
+            confirmations: kinds.iter().map(|kind| kind.row(&id, now)).collect(),
+            order: Some(OrderRow {
+                id,
+                version,
+                due_at: record.due_at(),
+                attention_since: record.attention_since,
+                body,
+            }),
+            ..Batch::new(M::KIND)
+        })
+    }
+}
+
+/// A record as it was read, with the version that a change of it must name.
+struct Stored<M: Mode> {
+    record: OrderRecord<M>,
+    version: u64,
+}
+
+impl<M: Mode> Stored<M> {
+    fn read(row: OrderRow) -> Result<Self> {
+        let record = serde_json::from_str(&row.body).map_err(|error| {
+            let message = "the stored order is of another mode or of a newer version";
+            Error::new(ErrorKind::UnexpectedResponse, message).with_source(error)
+        })?;
+        Ok(Self {
+            record,
+            version: row.version,
+        })
+    }
+}

@@ -1,0 +1,185 @@
+//! Confirmations: the host's cues, kept until they are acknowledged.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::Cashier;
+use super::store::ConfirmationRow;
+use crate::clock::Timestamp;
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{Attempt, OrderId};
+use crate::mode::Mode;
+
+impl<M: Mode> Cashier<M> {
+    /// Leases up to `most` confirmations for `lease`, oldest first. What is not acknowledged within
+    /// that time is given again, perhaps to another node.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn confirmations(&self, lease: Duration, most: usize) -> Result<Vec<Confirmation>> {
+        let now = self.now();
+        let until = now.saturating_add(lease);
+        let rows = self.store.lease_confirmations(now, until, most).await?;
+        let read = rows.into_iter().map(|leased| {
+            Ok(Confirmation {
+                id: leased.row.id,
+                order: leased.row.order,
+                kind: leased.row.kind.parse()?,
+                at: leased.row.created_at,
+                lease: leased.lease,
+            })
+        });
+        read.collect()
+    }
+
+    /// Says that a confirmation was acted on, so that it does not come again.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`] if it was acknowledged before, or leased anew since.
+    pub async fn acknowledge(&self, confirmation: &Confirmation) -> Result<()> {
+        let Confirmation { id, lease, .. } = confirmation;
+        self.store.acknowledge(id, *lease).await
+    }
+}
+
+/// The host's cue that something has happened to an order. It comes once per order and kind, and
+/// again only if it was not acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Confirmation {
+    /// A stable id to deduplicate on.
+    pub id: String,
+    /// The order.
+    pub order: OrderId,
+    /// What has happened.
+    pub kind: ConfirmationKind,
+    /// When it was written down.
+    pub at: Timestamp,
+    lease: u64,
+}
+
+/// What a confirmation says. Its text, such as `paid` or `refunded:stripe:test:re_1`, is what is
+/// unique for an order.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum ConfirmationKind {
+    /// The order is paid: fulfil it.
+    Paid,
+    /// The whole amount is held: capture it when you fulfil.
+    Authorized,
+    /// Less than the total has come.
+    PartlyPaid,
+    /// More than the total has come.
+    Overpaid,
+    /// Money has come for an order that was closed unpaid.
+    PaidAfterClose,
+    /// This attempt was refused.
+    PaymentFailed(Attempt),
+    /// The refund of this id is done.
+    Refunded(String),
+    /// The refund of this id did not go through, perhaps after it was done.
+    RefundFailed(String),
+    /// The payer's bank asks for money back, in the dispute of this id.
+    DisputeOpened(String),
+    /// The dispute of this id was decided for the host.
+    DisputeWon(String),
+    /// The dispute of this id was decided against the host.
+    DisputeLost(String),
+    /// Somebody must look at the order, because of the [`Concern`](super::Concern) of this name.
+    NeedsAPerson(String),
+}
+
+impl ConfirmationKind {
+    pub(super) fn row(&self, order: &OrderId, created_at: Timestamp) -> ConfirmationRow {
+        ConfirmationRow {
+            id: format!("{order}:{self}"),
+            order: order.clone(),
+            kind: self.to_string(),
+            created_at,
+        }
+    }
+}
+
+impl fmt::Display for ConfirmationKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Paid => f.write_str("paid"),
+            Self::Authorized => f.write_str("authorized"),
+            Self::PartlyPaid => f.write_str("partly_paid"),
+            Self::Overpaid => f.write_str("overpaid"),
+            Self::PaidAfterClose => f.write_str("paid_after_close"),
+            Self::PaymentFailed(attempt) => write!(f, "payment_failed:{attempt}"),
+            Self::Refunded(id) => write!(f, "refunded:{id}"),
+            Self::RefundFailed(id) => write!(f, "refund_failed:{id}"),
+            Self::DisputeOpened(id) => write!(f, "dispute_opened:{id}"),
+            Self::DisputeWon(id) => write!(f, "dispute_won:{id}"),
+            Self::DisputeLost(id) => write!(f, "dispute_lost:{id}"),
+            Self::NeedsAPerson(concern) => write!(f, "needs_a_person:{concern}"),
+        }
+    }
+}
+
+impl FromStr for ConfirmationKind {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let unknown = || {
+            let message = "the store holds a confirmation of a kind that this version lacks";
+            Error::new(ErrorKind::UnexpectedResponse, message)
+        };
+        let Some((name, subject)) = text.split_once(':') else {
+            return match text {
+                "paid" => Ok(Self::Paid),
+                "authorized" => Ok(Self::Authorized),
+                "partly_paid" => Ok(Self::PartlyPaid),
+                "overpaid" => Ok(Self::Overpaid),
+                "paid_after_close" => Ok(Self::PaidAfterClose),
+                _ => Err(unknown()),
+            };
+        };
+        let subject = subject.to_owned();
+        Ok(match name {
+            "payment_failed" => {
+                let number = subject.parse().map_err(|_| unknown())?;
+                Self::PaymentFailed(Attempt::new(number))
+            }
+            "refunded" => Self::Refunded(subject),
+            "refund_failed" => Self::RefundFailed(subject),
+            "dispute_opened" => Self::DisputeOpened(subject),
+            "dispute_won" => Self::DisputeWon(subject),
+            "dispute_lost" => Self::DisputeLost(subject),
+            "needs_a_person" => Self::NeedsAPerson(subject),
+            _ => return Err(unknown()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_read_back_from_its_text() {
+        let id = || "stripe:test:x_1".to_owned();
+        for kind in [
+            ConfirmationKind::Paid,
+            ConfirmationKind::Authorized,
+            ConfirmationKind::PartlyPaid,
+            ConfirmationKind::Overpaid,
+            ConfirmationKind::PaidAfterClose,
+            ConfirmationKind::PaymentFailed(Attempt::FIRST.next()),
+            ConfirmationKind::Refunded(id()),
+            ConfirmationKind::RefundFailed(id()),
+            ConfirmationKind::DisputeOpened(id()),
+            ConfirmationKind::DisputeWon(id()),
+            ConfirmationKind::DisputeLost(id()),
+            ConfirmationKind::NeedsAPerson("overpaid".into()),
+        ] {
+            assert_eq!(kind.to_string().parse::<ConfirmationKind>().unwrap(), kind);
+        }
+        for text in ["", "thanks", "payment_failed:0", "refunds:1"] {
+            assert!(text.parse::<ConfirmationKind>().is_err(), "{text}");
+        }
+    }
+}

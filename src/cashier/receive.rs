@@ -1,0 +1,263 @@
+//! Webhooks: verified, stored, answered, and only then acted on.
+
+use futures_util::{TryStreamExt, pin_mut};
+use serde::{Deserialize, Serialize};
+
+use super::Cashier;
+use super::fold::Fact;
+use super::store::{Batch, Commit, EventRow};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::OrderId;
+use crate::mode::Mode;
+use crate::payment::Payment;
+use crate::request::Period;
+use crate::webhook::{
+    Authenticity, Delivery, Event, EventKind, SetAside, SetAsideReason, WebhookRequest,
+};
+
+/// What became of a webhook.
+#[derive(Debug)]
+#[must_use = "the provider waits for the answer"]
+#[non_exhaustive]
+pub struct Received {
+    /// The HTTP status to answer: 200 once everything is stored, otherwise one that makes the
+    /// provider send again where that can help.
+    pub answer: u16,
+    /// The orders that it was about and that have taken it in.
+    pub orders: Vec<OrderId>,
+    /// Why it was refused, not stored, or not taken in yet. What is stored is taken in by the
+    /// sweep.
+    pub error: Option<Error>,
+}
+
+impl<M: Mode> Cashier<M> {
+    /// Takes in a webhook: verifies it, stores its events, and brings the orders up to date.
+    ///
+    /// An event of an order that was not placed yet waits for it. One of another mode, account or
+    /// installation is kept apart and changes nothing.
+    pub async fn receive(&self, request: &WebhookRequest) -> Received {
+        let delivery = match self.provider.webhook(request).await {
+            Ok(delivery) => delivery,
+            Err(refusal) => {
+                return Received {
+                    answer: refusal.answer(),
+                    orders: Vec::new(),
+                    error: Some(refusal.into()),
+                };
+            }
+        };
+        let mut received = Received {
+            answer: delivery.answer(),
+            orders: Vec::new(),
+            error: None,
+        };
+        let new = match self.store_events(delivery).await {
+            Ok(new) => new,
+            Err(error) => {
+                received.answer = 500;
+                received.error = Some(error);
+                return received;
+            }
+        };
+        for event in new {
+            match self.process(&event).await {
+                Ok(order) => received.orders.extend(order),
+                Err(error) => received.error = received.error.or(Some(error)),
+            }
+        }
+        received
+    }
+
+    /// Stores the events of a delivery and gives those that are new and to be acted on.
+    async fn store_events(&self, delivery: Delivery<M>) -> Result<Vec<EventRow>> {
+        let events = delivery.events.iter().map(|event| self.event_row(event));
+        let mut rows = events.collect::<Result<Vec<_>>>()?;
+        let set_aside = delivery.set_aside.iter();
+        rows.extend(set_aside.map(|notice| self.set_aside_row(notice)));
+        if rows.is_empty() {
+            return Ok(rows);
+        }
+        let batch = Batch {
+            new_events: rows.clone(),
+            ..Batch::new(M::KIND)
+        };
+        if let Commit::Applied { added_events } = self.store.commit(batch).await? {
+            rows.retain(|row| row.outcome.is_none() && added_events.contains(&row.id));
+        }
+        Ok(rows)
+    }
+
+    fn event_row(&self, event: &Event<M>) -> Result<EventRow> {
+        let fact = match event.kind() {
+            EventKind::Payment(payment) => Some(Fact::Payment(payment.clone())),
+            EventKind::Refund(refund) => Some(Fact::Refund(refund.clone())),
+            EventKind::Dispute(dispute) => Some(Fact::Dispute(dispute.clone())),
+            EventKind::Payout(_) | EventKind::NotAboutPayments | EventKind::Unrecognized => None,
+        };
+        let outcome = match event.kind() {
+            EventKind::Unrecognized => Some("unrecognized".to_owned()),
+            _ if fact.is_none() => Some("not_about_orders".to_owned()),
+            _ => None,
+        };
+        let reference = event.payment().and_then(|p| p.reference.as_ref());
+        let stored = StoredEvent {
+            type_text: event.type_text().into(),
+            is_proven: event.authenticity() == Authenticity::Body,
+            fact,
+        };
+        let body = serde_json::to_string(&stored).map_err(|error| {
+            let message = "the event cannot be written as JSON";
+            Error::new(ErrorKind::UnexpectedResponse, message).with_source(error)
+        })?;
+        Ok(EventRow {
+            id: event.id().to_string(),
+            order: reference.map(|reference| reference.order.clone()),
+            received_at: self.now(),
+            due_at: self.now(),
+            outcome,
+            body,
+        })
+    }
+
+    fn set_aside_row(&self, notice: &SetAside) -> EventRow {
+        let reason = match notice.reason {
+            SetAsideReason::WrongMode { found } => format!("set_aside: {found} mode"),
+            SetAsideReason::OtherAccount => "set_aside: another account".to_owned(),
+            SetAsideReason::OtherInstallation => "set_aside: another installation".to_owned(),
+        };
+        tracing::warn!(event = notice.type_text, reason, "webhook set aside");
+        EventRow {
+            id: format!("{}:set_aside:{}", self.provider.name(), notice.id),
+            order: None,
+            received_at: self.now(),
+            due_at: self.now(),
+            outcome: Some(reason),
+            body: "{}".into(),
+        }
+    }
+
+    /// Takes a stored event into its order, and gives the order unless the event still waits.
+    pub(super) async fn process(&self, event: &EventRow) -> Result<Option<OrderId>> {
+        let stored: StoredEvent<M> = serde_json::from_str(&event.body).map_err(|error| {
+            let message = "the stored event is of another mode or of a newer version";
+            Error::new(ErrorKind::UnexpectedResponse, message).with_source(error)
+        })?;
+        let Some(fact) = stored.fact else {
+            return Ok(None);
+        };
+        let fact = if stored.is_proven {
+            fact
+        } else {
+            self.prove(fact).await?
+        };
+        let Some((order, payment)) = self.owner(&fact).await? else {
+            self.finish(&event.id, "unmatched").await?;
+            return Ok(None);
+        };
+        if self.read(&order).await?.is_none() {
+            return Ok(None);
+        }
+        let fold = |record: &mut super::OrderRecord<M>, now| {
+            if let Some(payment) = payment.clone() {
+                record.fold(Fact::Payment(payment), &event.id, now)?;
+            }
+            record.fold(fact.clone(), &event.id, now)
+        };
+        match self.change_and_finish(&order, Some(&event.id), fold).await {
+            Ok(_) => Ok(Some(order)),
+            // What contradicts the record will do so the next time too.
+            Err(error) if error.kind() == &ErrorKind::Conflict => {
+                self.finish(&event.id, "contradicts").await?;
+                Err(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn finish(&self, event: &str, outcome: &str) -> Result<()> {
+        let batch = Batch {
+            finished_events: vec![(event.to_owned(), outcome.to_owned())],
+            ..Batch::new(M::KIND)
+        };
+        self.store.commit(batch).await?;
+        Ok(())
+    }
+
+    /// Asks the provider for what a notice whose signature does not cover its body is about.
+    async fn prove(&self, claimed: Fact<M>) -> Result<Fact<M>> {
+        Ok(match claimed {
+            Fact::Payment(payment) => {
+                let payment = self.provider.fetch_payment(&payment.id).await?;
+                Fact::Payment(Box::new(payment))
+            }
+            Fact::Refund(refund) => {
+                let refund = self.provider.fetch_refund(&refund.id).await?;
+                Fact::Refund(Box::new(refund))
+            }
+            Fact::Dispute(dispute) => {
+                let since = Period::since(dispute.created_at.saturating_sub(super::ask::DAY));
+                let disputes = self.provider.list_disputes(since);
+                pin_mut!(disputes);
+                while let Some(listed) = disputes.try_next().await? {
+                    if listed.id == dispute.id {
+                        return Ok(Fact::Dispute(Box::new(listed)));
+                    }
+                }
+                let message = "the provider lists no such dispute";
+                return Err(Error::new(ErrorKind::NotFound, message));
+            }
+        })
+    }
+
+    /// The order that a fact belongs to, and the payment if it must be taken in before the fact.
+    async fn owner(&self, fact: &Fact<M>) -> Result<Option<(OrderId, Option<Box<Payment<M>>>)>> {
+        let id = match fact {
+            Fact::Payment(payment) => {
+                return Ok(self.owner_of(payment).await?.map(|order| (order, None)));
+            }
+            Fact::Refund(refund) => &refund.payment,
+            Fact::Dispute(dispute) => &dispute.payment,
+        };
+        if let Some(order) = self.store.order_of_payment(&id.to_string()).await? {
+            let known = self.read(&order).await?;
+            if known.is_some_and(|known| known.record.payment(id).is_some()) {
+                return Ok(Some((order, None)));
+            }
+        }
+        let payment = match self.provider.fetch_payment(id).await {
+            Ok(payment) => payment,
+            // Not in this account, or of another installation on it.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Conflict) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        let order = self.owner_of(&payment).await?;
+        Ok(order.map(|order| (order, Some(Box::new(payment)))))
+    }
+
+    async fn owner_of(&self, payment: &Payment<M>) -> Result<Option<OrderId>> {
+        match &payment.reference {
+            Some(reference) if reference.namespace == *self.provider.namespace() => {
+                return Ok(Some(reference.order.clone()));
+            }
+            Some(_) => return Ok(None),
+            None => {}
+        }
+        for id in payment.ids() {
+            if let Some(order) = self.store.order_of_payment(&id.to_string()).await? {
+                return Ok(Some(order));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// An event as the inbox keeps it: what it says in this library's terms, without the payload.
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "")]
+struct StoredEvent<M: Mode> {
+    type_text: Box<str>,
+    is_proven: bool,
+    fact: Option<Fact<M>>,
+}

@@ -1,0 +1,233 @@
+//! How an order stands, computed from the facts about its payments, and what a person must look at.
+
+use std::cmp::Ordering;
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::dispute::DisputeStatus;
+use crate::error::{Error, ErrorKind, Result};
+use crate::matching::{Balance, Facts, VerdictKind, decide};
+use crate::mode::Mode;
+use crate::money::Money;
+use crate::payment::PaymentStatus;
+use crate::refund::RefundStatus;
+
+use super::records::{AttemptPhase, CommandState, OrderRecord};
+
+/// How long an outcome may stay unknown before a person is told: one hour.
+const UNKNOWN_TOO_LONG: Duration = Duration::from_secs(3600);
+/// How long a refund may be pending before a person is told: ten days.
+const REFUND_TOO_LONG: Duration = Duration::from_secs(10 * 86_400);
+/// How long before a held amount lapses a person is told: one day.
+const LAPSE_WARNING: Duration = Duration::from_secs(86_400);
+
+/// How an order stands. The first that applies is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Standing {
+    /// Money has come in another currency than the order's. It is never converted.
+    WrongCurrency,
+    /// It was closed unpaid, and this much has come all the same.
+    PaidAfterClose {
+        /// What the host holds.
+        received: Money,
+    },
+    /// More than the total has come.
+    Overpaid {
+        /// How much more.
+        excess: Money,
+    },
+    /// Exactly the total has come.
+    Paid,
+    /// It was paid, and money has gone back by refunds, disputes or returns.
+    Reversed {
+        /// What the host still holds.
+        left: Money,
+    },
+    /// A payment is under way. Do not fulfil, and do not let the shopper pay again.
+    Pending,
+    /// The whole amount is held and not taken.
+    Authorized,
+    /// Less than the total has come.
+    PartlyPaid {
+        /// How much is missing.
+        short: Money,
+    },
+    /// No money has come.
+    Unpaid,
+}
+
+/// Something that a person must look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Concern {
+    /// A stable name, to resolve it by.
+    pub name: String,
+    /// What is wrong and what can be done.
+    pub text: String,
+}
+
+impl<M: Mode> OrderRecord<M> {
+    /// What the host holds for the order: captured, less returned, refunded and disputed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`] if a payment is in another currency than the order.
+    pub fn received(&self) -> Result<Money> {
+        let mut sum = Money::zero(self.order.total.currency());
+        for payment in &self.payments {
+            let net = payment.ledger.net()?;
+            if net.is_zero() {
+                continue;
+            }
+            if net.currency() != sum.currency() {
+                let message = "money has come in another currency than the order's";
+                return Err(Error::new(ErrorKind::Conflict, message));
+            }
+            sum = sum.checked_add(net)?;
+        }
+        Ok(sum)
+    }
+
+    /// How it stands, by the verdict table of [`matching`](crate::matching).
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        let total = self.order.total;
+        let received = self.received();
+        let balance = match received
+            .as_ref()
+            .map(|received| received.minor().cmp(&total.minor()))
+        {
+            Err(_) => Balance::TotalUnknown,
+            Ok(Ordering::Less) => Balance::Short,
+            Ok(Ordering::Equal) => Balance::Even,
+            Ok(Ordering::Greater) => Balance::Excess,
+        };
+        let currency_fits = received.is_ok();
+        let received = received.unwrap_or(Money::zero(total.currency()));
+        let was_paid = self.paid_at.is_some();
+        let verdict = decide(&Facts {
+            currency_fits,
+            after_close: self.order.closed_at.is_some() && !was_paid && received.is_positive(),
+            taken_back: was_paid,
+            announced: self.has_payment(|status| matches!(status, PaymentStatus::Pending)),
+            ..Facts::plain(balance)
+        });
+        let apart = total.minor().abs_diff(received.minor());
+        let apart = Money::new(i64::try_from(apart).unwrap_or(i64::MAX), total.currency());
+        match verdict {
+            VerdictKind::WrongCurrency => Standing::WrongCurrency,
+            VerdictKind::PaidAfterClose => Standing::PaidAfterClose { received },
+            VerdictKind::Reversed => Standing::Reversed { left: received },
+            VerdictKind::Overpaid => Standing::Overpaid { excess: apart },
+            VerdictKind::Paid => Standing::Paid,
+            VerdictKind::Pending => Standing::Pending,
+            _ if self
+                .held()
+                .is_some_and(|held| held.minor() >= apart.minor()) =>
+            {
+                Standing::Authorized
+            }
+            _ if received.is_positive() => Standing::PartlyPaid { short: apart },
+            _ => Standing::Unpaid,
+        }
+    }
+
+    /// What a person must look at now, without what was resolved.
+    #[must_use]
+    pub fn concerns(&self, now: Timestamp) -> Vec<Concern> {
+        let mut all = Vec::new();
+        let mut add = |name: String, text: String| all.push(Concern { name, text });
+        match self.standing() {
+            Standing::WrongCurrency => add(
+                "wrong_currency".into(),
+                "money has come in another currency: refund it or settle it by hand".into(),
+            ),
+            Standing::PaidAfterClose { received } => add(
+                "paid_after_close".into(),
+                format!("{received} has come after the order was closed: refund it or deliver"),
+            ),
+            Standing::Overpaid { excess } => add(
+                "overpaid".into(),
+                format!("{excess} more than the total has come: refund it"),
+            ),
+            _ => {}
+        }
+        for attempt in &self.attempts {
+            let waited = now.abs_diff(attempt.begun_at);
+            if attempt.phase == AttemptPhase::Stored && waited > UNKNOWN_TOO_LONG {
+                let number = attempt.attempt;
+                add(
+                    format!("attempt_unknown:{number}"),
+                    format!("nobody knows whether attempt {number} was paid: see the dashboard"),
+                );
+            }
+        }
+        for command in &self.commands {
+            let waited = now.abs_diff(command.requested_at);
+            let name = command.operation.name();
+            let of = &command.payment;
+            match command.state {
+                CommandState::Unknown | CommandState::Requested if waited > UNKNOWN_TOO_LONG => {
+                    add(
+                        format!("{name}_unknown:{}", command.key),
+                        format!("nobody knows whether the {name} of {of} was done"),
+                    );
+                }
+                CommandState::Pending if waited > REFUND_TOO_LONG => add(
+                    format!("{name}_pending:{}", command.key),
+                    format!(
+                        "the {name} of {of} has been pending since {}",
+                        command.requested_at
+                    ),
+                ),
+                _ => {}
+            }
+        }
+        for payment in &self.payments {
+            let ledger = &payment.ledger;
+            if let Some(known) = ledger.payment() {
+                let lapses = known
+                    .capture_before
+                    .is_some_and(|before| now >= before.saturating_sub(LAPSE_WARNING));
+                if known.status == PaymentStatus::Authorized && lapses {
+                    add(
+                        format!("lapsing:{}", known.id),
+                        format!("the amount held by {} lapses: capture or void it", known.id),
+                    );
+                }
+            }
+            for refund in ledger.refunds() {
+                if matches!(refund.status, RefundStatus::Failed | RefundStatus::Canceled) {
+                    add(
+                        format!("refund_failed:{}", refund.id),
+                        format!("{} of {} did not reach the payer", refund.amount, refund.id),
+                    );
+                }
+            }
+            for dispute in ledger.disputes() {
+                if dispute.status == DisputeStatus::NeedsResponse {
+                    add(
+                        format!("dispute:{}", dispute.id),
+                        format!("{} is disputed: answer the bank", dispute.amount),
+                    );
+                }
+            }
+        }
+        all.retain(|concern| !self.resolved.contains(&concern.name));
+        all
+    }
+
+    /// Whether any payment has a status like that.
+    pub(super) fn has_payment(&self, is_like: impl Fn(&PaymentStatus) -> bool) -> bool {
+        let payments = self.payments.iter().filter_map(|p| p.ledger.payment());
+        payments.into_iter().any(|payment| is_like(&payment.status))
+    }
+
+    /// What is held and not taken, if all of it is in the order's currency.
+    fn held(&self) -> Option<Money> {
+        let payments = self.payments.iter().filter_map(|p| p.ledger.payment());
+        let held = payments.filter(|payment| payment.status == PaymentStatus::Authorized);
+        let amounts = held.map(|payment| payment.capturable);
+        Money::sum(self.order.total.currency(), amounts).ok()
+    }
+}
