@@ -55,6 +55,7 @@ pub(super) fn session_form(
     );
     if request.capture == CaptureMode::Manual {
         form.push(pair("payment_intent_data[capture_method]", "manual"));
+        form.push(several_captures());
     }
     if let Some(description) = &request.description {
         form.push(pair("payment_intent_data[description]", description));
@@ -107,6 +108,7 @@ pub(super) fn intent_form(
     push_metadata(&mut form, "metadata", request, reference);
     if request.capture == CaptureMode::Manual {
         form.push(pair("capture_method", "manual"));
+        form.push(several_captures());
     }
     if let Some(description) = &request.description {
         form.push(pair("description", description));
@@ -185,6 +187,13 @@ fn check_texts(request: &CreateRequest) -> Result<()> {
         return Err(invalid("an e-mail address has 1 to 512 characters"));
     }
     Ok(())
+}
+
+/// Stripe lets a hold be captured in parts only where that was asked for at creation, and the
+/// account may. Source: <https://docs.stripe.com/payments/multicapture>.
+fn several_captures() -> (String, String) {
+    let field = "payment_method_options[card][request_multicapture]";
+    pair(field, "if_available")
 }
 
 fn currency_code(request: &CreateRequest) -> String {

@@ -450,7 +450,7 @@ pub(super) fn take_method_types(
     Ok((!types.is_empty()).then_some(types))
 }
 
-fn take_multicapture(params: &mut Params) -> Result<bool, ApiError> {
+pub(super) fn take_multicapture(params: &mut Params) -> Result<bool, ApiError> {
     let Some(mut options) = params.parts("payment_method_options")? else {
         return Ok(false);
     };
