@@ -363,6 +363,9 @@ mod tests {
         let paid = plain(payment("pi_1", PaymentStatus::Captured, 1000, 2));
         let open = [paid.clone(), dispute(DisputeStatus::NeedsResponse, 5)];
         assert_eq!(assert_converges(&open).net(), Ok(eur(600)));
+        let unknown = DisputeStatus::Unrecognized("appealed_again".into());
+        let unknown = [open.to_vec(), vec![dispute(unknown, 9)]].concat();
+        assert_eq!(assert_converges(&unknown).net(), Ok(eur(600)));
         let won = [open.to_vec(), vec![dispute(DisputeStatus::Won, 9)]].concat();
         let ledger = assert_converges(&won);
         assert_eq!(ledger.net(), Ok(eur(1000)));

@@ -144,10 +144,10 @@ fn dispute_entries<M: Mode, E>(
     };
     match dispute.status {
         // No money has moved.
-        DisputeStatus::Inquiry | DisputeStatus::Closed | DisputeStatus::Unrecognized(_) => Ok(()),
-        DisputeStatus::NeedsResponse | DisputeStatus::UnderReview => {
-            give(EntryKind::DisputeOpened, dispute.created_at)
-        }
+        DisputeStatus::Inquiry | DisputeStatus::Closed => Ok(()),
+        DisputeStatus::NeedsResponse
+        | DisputeStatus::UnderReview
+        | DisputeStatus::Unrecognized(_) => give(EntryKind::DisputeOpened, dispute.created_at),
         DisputeStatus::Won => {
             give(EntryKind::DisputeOpened, dispute.created_at)?;
             give(EntryKind::DisputeWon, dispute.as_of)
