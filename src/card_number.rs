@@ -27,28 +27,28 @@ pub(crate) fn is_card_number(text: &str) -> bool {
     digits.len() >= 13 && matches!(digits.first(), Some(2..=6)) && sum.is_multiple_of(10)
 }
 
-/// Whether a text has a card number anywhere in it.
+/// Whether a text has a card number anywhere in it: alone, or in groups of three digits and more,
+/// so that dates and parts of longer numbers are not taken for one.
 pub(crate) fn has_card_number(text: &str) -> bool {
     let is_part = |c: char| c.is_ascii_digit() || c == ' ' || c == '-';
     text.split(|c| !is_part(c)).any(|run| {
-        let starts = run
-            .char_indices()
-            .filter(|(_, c)| c.is_ascii_digit())
-            .map(|(at, _)| at);
-        let ends: Vec<usize> = run
-            .char_indices()
-            .filter(|(_, c)| c.is_ascii_digit())
-            .map(|(at, _)| at + 1)
-            .collect();
-        // A run of digits longer than any card number is something else and is not searched.
-        ends.len() <= 40
-            && starts.enumerate().any(|(first, start)| {
-                (13..=19).any(|length| {
-                    let end = ends.get(first + length - 1);
-                    end.and_then(|&end| run.get(start..end))
-                        .is_some_and(is_card_number)
-                })
-            })
+        let groups: Vec<&str> = run.split([' ', '-']).filter(|g| !g.is_empty()).collect();
+        (0..groups.len()).any(|first| {
+            let mut number = String::new();
+            for group in groups.iter().skip(first) {
+                number.push_str(group);
+                if number.len() > 19 {
+                    return false;
+                }
+                if group.len() < 3 {
+                    return false;
+                }
+                if is_card_number(&number) {
+                    return true;
+                }
+            }
+            false
+        })
     })
 }
 
@@ -78,5 +78,14 @@ mod tests {
             assert!(OrderId::new(text).is_ok());
         }
         assert!(!has_card_number("order 1001 of 2026-11-22"));
+        // Dates, and a long number that a card number could be cut out of.
+        assert!(is_card_number("2026 11 01 2026 11 05"));
+        assert!(!has_card_number("2026-11-01 2026-11-05"));
+        assert!(!has_card_number("id 94242424242424242"));
+        assert!(has_card_number("2026-11-22 4242 4242 4242 4242 12 27"));
+        assert!(has_card_number(&format!(
+            "{} 4242424242424242",
+            "7 ".repeat(50)
+        )));
     }
 }

@@ -100,9 +100,10 @@ pub enum DisputeStatus {
 }
 
 impl DisputeStatus {
-    /// Whether the disputed money is away from the host now.
+    /// Whether the disputed money is, or may be, away from the host now. In a status that is not
+    /// known here it may be: that is not read as the host's success.
     #[must_use]
     pub const fn holds_money(&self) -> bool {
-        matches!(self, Self::NeedsResponse | Self::UnderReview | Self::Lost)
+        !matches!(self, Self::Inquiry | Self::Closed | Self::Won)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::Stream;
 use futures_util::stream::try_unfold;
@@ -114,8 +114,8 @@ impl<M: Mode> Provider<M> {
             }
             self.capabilities().require_currency(request.amount)?;
             request.check(M::KIND)?;
-            self.sent.remember(&key, request.amount)?;
-            let payment = self.inner.create(request, &reference, &key).await?;
+            let created = self.inner.create(request, &reference, &key);
+            let payment = self.sent.guard(&key, request.amount, created).await?;
             check_amount(request.amount, payment.amount)?;
             check_reference(&reference, payment.reference.as_ref())?;
             Ok(payment)
@@ -171,8 +171,8 @@ impl<M: Mode> Provider<M> {
                     "this provider captures once: make the capture final",
                 ));
             }
-            self.sent.remember(&key, request.amount)?;
-            let payment = self.inner.capture(request, &key).await?;
+            let captured = self.inner.capture(request, &key);
+            let payment = self.sent.guard(&key, request.amount, captured).await?;
             check_captured(request.amount, &payment)?;
             Ok(payment)
         })
@@ -203,8 +203,8 @@ impl<M: Mode> Provider<M> {
         let key = self.command_key("refund", &request.payment, request.command.as_str());
         self.run(Operation::Refund, async {
             self.check_name(request.payment.provider())?;
-            self.sent.remember(&key, request.amount)?;
-            let refund = self.inner.refund(request, &key).await?;
+            let refunded = self.inner.refund(request, &key);
+            let refund = self.sent.guard(&key, request.amount, refunded).await?;
             check_amount(request.amount, refund.amount)?;
             Ok(refund)
         })
@@ -350,8 +350,12 @@ impl<M: Mode> Provider<M> {
                     if !has_more {
                         return Ok(None);
                     }
-                    let page = self.run(operation, fetch(next.take())).await?;
+                    let after = next.take();
+                    let page = self.run(operation, fetch(after.clone())).await?;
                     has_more = page.next.is_some();
+                    if has_more && page.next == after {
+                        return Err(stands_still().in_operation(self.name(), operation));
+                    }
                     next = page.next;
                     items = page.items.into_iter();
                 }
@@ -406,16 +410,43 @@ struct SentKeysInner {
 impl SentKeys {
     const MOST: usize = 65_536;
 
-    fn remember(&self, key: &IdempotencyKey, amount: PositiveMoney) -> Result<()> {
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Does `work` unless its key was sent with another amount. An amount that is refused as
+    /// invalid the first time was never asked for, so that it can be put right under the same key.
+    async fn guard<T>(
+        &self,
+        key: &IdempotencyKey,
+        amount: PositiveMoney,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let is_first = self.remember(key, amount)?;
+        let outcome = work.await;
+        let is_refused = |error: &Error| {
+            matches!(
+                error.kind(),
+                ErrorKind::InvalidRequest | ErrorKind::Unsupported
+            ) && error.effect() == Effect::NotApplied
+        };
+        if is_first && outcome.as_ref().is_err_and(is_refused) {
+            let mut inner = self.lock();
+            inner.amounts.remove(key);
+            inner.by_age.retain(|sent| sent != key);
+        }
+        outcome
+    }
+
+    /// Says whether it is the first time.
+    fn remember(&self, key: &IdempotencyKey, amount: PositiveMoney) -> Result<bool> {
+        let mut inner = self.lock();
         match inner.amounts.get(key) {
-            Some(sent) if *sent == amount => return Ok(()),
+            Some(sent) if *sent == amount => return Ok(false),
             Some(sent) => {
                 let message = format!(
-                    "this attempt or command was sent with {sent} before, now with {amount}: \
-                     take the next attempt, or another command"
+                    "this attempt or command was sent with {sent} before, now with {amount}: look \
+                     what became of it, then take the next attempt or another command"
                 );
-                return Err(Error::new(ErrorKind::Conflict, message));
+                // What was sent before may have moved money.
+                let error = Error::new(ErrorKind::Conflict, message);
+                return Err(error.with_effect(Effect::Unknown));
             }
             None => {}
         }
@@ -426,8 +457,17 @@ impl SentKeys {
         }
         inner.by_age.push_back(key.clone());
         inner.amounts.insert(key.clone(), amount);
-        Ok(())
+        Ok(true)
     }
+
+    fn lock(&self) -> MutexGuard<'_, SentKeysInner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn stands_still() -> Error {
+    let message = "a list says that it goes on, and goes on from where it was";
+    Error::new(ErrorKind::UnexpectedResponse, message)
 }
 
 fn check_amount(asked: PositiveMoney, answered: Money) -> Result<()> {

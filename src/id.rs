@@ -317,6 +317,13 @@ impl IdempotencyKey {
         Self::derive(&[operation, namespace.as_str(), &payment.to_string(), command])
     }
 
+    /// The key of one request, for a provider that needs several of them for one write: each has
+    /// a key of its own.
+    #[must_use]
+    pub fn for_step(&self, step: &str) -> Self {
+        Self::derive(&[self.as_str(), step])
+    }
+
     /// The key itself, at most 43 characters: the shortest limit among the providers known is 45.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -106,8 +106,9 @@ impl<M: Mode> Ledger<M> {
 
     /// What went back, or is on its way back, to the payer by refunds.
     ///
-    /// The provider's own sum counts too, since it knows of refunds that were not heard of here;
-    /// refunds that have failed since it was reported are taken from it.
+    /// The provider's own sum counts too, since it knows of refunds that were not heard of here.
+    /// Refunds made since it was reported are added to it, and those of it that have failed since
+    /// are taken from it.
     ///
     /// # Errors
     /// [`MoneyError`] if a refund is in another currency than the payment.
@@ -121,12 +122,19 @@ impl<M: Mode> Ledger<M> {
         let Some(payment) = &self.payment else {
             return Ok(listed);
         };
-        let failed_since = self
-            .refunds
-            .values()
-            .filter(|refund| !refund.status.holds_money() && refund.as_of > payment.as_of);
-        let failed = Money::sum(currency, failed_since.map(|refund| refund.amount))?;
-        let reported = payment.refunded.checked_sub(failed)?;
+        let (mut made, mut failed) = (Vec::new(), Vec::new());
+        for refund in self.refunds.values() {
+            let is_new = refund.created_at > payment.as_of;
+            match refund.status.holds_money() {
+                true if is_new => made.push(refund.amount),
+                false if !is_new && refund.as_of > payment.as_of => failed.push(refund.amount),
+                _ => {}
+            }
+        }
+        let reported = payment
+            .refunded
+            .checked_add(Money::sum(currency, made)?)?
+            .checked_sub(Money::sum(currency, failed)?)?;
         Ok(if reported.minor() > listed.minor() {
             reported
         } else {
@@ -355,6 +363,9 @@ mod tests {
         let paid = plain(payment("pi_1", PaymentStatus::Captured, 1000, 2));
         let open = [paid.clone(), dispute(DisputeStatus::NeedsResponse, 5)];
         assert_eq!(assert_converges(&open).net(), Ok(eur(600)));
+        let unknown = DisputeStatus::Unrecognized("appealed_again".into());
+        let unknown = [open.to_vec(), vec![dispute(unknown, 9)]].concat();
+        assert_eq!(assert_converges(&unknown).net(), Ok(eur(600)));
         let won = [open.to_vec(), vec![dispute(DisputeStatus::Won, 9)]].concat();
         let ledger = assert_converges(&won);
         assert_eq!(ledger.net(), Ok(eur(1000)));
@@ -378,6 +389,35 @@ mod tests {
         let second = payment("pi_2", PaymentStatus::Captured, 1000, 3);
         assert!(ledger.add_payment(second).is_err());
         assert_eq!(text(&ledger), before);
+    }
+
+    #[test]
+    fn a_second_charge_of_one_attempt_is_not_lost_behind_the_checkout_of_the_first() {
+        let second = payment("pi_2", PaymentStatus::Captured, 1000, 3);
+        let mut first = payment("pi_1", PaymentStatus::Captured, 1000, 2);
+        first.aliases = checkout(PaymentStatus::Created, 1).ids().cloned().collect();
+        // Joined by the reference, since nothing better was known then.
+        let mut ledger = fold([plain(checkout(PaymentStatus::Created, 1)), plain(second)]);
+        assert!(ledger.add_payment(first).is_err());
+    }
+
+    #[test]
+    fn refunds_made_since_the_providers_sum_count_beside_it() {
+        let captured = payment("pi_1", PaymentStatus::Captured, 1000, 5);
+        // 500 went back in the provider's dashboard, and 200 more were refunded later.
+        let ledger = assert_converges(&[
+            refunded(captured.clone(), 500),
+            refund("re_1", RefundStatus::Pending, 200, 20),
+            refund("re_1", RefundStatus::Succeeded, 200, 21),
+        ]);
+        assert_eq!(ledger.refundable(), Ok(eur(300)));
+        // One that was asked for later and failed was never part of that sum.
+        let ledger = assert_converges(&[
+            refunded(captured, 500),
+            refund("re_1", RefundStatus::Pending, 200, 20),
+            refund("re_1", RefundStatus::Failed, 200, 25),
+        ]);
+        assert_eq!(ledger.refundable(), Ok(eur(500)));
     }
 
     #[test]

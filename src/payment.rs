@@ -52,6 +52,9 @@ pub struct Payment<M: Mode> {
     pub capture_before: Option<Timestamp>,
     /// When the provider made it.
     pub created_at: Timestamp,
+    /// When money was first taken, as early as is known; later snapshots do not move it.
+    #[serde(default)]
+    pub captured_at: Option<Timestamp>,
     /// When the provider was in this state, by the provider's clock.
     pub as_of: Timestamp,
 }
@@ -61,6 +64,7 @@ impl<M: Mode> Payment<M> {
     #[must_use]
     pub fn new(id: PaymentId<M>, status: PaymentStatus, amount: Money, as_of: Timestamp) -> Self {
         let zero = Money::zero(amount.currency());
+        let captured_at = (status == PaymentStatus::Captured).then_some(as_of);
         Self {
             id,
             aliases: Vec::new(),
@@ -77,6 +81,7 @@ impl<M: Mode> Payment<M> {
             expires_at: None,
             capture_before: None,
             created_at: as_of,
+            captured_at,
             as_of,
         }
     }
@@ -86,15 +91,19 @@ impl<M: Mode> Payment<M> {
         std::iter::once(&self.id).chain(&self.aliases)
     }
 
-    /// Whether both are snapshots of one payment: they share a provider's id, or one is the
-    /// checkout and the other the payment of one attempt.
+    /// Whether both are snapshots of one payment: one has the other's id among its own, or one is
+    /// the checkout and the other the payment of one attempt.
     ///
     /// The reference alone does not make two payments one: an attempt that was charged twice by
     /// mistake has two payments under one reference, and that must be seen.
     #[must_use]
     pub fn is_same_as(&self, other: &Self) -> bool {
+        if self.is_checkout == other.is_checkout {
+            // A shared alias is not enough: two payments may have been taken for one checkout.
+            return self.ids().any(|id| *id == other.id) || other.ids().any(|id| *id == self.id);
+        }
         let one_attempt = self.reference.is_some() && self.reference == other.reference;
-        (one_attempt && self.is_checkout != other.is_checkout) || self.shares_id_with(other)
+        one_attempt || self.shares_id_with(other)
     }
 
     fn shares_id_with(&self, other: &Self) -> bool {
@@ -149,6 +158,10 @@ impl<M: Mode> Payment<M> {
             reference: later.reference.clone().max(earlier.reference),
             fee: max_money(later.fee, earlier.fee),
             created_at: later.created_at.min(earlier.created_at),
+            captured_at: [later.captured_at, earlier.captured_at]
+                .into_iter()
+                .flatten()
+                .min(),
             ..later
         })
     }

@@ -103,11 +103,14 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Whether a write may have been processed though nothing says so.
+    /// Whether a write may have been processed though nothing says so. A 409 may mean that the
+    /// same write is under way.
     pub(super) fn leaves_doubt(self) -> bool {
         match self {
             Self::NoAnswer(delivered) => delivered != Delivered::No,
-            Self::Answered { status, .. } => status.is_server_error(),
+            Self::Answered { status, .. } => {
+                status.is_server_error() || status == StatusCode::CONFLICT
+            }
         }
     }
 }
@@ -301,6 +304,7 @@ mod tests {
         assert!(Outcome::NoAnswer(Delivered::Answered).leaves_doubt());
         assert!(!Outcome::NoAnswer(Delivered::No).leaves_doubt());
         assert!(answered(500, RetryHint::None).leaves_doubt());
+        assert!(answered(409, RetryHint::None).leaves_doubt());
         assert!(!answered(429, RetryHint::None).leaves_doubt());
     }
 }

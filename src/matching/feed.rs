@@ -23,6 +23,9 @@ impl<'a> From<&'a Order> for OrderRow<'a> {
 
 /// Hands the rows of one payment to `take`: the payment, its refunds and its disputes.
 ///
+/// Hand the rows of a ledger over once, to a batch that is made anew: of what is handed over again
+/// under the same id, such as a larger capture, only the first counts.
+///
 /// A reference of another installation than `namespace` is no reference here. Nothing is handed
 /// over for a checkout that nobody has begun to pay.
 ///
@@ -89,7 +92,12 @@ fn payment_entries<M: Mode, E>(
         .map(crate::id::PaymentId::raw)
         .collect();
     let source = payment.id.provider().as_str();
-    let mut row = EntryRow::new(payment.id.raw(), kind, amount, payment.as_of)
+    // A later look at a payment must not make it a later payment.
+    let at = match kind {
+        EntryKind::Payment => payment.captured_at.unwrap_or(payment.as_of),
+        _ => payment.as_of,
+    };
+    let mut row = EntryRow::new(payment.id.raw(), kind, amount, at)
         .with_source(source, "")
         .with_other_ids(&aliases);
     if let Some(reference) = &payment.reference
@@ -136,10 +144,10 @@ fn dispute_entries<M: Mode, E>(
     };
     match dispute.status {
         // No money has moved.
-        DisputeStatus::Inquiry | DisputeStatus::Closed | DisputeStatus::Unrecognized(_) => Ok(()),
-        DisputeStatus::NeedsResponse | DisputeStatus::UnderReview => {
-            give(EntryKind::DisputeOpened, dispute.created_at)
-        }
+        DisputeStatus::Inquiry | DisputeStatus::Closed => Ok(()),
+        DisputeStatus::NeedsResponse
+        | DisputeStatus::UnderReview
+        | DisputeStatus::Unrecognized(_) => give(EntryKind::DisputeOpened, dispute.created_at),
         DisputeStatus::Won => {
             give(EntryKind::DisputeOpened, dispute.created_at)?;
             give(EntryKind::DisputeWon, dispute.as_of)
@@ -162,5 +170,69 @@ fn unlisted_refunds<M: Mode>(payment: &Payment<M>, ledger: &Ledger<M>) -> Money 
         (Ok(refunded), Ok(listed)) => refunded.checked_sub(listed).unwrap_or(zero),
         // Refunds in another currency are told by matching, which compares currencies itself.
         _ => zero,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{PaymentId, ProviderName, RefundId};
+    use crate::matching::{Batch, Policy, Verdict};
+    use crate::mode::Test;
+    use crate::money::Currency;
+
+    fn at(unix: i64) -> Timestamp {
+        Timestamp::from_unix(unix)
+    }
+
+    fn captured(as_of: i64) -> Payment<Test> {
+        let id = PaymentId::new(ProviderName::new("psp").unwrap(), "pi_1").unwrap();
+        let amount = Money::new(1000, Currency::EUR);
+        let mut payment = Payment::new(id, PaymentStatus::Captured, amount, at(as_of));
+        payment.captured = amount;
+        payment.reference = Some("shop:A-1:1".parse().unwrap());
+        payment
+    }
+
+    fn verdict(ledger: &Ledger<Test>) -> (Verdict, i64) {
+        let mut batch = Batch::<Test>::new(Policy::default());
+        let total = Money::new(1000, Currency::EUR);
+        let order = OrderRow::new("A-1", total, at(1)).with_closed_at(at(100));
+        batch.order(&order).unwrap();
+        let shop = Namespace::new("shop").unwrap();
+        entries_of(ledger, &shop, |entry| batch.entry(entry)).unwrap();
+        let report = batch.run();
+        let order = report.orders().next().unwrap();
+        (order.verdict, order.taken_back.minor())
+    }
+
+    #[test]
+    fn a_payment_that_is_looked_at_after_the_order_closed_was_still_made_before() {
+        for looks in [[50, 200], [200, 50]] {
+            let mut ledger = Ledger::new();
+            for as_of in looks {
+                ledger.add_payment(captured(as_of)).unwrap();
+            }
+            assert_eq!(verdict(&ledger), (Verdict::Paid, 0), "{looks:?}");
+        }
+    }
+
+    #[test]
+    fn a_refund_that_is_in_the_providers_sum_too_counts_once() {
+        let mut ledger = Ledger::new();
+        let mut payment = captured(50);
+        payment.refunded = Money::new(400, Currency::EUR);
+        let id = RefundId::new(payment.id.provider().clone(), "re_1").unwrap();
+        let refund = Refund::new(
+            id,
+            payment.id.clone(),
+            RefundStatus::Succeeded,
+            payment.refunded,
+            at(40),
+        );
+        ledger.add_payment(payment).unwrap();
+        ledger.add_refund(refund);
+        assert_eq!(verdict(&ledger), (Verdict::Reversed, 400));
+        assert_eq!(ledger.net(), Ok(Money::new(600, Currency::EUR)));
     }
 }

@@ -8,6 +8,7 @@
 )]
 
 mod listing;
+mod mistakes;
 mod outcomes;
 mod payments;
 mod shop;

@@ -119,7 +119,8 @@ async fn a_key_that_was_sent_with_another_request_is_a_conflict() {
     let error = shop.stripe.create(&changed).await.unwrap_err();
     assert_eq!(
         (error.kind(), error.effect()),
-        (&ErrorKind::Conflict, Effect::NotApplied)
+        (&ErrorKind::Conflict, Effect::Unknown),
+        "what the key was sent with before may stand, and here it does"
     );
 
     shop.wire.take();

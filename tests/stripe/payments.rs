@@ -371,7 +371,7 @@ async fn refunds_are_made_once_for_each_command_even_after_the_key_is_forgotten(
         .refund(&refund(&paid, "0.01 EUR", "r6"))
         .await
         .unwrap_err();
-    assert_eq!(spent.kind(), &ErrorKind::Conflict);
+    assert_eq!(spent.kind(), &ErrorKind::InvalidRequest);
 
     let now = shop.stripe.fetch_payment(&paid.id).await.unwrap();
     assert_eq!(now.refunded, money("100.00 EUR").money());

@@ -323,13 +323,19 @@ pub(super) fn is_replayed(response: &ApiResponse) -> bool {
     response.header(&IDEMPOTENT_REPLAYED) == Some("true")
 }
 
-/// A part of a list, which goes on behind the last of the objects that Stripe sent.
-pub(super) fn page_of<T>(items: Vec<T>, last_id: Option<&str>, has_more: bool) -> Result<Page<T>> {
+/// The part of a list behind `after`, which goes on behind the last of the objects that Stripe
+/// sent.
+pub(super) fn page_of<T>(
+    items: Vec<T>,
+    last_id: Option<&str>,
+    has_more: bool,
+    after: Option<&Cursor>,
+) -> Result<Page<T>> {
     let next = match last_id {
         _ if !has_more => None,
-        Some(id) => Some(Cursor(id.into())),
-        None => {
-            let message = "a list says that it goes on, and has nothing to go on from";
+        Some(id) if after.is_none_or(|after| *after.0 != *id) => Some(Cursor(id.into())),
+        _ => {
+            let message = "a list says that it goes on, and has nothing new to go on from";
             return Err(Error::new(ErrorKind::UnexpectedResponse, message));
         }
     };

@@ -199,6 +199,13 @@ fn check_texts(request: &CreateRequest) -> Result<()> {
     Ok(())
 }
 
+/// Stripe lets a hold be captured in parts only where that was asked for at creation, and the
+/// account may. Source: <https://docs.stripe.com/payments/multicapture>.
+fn several_captures() -> (String, String) {
+    let field = "payment_method_options[card][request_multicapture]";
+    pair(field, "if_available")
+}
+
 fn currency_code(request: &CreateRequest) -> String {
     request.amount.currency().code().to_ascii_lowercase()
 }

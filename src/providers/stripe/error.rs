@@ -41,7 +41,10 @@ pub(super) fn error_of<M: Mode>(response: &ApiResponse, reader: Reader<'_, M>) -
         Some((kind, message)) => response.error(kind, with_parameter(message, stripe)),
         None => response.refusal(),
     };
-    if stripe.code.as_deref() == Some("idempotency_key_in_use") {
+    // Of the request that the key was first sent with, this one tells nothing.
+    if stripe.kind.as_deref() == Some("idempotency_error")
+        || stripe.code.as_deref() == Some("idempotency_key_in_use")
+    {
         error = error.with_effect(Effect::Unknown);
     }
     if let Some(code) = stripe.decline_code.as_deref().or(stripe.code.as_deref()) {
@@ -109,7 +112,7 @@ fn kind_of(response: &ApiResponse, error: &ApiError<'_>) -> Option<(ErrorKind, &
         ),
         _ if error.kind.as_deref() == Some("idempotency_error") => (
             ErrorKind::Conflict,
-            "the same key was sent with another request: take the next attempt or command",
+            "the same key was sent with another request: look what became of that one first",
         ),
         _ if is_decline(status, error) => {
             let intent = error.payment_intent.as_deref();

@@ -127,7 +127,7 @@ impl<M: Mode> Stripe<M> {
                                 ids.push(reader.payment_id(id)?);
                             }
                         }
-                        page_of(ids, last_id(&list), list.has_more)
+                        page_of(ids, last_id(&list), list.has_more, after.as_ref())
                     })?;
             found.extend(page.items);
             match page.next {
@@ -153,6 +153,7 @@ impl<M: Mode> Stripe<M> {
                         items.collect::<Result<Vec<_>>>()?,
                         last_id(&list),
                         list.has_more,
+                        after.as_ref(),
                     )
                 })?;
             found.extend(page.items);
@@ -181,8 +182,8 @@ impl<M: Mode> Stripe<M> {
             found.extend(items);
             match (has_more, next) {
                 (false, _) => return Ok(found),
-                (true, Some(next)) => next_page = Some(next),
-                (true, None) => {
+                (true, Some(next)) if next_page.as_ref() != Some(&next) => next_page = Some(next),
+                (true, _) => {
                     return Err(unexpected("a search says that it goes on, and not where"));
                 }
             }

@@ -3,7 +3,7 @@
 use super::client::{Form, pair};
 use super::{Stripe, amount, error};
 use crate::capability::Operation;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::id::{IdempotencyKey, PaymentId};
 use crate::mode::Mode;
 use crate::money::PositiveMoney;
@@ -36,7 +36,7 @@ impl<M: Mode> Stripe<M> {
         match self.client.capture_intent(id, form, key).await {
             Ok(answer) => self.payment_now(Operation::Capture, &answer).await,
             Err(refused) => {
-                let is_done = |now: &Payment<M>| now.captured == request.amount.money();
+                let is_done = |now: &Payment<M>| is_taken(request.amount, &held, now);
                 self.settle(Operation::Capture, refused, id, is_done).await
             }
         }
@@ -84,7 +84,9 @@ impl<M: Mode> Stripe<M> {
         let is_gone = |now: &Payment<M>| {
             matches!(now.status, PaymentStatus::Canceled | PaymentStatus::Expired)
         };
-        match self.client.cancel_intent(intent, key).await {
+        // An earlier try may have spent the key on the session.
+        let key = key.for_step("cancel");
+        match self.client.cancel_intent(intent, &key).await {
             Ok(answer) => self.payment_now(Operation::Void, &answer).await,
             Err(refused) => self.settle(Operation::Void, refused, intent, is_gone).await,
         }
@@ -104,9 +106,18 @@ impl<M: Mode> Stripe<M> {
         }
         match self.fetch(operation, id).await {
             Ok(payment) if is_done(&payment) => Ok(payment),
-            Ok(_) | Err(_) => Err(refused),
+            Ok(_) => Err(refused),
+            Err(_) => Err(refused.with_effect(Effect::Unknown)),
         }
     }
+}
+
+/// Whether a capture was done, now or before: what was taken before by other commands is not it.
+fn is_taken<M: Mode>(asked: PositiveMoney, before: &Payment<M>, now: &Payment<M>) -> bool {
+    let asked = asked.money();
+    let by_this_one = now.captured.minor() - before.captured.minor() == asked.minor();
+    let by_an_earlier_one = before.capturable.minor() == 0 && now.captured == asked;
+    by_this_one || by_an_earlier_one
 }
 
 pub(super) fn check_currency<M: Mode>(asked: PositiveMoney, payment: &Payment<M>) -> Result<()> {

@@ -244,7 +244,7 @@ impl<M: Mode> PaymentProvider for Stripe<M> {
             .await?;
         self.client.read(&answer, |reader, list: List<Object<'_>>| {
             let items: Result<Vec<_>> = list.data.iter().map(|o| reader.payment(o)).collect();
-            page_of(items?, last_id(&list), list.has_more)
+            page_of(items?, last_id(&list), list.has_more, after)
         })
     }
 
@@ -286,7 +286,7 @@ impl<M: Mode> PaymentProvider for Stripe<M> {
         let answer = self.client.disputes(period, after).await?;
         self.client.read(&answer, |reader, list: List<Object<'_>>| {
             let items: Result<Vec<_>> = list.data.iter().map(|o| reader.dispute(o)).collect();
-            page_of(items?, last_id(&list), list.has_more)
+            page_of(items?, last_id(&list), list.has_more, after)
         })
     }
 
@@ -298,7 +298,7 @@ impl<M: Mode> PaymentProvider for Stripe<M> {
         let answer = self.client.payouts(period, after).await?;
         self.client.read(&answer, |reader, list: List<Object<'_>>| {
             let items: Result<Vec<_>> = list.data.iter().map(|o| reader.payout(o)).collect();
-            page_of(items?, last_id(&list), list.has_more)
+            page_of(items?, last_id(&list), list.has_more, after)
         })
     }
 
@@ -316,7 +316,8 @@ impl<M: Mode> PaymentProvider for Stripe<M> {
             |reader, list: List<wire::BalanceTransaction<'_>>| {
                 let rows = list.data.iter().map(|row| reader.payout_line(payout, row));
                 let items: Result<Vec<_>> = rows.filter_map(Result::transpose).collect();
-                page_of(items?, list.data.last().map(|row| &*row.id), list.has_more)
+                let last = list.data.last().map(|row| &*row.id);
+                page_of(items?, last, list.has_more, after)
             },
         )
     }

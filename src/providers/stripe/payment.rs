@@ -46,6 +46,7 @@ impl<M: Mode> Reader<'_, M> {
             self.check_mode(charge.livemode)?;
             payment.refunded = refunded(charge, currency)?;
             payment.fee = fee(charge)?;
+            payment.captured_at = booked_at(charge).or(payment.captured_at);
             payment.capture_before = capture_before(charge);
         }
         Ok(payment)
@@ -128,6 +129,7 @@ impl<M: Mode> Reader<'_, M> {
         }
         payment.refunded = refunded(charge, currency)?;
         payment.fee = fee(charge)?;
+        payment.captured_at = booked_at(charge).or(payment.captured_at);
         payment.capture_before = capture_before(charge);
         payment.reference = reference_of(charge);
         payment.created_at = time(charge.created, "created")?;
@@ -224,6 +226,12 @@ fn fee(charge: &Object<'_>) -> Result<Option<Money>> {
         return Ok(None);
     };
     from_units(row.fee, currency(&row.currency)?).map(Some)
+}
+
+/// When the money was taken, where the charge is captured and its booking was expanded.
+fn booked_at(charge: &Object<'_>) -> Option<Timestamp> {
+    let row = charge.balance_transaction.as_ref().and_then(Link::object)?;
+    (charge.captured == Some(true)).then(|| Timestamp::from_unix(row.created))
 }
 
 fn capture_before(charge: &Object<'_>) -> Option<Timestamp> {

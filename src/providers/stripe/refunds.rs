@@ -5,9 +5,11 @@ use super::hold::check_currency;
 use super::wire::{COMMAND_KEY, Link, List, Object};
 use super::{Stripe, amount, error, last_id};
 use crate::capability::Operation;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::id::{IdempotencyKey, PaymentId};
 use crate::mode::Mode;
+use crate::money::PositiveMoney;
+use crate::payment::Payment;
 use crate::refund::Refund;
 use crate::request::{Cursor, Page, RefundReason, RefundRequest};
 
@@ -23,6 +25,7 @@ impl<M: Mode> Stripe<M> {
         if let Some(made) = self.refund_of_command(request, &payment.id).await? {
             return same_refund(made, request);
         }
+        check_left(request.amount, &payment)?;
         let units = amount::to_part(request.amount)?;
         let id = payment.id.raw();
         let form = vec![
@@ -42,7 +45,8 @@ impl<M: Mode> Stripe<M> {
         };
         match self.refund_of_command(request, &payment.id).await {
             Ok(Some(made)) => same_refund(made, request),
-            Ok(None) | Err(_) => Err(refused),
+            Ok(None) => Err(refused),
+            Err(_) => Err(refused.with_effect(Effect::Unknown)),
         }
     }
 
@@ -108,7 +112,7 @@ impl<M: Mode> Stripe<M> {
                     items.push(reader.refund(object)?);
                 }
             }
-            page_of(items, last_id(&list), list.has_more)
+            page_of(items, last_id(&list), list.has_more, after)
         })
     }
 }
@@ -131,6 +135,17 @@ fn is_release(refund: &Object<'_>, is_oldest: bool) -> bool {
         .unwrap_or(0)
         .saturating_sub(charge.amount_captured.unwrap_or(0));
     is_oldest && !is_commanded && let_go > 0 && refund.amount == Some(let_go)
+}
+
+/// Refuses more than is left here: Stripe would keep its own refusal under the key, and then take
+/// no other amount under this command.
+fn check_left<M: Mode>(asked: PositiveMoney, payment: &Payment<M>) -> Result<()> {
+    let left = payment.captured.checked_sub(payment.refunded)?;
+    if asked.minor() <= left.minor() {
+        return Ok(());
+    }
+    let message = format!("{left} is left to be refunded, and {asked} was asked for");
+    Err(Error::new(ErrorKind::InvalidRequest, message))
 }
 
 /// A command that was carried out before must have asked for the same.

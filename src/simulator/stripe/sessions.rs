@@ -103,6 +103,7 @@ struct IntentData {
     capture_method: Option<&'static str>,
     description: Option<String>,
     metadata: Metadata,
+    multicapture: bool,
     receipt_email: Option<String>,
     setup_future_usage: Option<&'static str>,
     statement_descriptor: Option<String>,
@@ -266,7 +267,8 @@ pub(super) fn create(world: &mut World, mut call: Call) -> Result<Value, ApiErro
     let customer = params.filled("customer")?;
     let customer_email = params.filled("customer_email")?;
     let metadata = params.metadata()?.initial();
-    let intent_data = take_intent_data(params)?;
+    let mut intent_data = take_intent_data(params)?;
+    intent_data.multicapture = intents::take_multicapture(params)?;
     let method_types = intents::take_method_types(params, &call.version)?;
     let multicapture = intents::take_multicapture(params)?;
     params.accept(ACCEPTED);
@@ -399,6 +401,7 @@ fn take_intent_data(params: &mut Params) -> Result<IntentData, ApiError> {
         capture_method: data.one_of("capture_method", methods)?,
         description: data.bounded("description", 1000)?,
         metadata: data.metadata()?.initial(),
+        multicapture: false,
         receipt_email: data.filled("receipt_email")?,
         setup_future_usage: data.one_of("setup_future_usage", &["off_session", "on_session"])?,
         statement_descriptor: data.bounded("statement_descriptor", 22)?,
@@ -429,6 +432,7 @@ pub(super) fn begin_payment(world: &mut World, id: &str) -> Result<String, ApiEr
     intent.multicapture = session.multicapture;
     intent.description = data.description;
     intent.metadata = data.metadata;
+    intent.multicapture = data.multicapture;
     intent.receipt_email = data.receipt_email;
     intent.setup_future_usage = data.setup_future_usage;
     intent.statement_descriptor = data.statement_descriptor;

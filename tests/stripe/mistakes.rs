@@ -1,0 +1,129 @@
+//! Mistakes that are put right, and writes that meet what an earlier one left behind.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use counterfoil::http::{Transport, TransportError};
+use counterfoil::id::{Namespace, Reference};
+use counterfoil::payment::PaymentStatus;
+use counterfoil::providers::stripe::{Stripe, StripeConfig};
+use counterfoil::request::Period;
+use counterfoil::simulator::{Fault, FaultRule};
+use counterfoil::{Effect, ErrorKind, Provider, Test};
+use futures_util::StreamExt;
+use http::Method;
+
+use crate::shop::{Shop, capture, direct, hosted, refund};
+
+#[tokio::test]
+async fn an_amount_that_was_refused_can_be_put_right() {
+    let shop = Shop::open(61);
+    let too_small = shop.charge("A-1", "0.30 EUR", "pm_card_visa").await;
+    assert_eq!(too_small.unwrap_err().kind(), &ErrorKind::InvalidRequest);
+    let paid = shop.charge("A-1", "10.00 EUR", "pm_card_visa").await;
+    let paid = paid.unwrap();
+
+    let refunded = shop.stripe.refund(&refund(&paid, "10.01 EUR", "r-1")).await;
+    assert_eq!(refunded.unwrap_err().kind(), &ErrorKind::InvalidRequest);
+    let refunded = shop.stripe.refund(&refund(&paid, "10.00 EUR", "r-1")).await;
+    assert_eq!(refunded.unwrap().amount.minor(), 1000);
+
+    let held = shop.hold("A-2", "20.00 EUR").await;
+    let request = capture(&held, "20.01 EUR", "c-1");
+    let captured = shop.stripe.capture(&request).await;
+    assert_eq!(captured.unwrap_err().kind(), &ErrorKind::InvalidRequest);
+    let request = capture(&held, "20.00 EUR", "c-1");
+    let captured = shop.stripe.capture(&request).await;
+    assert_eq!(captured.unwrap().captured.minor(), 2000);
+}
+
+#[tokio::test]
+async fn a_key_whose_first_answer_was_lost_is_not_free_for_the_next_attempt() {
+    let shop = Shop::open(62);
+    shop.plan(
+        FaultRule::next(Fault::DropAfter)
+            .with_method(Method::POST)
+            .with_times(100),
+    );
+    let request = direct("A-1", "10.00 EUR", "pm_card_visa");
+    let lost = shop.stripe.create(&request).await.unwrap_err();
+    assert_eq!(lost.effect(), Effect::Unknown);
+    shop.simulator().faults().clear();
+
+    let described = request.clone().with_description("the same order");
+    let error = shop.stripe.create(&described).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.effect()),
+        (&ErrorKind::Conflict, Effect::Unknown),
+        "the first request under the key took the money"
+    );
+    let dearer = direct("A-1", "11.00 EUR", "pm_card_visa");
+    let error = shop.stripe.create(&dearer).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.effect()),
+        (&ErrorKind::Conflict, Effect::Unknown)
+    );
+}
+
+#[tokio::test]
+async fn a_void_that_failed_while_the_checkout_was_open_can_be_repeated_when_it_is_paid() {
+    let shop = Shop::open(63);
+    let request = hosted("A-1", "20.00 EUR").with_manual_capture();
+    let checkout = shop.stripe.create(&request).await.unwrap();
+    shop.plan(FaultRule::next(Fault::ErrorStored).with_method(Method::POST));
+    let failed = shop.stripe.void(&checkout.id).await.unwrap_err();
+    assert_eq!(failed.effect(), Effect::Unknown);
+    shop.simulator()
+        .shopper()
+        .pay(checkout.id.raw(), "pm_card_visa")
+        .unwrap();
+    let held = shop.stripe.fetch_payment(&checkout.id).await.unwrap();
+    assert_eq!(held.status, PaymentStatus::Authorized);
+    let voided = shop.stripe.void(&checkout.id).await.unwrap();
+    assert_eq!(voided.status, PaymentStatus::Canceled);
+}
+
+#[tokio::test]
+async fn a_list_that_never_moves_on_ends_with_an_error() {
+    let wire = Arc::new(Endless::default());
+    let config = StripeConfig::<Test>::new("sk_test_shop", "whsec_1").unwrap();
+    let stripe: Provider<Test> = Stripe::new(config.with_transport(wire.clone()))
+        .unwrap()
+        .into_provider(Namespace::new("shop").unwrap());
+    let disputes = stripe.list_disputes(Period::default());
+    let errors = disputes.filter(|dispute| std::future::ready(dispute.is_err()));
+    let first = std::pin::pin!(errors).next().await.unwrap().unwrap_err();
+    assert_eq!(first.kind(), &ErrorKind::UnexpectedResponse);
+
+    let reference: Reference = "shop:A-1:1".parse().unwrap();
+    let error = stripe.find_payments(&reference).await.unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::UnexpectedResponse);
+    assert!(wire.requests.load(Ordering::Relaxed) < 10);
+}
+
+/// Always says that there is more, and always gives the same.
+#[derive(Default)]
+struct Endless {
+    requests: AtomicU32,
+}
+
+impl fmt::Debug for Endless {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Endless")
+    }
+}
+
+#[async_trait]
+impl Transport for Endless {
+    async fn send(&self, _: http::Request<Bytes>) -> Result<http::Response<Bytes>, TransportError> {
+        let sent = self.requests.fetch_add(1, Ordering::Relaxed);
+        assert!(sent < 100, "the list is read for ever");
+        let page = r#"{"object":"list","has_more":true,"data":[{"id":"dp_1","object":"dispute",
+            "livemode":false,"created":1,"amount":1,"currency":"eur","status":"lost",
+            "charge":"ch_1","payment_intent":"pi_1"}]}"#;
+        Ok(http::Response::new(Bytes::from_static(page.as_bytes())))
+    }
+}
