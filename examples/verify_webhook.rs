@@ -47,9 +47,12 @@ async fn main() -> ExitCode {
     }
 }
 
+/// What came of it.
 #[derive(Debug)]
 pub struct Verdict {
+    /// Whether a host should act on it.
     pub is_accepted: bool,
+    /// The same for people, with the reason.
     pub text: String,
 }
 
@@ -142,6 +145,7 @@ fn is_of_other_mode<M: Mode>(delivery: &Delivery<M>) -> bool {
         .any(|set_aside| other(&set_aside.reason))
 }
 
+/// What the command line says.
 pub struct Arguments {
     secrets: Vec<String>,
     headers: HeaderMap,
@@ -151,6 +155,7 @@ pub struct Arguments {
 }
 
 impl Arguments {
+    /// Reads the command line and the files that it names.
     pub fn parse(mut words: impl Iterator<Item = String>) -> std::result::Result<Self, String> {
         let (mut provider, mut secrets, mut headers, mut body) = (None, vec![], None, None);
         let (mut now, mut mode) = (None, None);

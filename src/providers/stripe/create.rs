@@ -120,15 +120,6 @@ pub(super) fn intent_form(
     Ok(form)
 }
 
-/// Without it Stripe lets go of the rest at the first capture. Where the account or the card has no
-/// multicapture, it changes nothing.
-fn several_captures() -> (String, String) {
-    pair(
-        "payment_method_options[card][request_multicapture]",
-        "if_available",
-    )
-}
-
 fn push_method(form: &mut Form, method: &DirectMethod) -> Result<()> {
     match method {
         DirectMethod::Saved { customer, method } => {
