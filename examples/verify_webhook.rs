@@ -48,16 +48,15 @@ async fn main() -> ExitCode {
 }
 
 /// What came of it.
-#[derive(Debug)]
-pub struct Verdict {
+pub(crate) struct Verdict {
     /// Whether a host should act on it.
-    pub is_accepted: bool,
+    pub(crate) is_accepted: bool,
     /// The same for people, with the reason.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 /// Verifies in the mode asked for; if none was, in whichever the webhook itself is of.
-pub async fn judge(arguments: &Arguments) -> Result<Verdict> {
+pub(crate) async fn judge(arguments: &Arguments) -> Result<Verdict> {
     let request = WebhookRequest::new(arguments.headers.clone(), arguments.body.clone());
     let verdict = match arguments.mode {
         Some(ModeKind::Live) => describe::<Live>(verify(arguments, &request).await?, true),
@@ -146,7 +145,7 @@ fn is_of_other_mode<M: Mode>(delivery: &Delivery<M>) -> bool {
 }
 
 /// What the command line says.
-pub struct Arguments {
+pub(crate) struct Arguments {
     secrets: Vec<String>,
     headers: HeaderMap,
     body: Vec<u8>,
@@ -156,7 +155,7 @@ pub struct Arguments {
 
 impl Arguments {
     /// Reads the command line and the files that it names.
-    pub fn parse(mut words: impl Iterator<Item = String>) -> std::result::Result<Self, String> {
+    pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> std::result::Result<Self, String> {
         let (mut provider, mut secrets, mut headers, mut body) = (None, vec![], None, None);
         let (mut now, mut mode) = (None, None);
         while let Some(name) = words.next() {

@@ -1,6 +1,6 @@
 //! `examples/verify_webhook.rs` on webhooks that the simulator signed, not this crate's verifier.
 
-#[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
+#[allow(dead_code, reason = "it is a program of its own")]
 #[path = "../examples/verify_webhook.rs"]
 mod verify_webhook;
 

@@ -17,7 +17,7 @@ if [ ! -x "$work/venv/bin/python" ]; then
             break
         fi
     done
-    [ -n "$python" ] || { echo "Python 3.13 or newer is needed" >&2; exit 1; }
+    [ -n "$python" ] || { echo "Python 3.13 or newer is needed" >&2; exit 3; }
     "$python" -m venv "$work/venv"
 fi
 "$work/venv/bin/pip" install --quiet --disable-pip-version-check --ignore-requires-python --no-compile \
