@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::handle::Provider;
+use crate::id::ProviderName;
 use crate::mode::{Live, ModeKind, Test};
 use crate::secret::Secret;
 
@@ -92,7 +93,12 @@ impl Registry {
             );
             return Err(Error::new(ErrorKind::Settings, message));
         };
-        maker(settings)
+        let named = ProviderName::new(name)
+            .map_err(|error| Error::new(ErrorKind::Settings, error.to_string()))?;
+        maker(Settings {
+            name: Some(named),
+            ..settings
+        })
     }
 }
 
@@ -105,6 +111,7 @@ impl fmt::Debug for Registry {
 /// The settings of one provider: names and values, each value kept as a secret.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    name: Option<ProviderName>,
     mode: ModeKind,
     values: BTreeMap<String, Secret>,
     faults: Vec<String>,
@@ -121,10 +128,18 @@ impl Settings {
             .map(|(key, value)| (key.into(), value.into()))
             .collect();
         Self {
+            name: None,
             mode,
             values,
             faults: Vec::new(),
         }
+    }
+
+    /// The name under which the provider was registered. A maker gives it to its provider, so
+    /// that two accounts of one provider never take each other's ids.
+    #[must_use]
+    pub fn name(&self) -> Option<&ProviderName> {
+        self.name.as_ref()
     }
 
     /// The mode that they are for.

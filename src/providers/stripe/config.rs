@@ -125,6 +125,7 @@ impl<M: Mode> StripeConfig<M> {
     /// Reads `namespace`, `secret_key`, `webhook_secret`, and, if they are there,
     /// `webhook_secret_previous` and `account`.
     pub(super) fn from_settings(mut settings: Settings) -> Result<(Self, Namespace)> {
+        let name = settings.name().cloned();
         let namespace = settings.take_checked("namespace", |text| {
             Namespace::new(text).map(drop).map_err(Error::from)
         });
@@ -135,6 +136,9 @@ impl<M: Mode> StripeConfig<M> {
         let account = settings.take_optional_checked("account", check_account);
         settings.finish()?;
         let mut config = Self::new(secret_key, webhook_secret)?;
+        if let Some(name) = name {
+            config = config.with_name(name);
+        }
         if let Some(previous) = previous {
             config = config.with_webhook_secret(previous)?;
         }
@@ -382,5 +386,27 @@ mod tests {
     fn a_configuration_shows_no_secret() {
         let config = StripeConfig::<Test>::new("sk_test_hidden", "whsec_hidden").unwrap();
         assert!(!format!("{config:?}").contains("hidden"));
+    }
+
+    #[test]
+    fn two_accounts_take_the_names_that_they_are_registered_under() {
+        use crate::providers::stripe::Stripe;
+        use crate::registry::Registry;
+
+        let registry = Registry::new()
+            .with("stripe-eu", Stripe::configure)
+            .with("stripe-us", Stripe::configure);
+        for name in ["stripe-eu", "stripe-us"] {
+            let settings = Settings::new(
+                ModeKind::Test,
+                [
+                    ("namespace", "shop"),
+                    ("secret_key", "sk_test_1"),
+                    ("webhook_secret", "whsec_1"),
+                ],
+            );
+            let provider = registry.configure(name, settings).unwrap();
+            assert_eq!(provider.into_test().unwrap().name().as_str(), name);
+        }
     }
 }
