@@ -155,7 +155,9 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     /// Reads the command line and the files that it names.
-    pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> std::result::Result<Self, String> {
+    pub(crate) fn parse(
+        mut words: impl Iterator<Item = String>,
+    ) -> std::result::Result<Self, String> {
         let (mut provider, mut secrets, mut headers, mut body) = (None, vec![], None, None);
         let (mut now, mut mode) = (None, None);
         while let Some(name) = words.next() {
