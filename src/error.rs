@@ -88,6 +88,9 @@ impl ErrorKind {
 }
 
 /// Whether what was asked for has happened.
+///
+/// It speaks of one call. After an [`Unknown`](Effect::Unknown), a later call that was not applied
+/// says nothing about the earlier one: ask the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
