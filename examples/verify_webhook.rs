@@ -47,13 +47,16 @@ async fn main() -> ExitCode {
     }
 }
 
-struct Verdict {
-    is_accepted: bool,
-    text: String,
+/// What came of it.
+pub(crate) struct Verdict {
+    /// Whether a host should act on it.
+    pub(crate) is_accepted: bool,
+    /// The same for people, with the reason.
+    pub(crate) text: String,
 }
 
 /// Verifies in the mode asked for; if none was, in whichever the webhook itself is of.
-async fn judge(arguments: &Arguments) -> Result<Verdict> {
+pub(crate) async fn judge(arguments: &Arguments) -> Result<Verdict> {
     let request = WebhookRequest::new(arguments.headers.clone(), arguments.body.clone());
     let verdict = match arguments.mode {
         Some(ModeKind::Live) => describe::<Live>(verify(arguments, &request).await?, true),
@@ -141,7 +144,8 @@ fn is_of_other_mode<M: Mode>(delivery: &Delivery<M>) -> bool {
         .any(|set_aside| other(&set_aside.reason))
 }
 
-struct Arguments {
+/// What the command line says.
+pub(crate) struct Arguments {
     secrets: Vec<String>,
     headers: HeaderMap,
     body: Vec<u8>,
@@ -150,7 +154,10 @@ struct Arguments {
 }
 
 impl Arguments {
-    fn parse(mut words: impl Iterator<Item = String>) -> std::result::Result<Self, String> {
+    /// Reads the command line and the files that it names.
+    pub(crate) fn parse(
+        mut words: impl Iterator<Item = String>,
+    ) -> std::result::Result<Self, String> {
         let (mut provider, mut secrets, mut headers, mut body) = (None, vec![], None, None);
         let (mut now, mut mode) = (None, None);
         while let Some(name) = words.next() {

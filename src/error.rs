@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::capability::Operation;
 use crate::id::{IdError, PaymentId, ProviderName};
 use crate::mode::Mode;
 use crate::money::MoneyError;
+use crate::operation::Operation;
 
 /// The result of anything that can fail here.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

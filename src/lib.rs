@@ -10,6 +10,7 @@ pub mod id;
 pub mod ledger;
 pub mod mode;
 pub mod money;
+mod operation;
 pub mod order;
 pub mod payment;
 pub mod payout;

@@ -7,6 +7,7 @@
 
 mod assign;
 mod blocks;
+mod likely;
 mod refuse;
 mod sums;
 mod tiers;

@@ -1,66 +1,30 @@
 //! What is said of the payments that no rule could place.
 
-use std::collections::HashMap;
-
 use super::super::decide::Finding;
 use super::super::evidence::Rule;
 use super::super::verdict::Reason;
-use super::assign::{self, BIT};
+use super::likely::Likely;
 use super::tiers::CANDIDATES_MAX;
 use super::{Owed, Paid, Refusal, Scene};
 
-/// How many candidates a payment is given.
-const NEAREST_MAX: usize = 8;
-
 /// Gives every payment that is left its reason and its candidates.
 pub(super) fn refuse_rest(scene: &mut Scene<'_>) {
-    // Nobody knows when an order of unknown total is paid in full, so that it stays a candidate.
-    let open: Vec<u32> = (0..scene.orders.len() as u32)
-        .filter(|n| scene.is_open(*n) || scene.order(*n).is_some_and(|o| o.open.is_none()))
-        .collect();
-    let parts = parts(scene);
-    for n in 0..scene.payments.len() as u32 {
-        let Some(payment) = scene.payment(n).filter(|_| scene.is_left(n)) else {
-            continue;
-        };
-        if scene.refused.get(n as usize).is_some_and(Option::is_some) {
-            continue;
+    let likely = Likely::new(scene);
+    let mut refused = Vec::new();
+    for (n, orders) in likely.orders() {
+        let judged = scene.refused.get(n as usize).is_some_and(Option::is_some);
+        if let Some(payment) = scene.payment(n).filter(|_| !judged) {
+            refused.push((n, refuse(scene, payment, likely.open(), orders)));
         }
-        let of_sums = parts.get(&n).map(Vec::as_slice).unwrap_or_default();
-        let refusal = refuse(scene, payment, &open, of_sums);
+    }
+    for (n, refusal) in refused {
         if let Some(slot) = scene.refused.get_mut(n as usize) {
             *slot = Some(refusal);
         }
     }
 }
 
-/// The orders whose amount two payments of no customer make up, for each of the two: too many
-/// such sums come about by chance to accept one, but they are worth a look.
-fn parts(scene: &Scene<'_>) -> HashMap<u32, Vec<u32>> {
-    let apart = i64::from(scene.policy.split_apart_s);
-    let nobody = scene.paid_no_customer.from(&(), 0);
-    let left: Vec<(u32, Paid)> = nobody
-        .filter_map(|n| scene.payment(n).map(|p| (n, *p)))
-        .collect();
-    let mut parts: HashMap<u32, Vec<u32>> = HashMap::new();
-    for (at, (n, one)) in left.iter().enumerate() {
-        let later = left.iter().skip(at + 1).take(CANDIDATES_MAX);
-        let near = later.take_while(|(_, p)| p.at <= one.at.saturating_add(apart));
-        for (other, two) in near.filter(|(_, p)| p.currency == one.currency) {
-            let Some(amount) = one.amount.checked_add(two.amount) else {
-                continue;
-            };
-            let together = Paid { amount, ..*one };
-            for order in scene.candidates(&together).take(NEAREST_MAX) {
-                parts.entry(*n).or_default().push(order);
-                parts.entry(*other).or_default().push(order);
-            }
-        }
-    }
-    parts
-}
-
-fn refuse(scene: &Scene<'_>, payment: &Paid, open: &[u32], of_sums: &[u32]) -> Refusal {
+fn refuse(scene: &Scene<'_>, payment: &Paid, open: &[u32], likely: Vec<u32>) -> Refusal {
     let (mut candidates, exact) = scene.ranked(payment);
     let considered = candidates.len() as u32;
     let in_time = |order: &u32| {
@@ -86,7 +50,7 @@ fn refuse(scene: &Scene<'_>, payment: &Paid, open: &[u32], of_sums: &[u32]) -> R
         Finding::Nothing(reason_for_none(scene, payment))
     };
     if rule == Rule::None {
-        candidates = nearest(scene, payment, candidates, open, of_sums);
+        candidates = likely;
     }
     Refusal {
         finding,
@@ -101,9 +65,12 @@ fn only_of_customer(scene: &Scene<'_>, payment: &Paid, candidates: &[u32]) -> Op
     let [order] = candidates else { return None };
     let owed = scene.order(*order).filter(|_| payment.customer.is_some())?;
     let apart = payment.at.saturating_sub(owed.placed_at);
+    let too_large = owed
+        .open
+        .is_some_and(|open| (i128::from(payment.amount) - i128::from(open)) * 5 > i128::from(open));
     let fits = apart <= scene.policy.customer_window.accept_s
         && owed.currency == payment.currency
-        && misfit(owed, payment).is_some()
+        && !too_large
         && !is_repeated(scene, payment);
     fits.then_some(*order)
 }
@@ -149,71 +116,6 @@ fn is_repeated(scene: &Scene<'_>, payment: &Paid) -> bool {
         .take(2)
         .count()
         > 1
-}
-
-/// The orders that a payment may be for, the likeliest first: by its time, and by what its amount
-/// would mean. `known` are those of its amount and of its customer.
-fn nearest(
-    scene: &Scene<'_>,
-    payment: &Paid,
-    known: Vec<u32>,
-    open: &[u32],
-    of_sums: &[u32],
-) -> Vec<u32> {
-    let latest = payment.until.saturating_add(payment.window.before_s);
-    let place = |order: &u32| scene.order(*order).is_some_and(|o| o.placed_at <= latest);
-    let before = open.get(..open.partition_point(place)).unwrap_or_default();
-    let contradicted = |o: &Owed| payment.customer.is_some() && o.customer.is_some();
-    let others = before.iter().rev().take(CANDIDATES_MAX).copied();
-    let others = others.filter(|n| scene.order(*n).is_some_and(|o| !contradicted(o)));
-    let of_sums_too = of_sums.iter().copied();
-    let mut near: Vec<(i64, u32)> = known
-        .into_iter()
-        .chain(others)
-        .chain(of_sums_too)
-        .filter_map(|order| {
-            let owed = scene
-                .order(order)
-                .filter(|o| o.currency == payment.currency)?;
-            let apart = payment.at.saturating_sub(owed.placed_at);
-            let unlikely = match of_sums.contains(&order) {
-                true => 6 * BIT,
-                false => match misfit(owed, payment) {
-                    Some(unlikely) => unlikely,
-                    // Even if far too large, it is by the same customer.
-                    None if same_customer(owed, payment) => 14 * BIT,
-                    None => return None,
-                },
-            };
-            Some((assign::cost(payment, apart) + unlikely, order))
-        })
-        .collect();
-    near.sort_unstable();
-    near.dedup_by_key(|(_, order)| *order);
-    near.into_iter()
-        .take(NEAREST_MAX)
-        .map(|(_, order)| order)
-        .collect()
-}
-
-fn same_customer(owed: &Owed, payment: &Paid) -> bool {
-    payment.customer.is_some() && payment.customer == owed.customer
-}
-
-/// How unlikely it is, in parts of a bit, that the payment is for the order in spite of its
-/// amount; `None` if it cannot be.
-fn misfit(owed: &Owed, payment: &Paid) -> Option<i64> {
-    let Some(open) = owed.open.map(i128::from) else {
-        return Some(9 * BIT);
-    };
-    let difference = i128::from(payment.amount) - open;
-    match difference {
-        0 => Some(0),
-        _ if difference.abs() * 200 <= open => Some(8 * BIT), // rounding
-        1.. if difference * 5 <= open => Some(10 * BIT),      // interest
-        1.. => None,
-        _ => Some(11 * BIT), // a part
-    }
 }
 
 /// Why a payment has no candidate of its amount and none of its customer.

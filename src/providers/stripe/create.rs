@@ -1,7 +1,8 @@
 //! The forms that begin a payment, and what Stripe would refuse in them.
 //!
 //! Sources: <https://docs.stripe.com/api/checkout/sessions/create>,
-//! <https://docs.stripe.com/api/payment_intents/create>, <https://docs.stripe.com/api/metadata>.
+//! <https://docs.stripe.com/api/payment_intents/create>, <https://docs.stripe.com/api/metadata>,
+//! <https://docs.stripe.com/payments/multicapture>.
 //! Ways to pay are left to the account's settings (`automatic_payment_methods`), which the pinned
 //! version and those after it take; `payment_method_types` was removed in 2026-09-30.endive.
 

@@ -38,7 +38,6 @@ const ACCEPTED: &[&str] = &[
     "payment_method_collection",
     "payment_method_configuration",
     "payment_method_data",
-    "payment_method_options",
     "permissions",
     "phone_number_collection",
     "saved_payment_method_options",
@@ -67,6 +66,7 @@ pub(super) struct Session {
     customer_email: Option<String>,
     metadata: Metadata,
     method_types: Vec<String>,
+    multicapture: bool,
     intent_data: IntentData,
     ui_mode: &'static str,
     return_url: Option<String>,
@@ -135,6 +135,14 @@ impl Record for Session {
                 "tax_ids": [],
             })
         });
+        let several_captures = json!({
+            "request_multicapture": "if_available",
+            "request_three_d_secure": "automatic",
+        });
+        let method_options = match self.multicapture {
+            true => json!({ "card": several_captures }),
+            false => json!({}),
+        };
         let object = json!({
             "id": self.id,
             "object": "checkout.session",
@@ -181,7 +189,7 @@ impl Record for Session {
                 "payment_link": null,
                 "payment_method_collection": "if_required",
                 "payment_method_configuration_details": null,
-                "payment_method_options": {},
+                "payment_method_options": method_options,
                 "payment_method_types": self.method_types,
                 "payment_status": if self.paid { "paid" } else { "unpaid" },
                 "permissions": null,
@@ -262,6 +270,7 @@ pub(super) fn create(world: &mut World, mut call: Call) -> Result<Value, ApiErro
     let mut intent_data = take_intent_data(params)?;
     intent_data.multicapture = intents::take_multicapture(params)?;
     let method_types = intents::take_method_types(params, &call.version)?;
+    let multicapture = intents::take_multicapture(params)?;
     params.accept(ACCEPTED);
     if ui_mode != "hosted_page" {
         params.accept(&["redirect_on_completion"]);
@@ -299,6 +308,7 @@ pub(super) fn create(world: &mut World, mut call: Call) -> Result<Value, ApiErro
         customer_email,
         metadata,
         method_types: method_types.unwrap_or_else(|| vec!["card".to_owned()]),
+        multicapture,
         intent_data,
         ui_mode,
         return_url,
@@ -419,6 +429,7 @@ pub(super) fn begin_payment(world: &mut World, id: &str) -> Result<String, ApiEr
     intent.session = Some(session.id.clone());
     intent.customer.clone_from(&session.customer);
     intent.capture_method = data.capture_method.unwrap_or(intent.capture_method);
+    intent.multicapture = session.multicapture;
     intent.description = data.description;
     intent.metadata = data.metadata;
     intent.multicapture = data.multicapture;

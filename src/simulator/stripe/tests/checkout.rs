@@ -46,6 +46,24 @@ fn a_session_is_one_payment_with_its_intent() {
 }
 
 #[test]
+fn a_session_hands_on_that_several_captures_are_wanted() {
+    let mut shop = Merchant::new();
+    let manual = "&payment_intent_data[capture_method]=manual";
+    let several = "&payment_method_options[card][request_multicapture]=if_available";
+    for (extra, allowed) in [("", false), (several, true)] {
+        let id = text(&shop.session(&format!("{manual}{extra}")), "id");
+        shop.stripe.shopper().pay(&id, "pm_card_visa").unwrap();
+        let session = shop.read(&format!("/v1/checkout/sessions/{id}"));
+        let capture = format!(
+            "/v1/payment_intents/{}/capture",
+            text(&session, "payment_intent")
+        );
+        let (status, _) = shop.post(&capture, "amount_to_capture=500&final_capture=false");
+        assert_eq!(status == 200, allowed, "{extra}");
+    }
+}
+
+#[test]
 fn a_session_expires_after_a_day_or_when_told() {
     let mut shop = Merchant::new();
     let left = text(&shop.session(""), "id");

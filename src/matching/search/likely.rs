@@ -1,0 +1,267 @@
+//! Which orders a refused payment may be for, the likeliest first.
+//!
+//! Each order is given what speaks against it, in parts of a bit: the delay, what the difference
+//! of the amounts would have to mean, and that another payment fits the order better.
+
+use std::collections::HashMap;
+
+use super::assign::{self, BIT};
+use super::tiers::CANDIDATES_MAX;
+use super::{Owed, Paid, Scene};
+
+/// How many orders a payment is given.
+const LIKELY_MAX: usize = 8;
+/// Of the payments at one instant, so many are tried as parts of one order.
+const PARTS_TRIED_MAX: usize = 16;
+/// So many others may make up an order together with a payment.
+const OTHER_PARTS_MAX: usize = 3;
+/// That another payment fits the order better speaks at most so much against it.
+const WANTED_MAX: i64 = 4 * BIT;
+
+/// The payments and orders that are left, with what of them is needed for every payment.
+pub(super) struct Likely<'s, 'a> {
+    scene: &'s Scene<'a>,
+    /// Orders that may still take money, by time.
+    open: Vec<u32>,
+    /// Payments that are left, by time.
+    left: Vec<u32>,
+    /// When orders of unknown total were paid.
+    paid_at: HashMap<u32, Vec<i64>>,
+    /// Orders whose exact amount some payment left has.
+    has_rival: Vec<bool>,
+}
+
+impl<'s, 'a> Likely<'s, 'a> {
+    pub(super) fn new(scene: &'s Scene<'a>) -> Self {
+        // Nobody knows when an order of unknown total is paid in full, so that it stays open.
+        let unknown = |n: u32| scene.order(n).is_some_and(|o| o.open.is_none());
+        let open: Vec<u32> = (0..scene.orders.len() as u32)
+            .filter(|n| scene.is_open(*n) || unknown(*n))
+            .collect();
+        let mut paid_at: HashMap<u32, Vec<i64>> = HashMap::new();
+        for (payment, matched) in scene.payments.iter().zip(&scene.matched) {
+            if let Some((order, _)) = matched.filter(|(order, _)| unknown(*order)) {
+                paid_at.entry(order).or_default().push(payment.at);
+            }
+        }
+        let mut has_rival = vec![false; scene.orders.len()];
+        for n in &open {
+            let rival = scene.order(*n).and_then(|o| scene.rivals(o).next());
+            if let Some(slot) = has_rival.get_mut(*n as usize) {
+                *slot = rival.is_some();
+            }
+        }
+        Self {
+            scene,
+            open,
+            left: (0..scene.payments.len() as u32)
+                .filter(|n| scene.is_left(*n))
+                .collect(),
+            paid_at,
+            has_rival,
+        }
+    }
+
+    /// Orders that may still take money, by time.
+    pub(super) fn open(&self) -> &[u32] {
+        &self.open
+    }
+
+    /// The likeliest orders of every payment that is left.
+    pub(super) fn orders(&self) -> HashMap<u32, Vec<u32>> {
+        let weighed: Vec<(u32, Vec<Weighed>)> = self
+            .left
+            .iter()
+            .filter_map(|n| Some((*n, self.weigh(*n, self.scene.payment(*n)?))))
+            .collect();
+        let mut wanted: HashMap<u32, Wanted> = HashMap::new();
+        for (n, orders) in &weighed {
+            for weighed in orders {
+                wanted
+                    .entry(weighed.order)
+                    .or_default()
+                    .add(*n, weighed.against);
+            }
+        }
+        let mut orders = HashMap::new();
+        for (n, mut of_payment) in weighed {
+            for weighed in &mut of_payment {
+                let other = wanted.get(&weighed.order).and_then(|w| w.by_another(n));
+                let better = other.map_or(0, |other| weighed.against - other);
+                weighed.against += better.clamp(0, WANTED_MAX);
+            }
+            of_payment.sort_unstable();
+            of_payment.truncate(LIKELY_MAX);
+            orders.insert(n, of_payment.iter().map(|w| w.order).collect());
+        }
+        orders
+    }
+
+    /// The orders that a payment may be for, with what speaks against each.
+    fn weigh(&self, n: u32, payment: &Paid) -> Vec<Weighed> {
+        let parts = self.parts(n, payment);
+        let mut orders = self.around(payment);
+        for part in &parts {
+            let amount = payment.amount.saturating_add(part.amount);
+            let together = Paid { amount, ..*payment };
+            orders.extend(self.scene.candidates(&together).take(LIKELY_MAX));
+        }
+        orders.sort_unstable();
+        orders.dedup();
+        let weighed = orders.into_iter().filter_map(|order| {
+            let owed = self.scene.order(order)?;
+            let apart = payment.at.saturating_sub(owed.placed_at);
+            let misfit = self.misfit(order, owed, payment, &parts)?;
+            Some(Weighed {
+                against: assign::cost(payment, apart) + misfit,
+                apart: apart.saturating_abs(),
+                order,
+            })
+        });
+        weighed.collect()
+    }
+
+    /// The orders of the payment's amount and of its customer, and the last that were placed
+    /// before it.
+    fn around(&self, payment: &Paid) -> Vec<u32> {
+        let (mut orders, _) = self.scene.ranked(payment);
+        if orders.is_empty() {
+            let sum = (payment.currency, payment.amount);
+            let ever = self.scene.by_amount.from(&sum, 0);
+            orders.extend(ever.take(CANDIDATES_MAX));
+        }
+        let place = |order: &u32| !self.scene.is_after(*order, payment);
+        let before = self.open.get(..self.open.partition_point(place));
+        let last = before.unwrap_or_default().iter().rev();
+        orders.extend(last.take(CANDIDATES_MAX));
+        orders.retain(|n| {
+            let owed = self.scene.order(*n).filter(|_| place(n));
+            owed.is_some_and(|o| {
+                o.currency == payment.currency && !contradict(o.customer, payment.customer)
+            })
+        });
+        orders
+    }
+
+    /// The other payments left that may be parts of the same order.
+    fn parts(&self, n: u32, payment: &Paid) -> Vec<&Paid> {
+        let apart = i64::from(self.scene.policy.split_apart_s);
+        let (from, until) = (
+            payment.at.saturating_sub(apart),
+            payment.at.saturating_add(apart),
+        );
+        let at = |n: &u32| self.scene.payment(*n).map_or(i64::MIN, |p| p.at);
+        let first = self.left.partition_point(|n| at(n) < from);
+        let near = self.left.iter().skip(first).take_while(|n| at(n) <= until);
+        near.filter(|other| **other != n)
+            .filter_map(|other| self.scene.payment(*other))
+            .filter(|p| p.currency == payment.currency && !contradict(p.customer, payment.customer))
+            .take(PARTS_TRIED_MAX)
+            .collect()
+    }
+
+    /// How unlikely it is, in parts of a bit, that the payment is for the order in spite of its
+    /// amount; `None` if it cannot be.
+    fn misfit(&self, order: u32, owed: &Owed, payment: &Paid, parts: &[&Paid]) -> Option<i64> {
+        let Some(open) = owed.open else {
+            return Some(self.misfit_of_unknown(order, payment));
+        };
+        let difference = i128::from(payment.amount) - i128::from(open);
+        let means = match difference {
+            0 => return Some(0),
+            ..0 if completes(owed, open.saturating_sub(payment.amount), parts) => Some(8 * BIT),
+            _ => in_spite_of(difference, i128::from(open)),
+        };
+        let same_customer = owed.customer.is_some() && owed.customer == payment.customer;
+        // Even if far too large, it is by the same customer.
+        let means = means.or(same_customer.then_some(14 * BIT))?;
+        // Another payment of the exact amount is sooner for this order.
+        let rival = self.has_rival.get(order as usize) == Some(&true);
+        Some(means + if rival { 4 * BIT } else { 0 })
+    }
+
+    /// An order of unknown total may be paid by any amount, but its parts are paid at one time.
+    fn misfit_of_unknown(&self, order: u32, payment: &Paid) -> i64 {
+        let apart = self.scene.policy.split_apart_s;
+        match self.paid_at.get(&order) {
+            None => 13 * BIT,
+            Some(paid)
+                if paid
+                    .iter()
+                    .any(|at| at.abs_diff(payment.at) <= apart.into()) =>
+            {
+                16 * BIT
+            }
+            Some(_) => 30 * BIT,
+        }
+    }
+}
+
+/// An order that a payment may be for. The least is the likeliest.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Weighed {
+    /// What speaks against it, in parts of a bit.
+    against: i64,
+    /// Seconds between the two.
+    apart: i64,
+    order: u32,
+}
+
+/// The two payments that an order fits best.
+#[derive(Default)]
+struct Wanted {
+    best: Option<(i64, u32)>,
+    second: Option<(i64, u32)>,
+}
+
+impl Wanted {
+    fn add(&mut self, payment: u32, against: i64) {
+        let new = (against, payment);
+        if self.best.is_none_or(|best| new < best) {
+            self.second = self.best.replace(new);
+        } else if self.second.is_none_or(|second| new < second) {
+            self.second = Some(new);
+        }
+    }
+
+    /// What speaks against the best other payment.
+    fn by_another(&self, payment: u32) -> Option<i64> {
+        let another = self.best.filter(|(_, n)| *n != payment).or(self.second);
+        another.map(|(against, _)| against)
+    }
+}
+
+/// Whether both are known and differ.
+fn contradict(a: Option<u32>, b: Option<u32>) -> bool {
+    a.is_some() && b.is_some() && a != b
+}
+
+/// Whether a few of `parts` make up what the order misses.
+fn completes(owed: &Owed, missing: i64, parts: &[&Paid]) -> bool {
+    let amounts: Vec<i64> = parts
+        .iter()
+        .filter(|p| !contradict(p.customer, owed.customer))
+        .map(|p| p.amount)
+        .collect();
+    is_sum(&amounts, missing, OTHER_PARTS_MAX)
+}
+
+/// Whether at most `count` of `amounts` add up to `sum`.
+fn is_sum(amounts: &[i64], sum: i64, count: usize) -> bool {
+    amounts.iter().enumerate().any(|(at, amount)| {
+        let rest = amounts.get(at + 1..).unwrap_or_default();
+        *amount == sum
+            || (count > 1 && *amount < sum && is_sum(rest, sum.saturating_sub(*amount), count - 1))
+    })
+}
+
+/// How unlikely a difference is, in parts of a bit, by what it would have to mean.
+fn in_spite_of(difference: i128, open: i128) -> Option<i64> {
+    match difference {
+        _ if difference.abs() * 200 <= open => Some(8 * BIT), // rounding
+        1.. if difference * 5 <= open => Some(15 * BIT),      // interest
+        1.. if difference * 3 <= open => Some(18 * BIT),      // interest of many instalments
+        1.. => None,
+        _ => Some(18 * BIT), // a part
+    }
+}
