@@ -116,8 +116,10 @@ impl<M: Mode> Provider<M> {
             request.check(M::KIND)?;
             let created = self.inner.create(request, &reference, &key);
             let payment = self.sent.guard(&key, request.amount, created).await?;
-            check_amount(request.amount, payment.amount)?;
-            check_reference(&reference, payment.reference.as_ref())?;
+            // The money may be taken: the host must learn by which payment.
+            check_amount(request.amount, payment.amount)
+                .and_then(|()| check_reference(&reference, payment.reference.as_ref()))
+                .map_err(|wrong| wrong.with_payment(&payment.id))?;
             Ok(payment)
         })
         .await
