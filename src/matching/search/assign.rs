@@ -17,6 +17,7 @@ const PROVEN_MIN: i64 = 20 * BIT;
 /// A pair is suggested if every assignment without it is 128 times less likely.
 const SUGGESTED_MIN: i64 = 7 * BIT;
 const NEVER: i64 = i64::MAX / 4;
+const DAY_S: i64 = 86_400;
 
 /// Accepts or suggests pairs of the payments and orders that are left, where one assignment is
 /// clearly the best. Says how many it accepted.
@@ -116,15 +117,23 @@ fn component(scene: &Scene<'_>, start: u32, seen: &mut [bool]) -> Option<(Vec<u3
 /// How unlikely it is, in parts of a bit, that a payment comes so long after its order.
 pub(super) fn cost(payment: &Paid, apart_s: i64) -> i64 {
     let window = payment.window;
-    // A prompt rail thins out from its first hour on; a slow one only after some days.
-    let (typical, slope) = match window.prompt_s {
-        0 => (window.accept_s / 4, 4),
-        prompt => (prompt / 3, 2),
-    };
-    let typical = typical.max(1);
     let distance = apart_s.saturating_abs();
-    slope * bits_of(1 + i128::from(distance) * 16 / i128::from(typical)).max(4 * BIT)
-        - 4 * slope * BIT
+    // A prompt rail thins out from its first hour on; a slow one only after some days.
+    if window.prompt_s == 0 {
+        return 4 * doublings(distance, window.accept_s / 4);
+    }
+    let thinned = 2 * doublings(distance, window.prompt_s / 3);
+    // What was held for review, or tried again, often comes whole days after its order.
+    let of_day = distance.rem_euclid(DAY_S);
+    let whole_days = distance > DAY_S / 2
+        && distance <= window.accept_s / 2
+        && (of_day <= DAY_S / 24 || of_day >= DAY_S - DAY_S / 96);
+    thinned - if whole_days { 3 * BIT } else { 0 }
+}
+
+/// How often a time doubles from `from` on, in parts of a doubling.
+fn doublings(time_s: i64, from_s: i64) -> i64 {
+    bits_of(1 + i128::from(time_s) * 16 / i128::from(from_s.max(1))).max(4 * BIT) - 4 * BIT
 }
 
 /// The logarithm to the base two, in parts of a bit, straight between the powers.

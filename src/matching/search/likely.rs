@@ -10,13 +10,13 @@ use super::tiers::CANDIDATES_MAX;
 use super::{Owed, Paid, Scene};
 
 /// How many orders a payment is given.
-const LIKELY_MAX: usize = 8;
+pub(super) const LIKELY_MAX: usize = 8;
 /// Of the payments at one instant, so many are tried as parts of one order.
 const PARTS_TRIED_MAX: usize = 16;
 /// So many others may make up an order together with a payment.
 const OTHER_PARTS_MAX: usize = 3;
 /// That another payment fits the order better speaks at most so much against it.
-const WANTED_MAX: i64 = 4 * BIT;
+const WANTED_MAX: i64 = 3 * BIT;
 
 /// The payments and orders that are left, with what of them is needed for every payment.
 pub(super) struct Likely<'s, 'a> {
@@ -169,7 +169,7 @@ impl<'s, 'a> Likely<'s, 'a> {
         let difference = i128::from(payment.amount) - i128::from(open);
         let means = match difference {
             0 => return Some(0),
-            ..0 if completes(owed, open.saturating_sub(payment.amount), parts) => Some(8 * BIT),
+            ..0 if completes(owed, open.saturating_sub(payment.amount), parts) => Some(7 * BIT),
             _ => in_spite_of(difference, i128::from(open)),
         };
         let same_customer = owed.customer.is_some() && owed.customer == payment.customer;
@@ -177,7 +177,7 @@ impl<'s, 'a> Likely<'s, 'a> {
         let means = means.or(same_customer.then_some(14 * BIT))?;
         // Another payment of the exact amount is sooner for this order.
         let rival = self.has_rival.get(order as usize) == Some(&true);
-        Some(means + if rival { 4 * BIT } else { 0 })
+        Some(means + if rival { 3 * BIT } else { 0 })
     }
 
     /// An order of unknown total may be paid by any amount, but its parts are paid at one time.
@@ -262,6 +262,32 @@ fn in_spite_of(difference: i128, open: i128) -> Option<i64> {
         1.. if difference * 5 <= open => Some(15 * BIT),      // interest
         1.. if difference * 3 <= open => Some(18 * BIT),      // interest of many instalments
         1.. => None,
-        _ => Some(18 * BIT), // a part
+        _ => Some(20 * BIT), // a part
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_parts_make_a_sum() {
+        let amounts = [2_000, 650, 2_000, 178];
+        assert!(is_sum(&amounts, 650, 1));
+        assert!(is_sum(&amounts, 4_650, 3));
+        assert!(!is_sum(&amounts, 4_650, 2));
+        assert!(!is_sum(&amounts, 6_000, 3), "no amount is used twice");
+        assert!(!is_sum(&[], 1, 3));
+    }
+
+    #[test]
+    fn the_best_other_payment_is_known_of_each() {
+        let mut wanted = Wanted::default();
+        assert_eq!(wanted.by_another(1), None);
+        for (payment, against) in [(1, 30), (2, 10), (3, 20)] {
+            wanted.add(payment, against);
+        }
+        assert_eq!(wanted.by_another(2), Some(20));
+        assert_eq!(wanted.by_another(3), Some(10));
     }
 }

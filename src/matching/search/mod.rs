@@ -28,18 +28,19 @@ use crate::money::Currency;
 
 /// Finds orders for the entries of which nothing is known yet.
 pub(crate) fn search(table: &Table, policy: &Policy, found: &mut Resolution) {
-    let entries = open_entries(table, found);
-    if entries.is_empty() {
+    let (entries, empty) = open_entries(table, found);
+    if entries.is_empty() && empty.is_empty() {
         return;
     }
-    let mut scene = Scene::new(table, policy, found, &entries);
+    let mut scene = Scene::new(table, policy, found, &entries, &empty);
     tiers::run(&mut scene);
     scene.publish(found);
 }
 
-/// The entries that are payments and have no order yet. Zero amounts are refused here.
-fn open_entries(table: &Table, found: &mut Resolution) -> Vec<u32> {
-    let mut open = Vec::new();
+/// The entries that are payments and have no order yet, and apart from them those of zero, which
+/// are refused here.
+fn open_entries(table: &Table, found: &mut Resolution) -> (Vec<u32>, Vec<u32>) {
+    let (mut open, mut empty) = (Vec::new(), Vec::new());
     for (row, entry) in (0_u32..).zip(&table.entries) {
         if !found.is_open(row) || entry.parent().is_some() {
             continue;
@@ -50,11 +51,12 @@ fn open_entries(table: &Table, found: &mut Resolution) -> Vec<u32> {
                 found
                     .refused
                     .insert(row, Finding::Nothing(Reason::ZeroAmount));
+                empty.push(row);
             }
             _ => {}
         }
     }
-    open
+    (open, empty)
 }
 
 /// An order as the search sees it.
@@ -90,6 +92,8 @@ struct Scene<'a> {
     policy: &'a Policy,
     orders: Vec<Owed>,
     payments: Vec<Paid>,
+    /// Payments of zero, which no rule looks at.
+    empty: Vec<Paid>,
     /// Orders by amount, and among them those of a customer and those of none.
     by_amount: Blocks<Sum>,
     by_customer_amount: Blocks<(u32, Sum)>,
@@ -124,10 +128,17 @@ struct Refusal {
 }
 
 impl<'a> Scene<'a> {
-    fn new(table: &'a Table, policy: &'a Policy, found: &Resolution, entries: &[u32]) -> Self {
+    fn new(
+        table: &'a Table,
+        policy: &'a Policy,
+        found: &Resolution,
+        entries: &[u32],
+        empty: &[u32],
+    ) -> Self {
         let mut customers = Customers::default();
         let orders = owed(table, policy, found, &mut customers);
         let payments = paid(table, policy, entries, &mut customers);
+        let empty = paid(table, policy, empty, &mut customers);
         let order = |n: u32| orders.get(n as usize);
         let payment = |n: u32| payments.get(n as usize);
         let sum = |o: &Owed| o.open.map(|open| (o.currency, open));
@@ -162,6 +173,7 @@ impl<'a> Scene<'a> {
             policy,
             orders,
             payments,
+            empty,
         }
     }
 
@@ -251,6 +263,14 @@ impl<'a> Scene<'a> {
             }
             if !refusal.candidates.is_empty() {
                 let rows = refusal.candidates.iter().map(|n| order_row(*n)).collect();
+                found.candidates.insert(payment.row, rows);
+            }
+        }
+        for payment in &self.empty {
+            let orders = refuse::orders_of_customer(&self, payment);
+            let rows = orders.iter().filter_map(|n| Some(self.order(*n)?.row));
+            let rows: Vec<u32> = rows.collect();
+            if !rows.is_empty() {
                 found.candidates.insert(payment.row, rows);
             }
         }

@@ -3,7 +3,7 @@
 use super::super::decide::Finding;
 use super::super::evidence::Rule;
 use super::super::verdict::Reason;
-use super::likely::Likely;
+use super::likely::{LIKELY_MAX, Likely};
 use super::tiers::CANDIDATES_MAX;
 use super::{Owed, Paid, Refusal, Scene};
 
@@ -58,6 +58,27 @@ fn refuse(scene: &Scene<'_>, payment: &Paid, open: &[u32], likely: Vec<u32>) -> 
         considered,
         rule,
     }
+}
+
+/// The orders of the payment's customer within the guard window, paid or not, the nearest in time
+/// first: all that a payment of zero can be for.
+pub(super) fn orders_of_customer(scene: &Scene<'_>, payment: &Paid) -> Vec<u32> {
+    let guard = scene.policy.customer_window.guard_s;
+    let first = scene.first_order(payment.at.saturating_sub(guard));
+    let orders = payment
+        .customer
+        .into_iter()
+        .flat_map(|customer| scene.by_customer.all_from(&customer, first));
+    let mut orders: Vec<u32> = orders
+        .take_while(|n| !scene.is_after(*n, payment))
+        .take(CANDIDATES_MAX)
+        .collect();
+    orders.sort_by_key(|n| {
+        let placed = scene.order(*n).map_or(i64::MIN, |o| o.placed_at);
+        payment.at.saturating_sub(placed).saturating_abs()
+    });
+    orders.truncate(LIKELY_MAX);
+    orders
 }
 
 /// The only open order of the payment's customer, if the payment may be for it or for a part.
