@@ -87,6 +87,22 @@ async fn a_void_that_failed_while_the_checkout_was_open_can_be_repeated_when_it_
 }
 
 #[tokio::test]
+async fn a_capture_repeated_under_another_name_of_the_payment_is_made_once() {
+    let shop = Shop::open(7);
+    let hold = hosted("A-1", "10.00 EUR").with_manual_capture();
+    let checkout = shop.stripe.create(&hold).await.unwrap();
+    let card = "pm_card_visa";
+    shop.simulator().shopper().pay(checkout.id.raw(), card).unwrap();
+    let held = shop.stripe.fetch_payment(&checkout.id).await.unwrap();
+    assert_ne!(held.id, checkout.id);
+    for payment in [&checkout, &held] {
+        let part = capture(payment, "3.00 EUR", "first part").keeping_the_rest();
+        let taken = shop.stripe.capture(&part).await.unwrap();
+        assert_eq!(taken.captured.minor(), 300);
+    }
+}
+
+#[tokio::test]
 async fn a_list_that_never_moves_on_ends_with_an_error() {
     let wire = Arc::new(Endless::default());
     let config = StripeConfig::<Test>::new("sk_test_shop", "whsec_1").unwrap();

@@ -33,7 +33,11 @@ impl<M: Mode> Stripe<M> {
             form.push(pair("final_capture", "false"));
         }
         let id = held.id.raw();
-        match self.client.capture_intent(id, form, key).await {
+        match self
+            .client
+            .capture_intent(id, form, &key_of(request, &held, key))
+            .await
+        {
             Ok(answer) => self.payment_now(Operation::Capture, &answer).await,
             Err(refused) => {
                 let is_done = |now: &Payment<M>| is_taken(request.amount, &held, now);
@@ -109,6 +113,24 @@ impl<M: Mode> Stripe<M> {
             Ok(_) => Err(refused),
             Err(_) => Err(refused.with_effect(Effect::Unknown)),
         }
+    }
+}
+
+/// One wish has one key, whichever of the payment's names it was spoken with: a capture of the
+/// checkout that is repeated on the intent must not take the amount again.
+fn key_of<M: Mode>(
+    request: &CaptureRequest<M>,
+    held: &Payment<M>,
+    key: &IdempotencyKey,
+) -> IdempotencyKey {
+    match &held.reference {
+        Some(reference) => IdempotencyKey::for_command(
+            "capture",
+            &reference.namespace,
+            &held.id,
+            request.command.as_str(),
+        ),
+        None => key.clone(),
     }
 }
 
