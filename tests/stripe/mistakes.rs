@@ -92,7 +92,10 @@ async fn a_capture_repeated_under_another_name_of_the_payment_is_made_once() {
     let hold = hosted("A-1", "10.00 EUR").with_manual_capture();
     let checkout = shop.stripe.create(&hold).await.unwrap();
     let card = "pm_card_visa";
-    shop.simulator().shopper().pay(checkout.id.raw(), card).unwrap();
+    shop.simulator()
+        .shopper()
+        .pay(checkout.id.raw(), card)
+        .unwrap();
     let held = shop.stripe.fetch_payment(&checkout.id).await.unwrap();
     assert_ne!(held.id, checkout.id);
     for payment in [&checkout, &held] {
