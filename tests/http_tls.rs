@@ -103,7 +103,11 @@ async fn assert_refused(port: u16, options: &TransportOptions, cause: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_proven_server_is_spoken_to() {
     if cfg!(not(target_os = "linux")) {
-        eprintln!("NOT RUN: this system's own rules may refuse the long life of the certificate");
+        // Written to the stream itself: the harness hides what a passing test prints.
+        let _ = writeln!(
+            std::io::stderr(),
+            "NOT RUN: this system's own rules may refuse the long life of the certificate"
+        );
         return;
     }
     for version in [&version::TLS12, &version::TLS13] {

@@ -6,6 +6,7 @@
 mod form;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -27,7 +28,11 @@ impl Contract {
     #[must_use]
     pub fn load(file: &str) -> Option<Self> {
         let Some(shared) = std::env::var_os("COUNTERFOIL_SHARED") else {
-            eprintln!("NOT RUN: COUNTERFOIL_SHARED is not set, so {file} is not there to check by");
+            // Written to the stream itself: the harness hides what a passing test prints.
+            let _ = writeln!(
+                std::io::stderr(),
+                "NOT RUN: COUNTERFOIL_SHARED is not set, so {file} is not there to check by"
+            );
             return None;
         };
         let path: PathBuf = [PathBuf::from(shared), "specs".into(), file.into()]
