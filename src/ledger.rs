@@ -114,11 +114,7 @@ impl<M: Mode> Ledger<M> {
     /// [`MoneyError`] if a refund is in another currency than the payment.
     pub fn refunded(&self) -> Result<Money, MoneyError> {
         let currency = self.currency();
-        let held = self
-            .refunds
-            .values()
-            .filter(|refund| refund.status.holds_money());
-        let listed = Money::sum(currency, held.map(|refund| refund.amount))?;
+        let listed = self.listed_refunds()?;
         let Some(payment) = &self.payment else {
             return Ok(listed);
         };
@@ -140,6 +136,14 @@ impl<M: Mode> Ledger<M> {
         } else {
             listed
         })
+    }
+
+    /// What of [`refunded`](Self::refunded) is in none of the refunds that were heard of here.
+    ///
+    /// # Errors
+    /// As [`Ledger::refunded`].
+    pub fn unlisted_refunds(&self) -> Result<Money, MoneyError> {
+        self.refunded()?.checked_sub(self.listed_refunds()?)
     }
 
     /// What is the host's: captured, less returned, refunded and disputed. Negative if more went
@@ -182,6 +186,15 @@ impl<M: Mode> Ledger<M> {
         } else {
             Money::zero(currency)
         })
+    }
+
+    /// The sum of the refunds that were heard of here and hold money.
+    fn listed_refunds(&self) -> Result<Money, MoneyError> {
+        let held = self
+            .refunds
+            .values()
+            .filter(|refund| refund.status.holds_money());
+        Money::sum(self.currency(), held.map(|refund| refund.amount))
     }
 
     fn currency(&self) -> Currency {

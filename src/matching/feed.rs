@@ -50,7 +50,9 @@ pub fn entries_of<M: Mode, E>(
 ) -> Result<(), E> {
     if let Some(payment) = ledger.payment() {
         payment_entries(payment, namespace, &mut take)?;
-        let unlisted = unlisted_refunds(payment, ledger);
+        // Refunds in another currency are told by matching, which compares currencies itself.
+        let zero = Money::zero(payment.amount.currency());
+        let unlisted = ledger.unlisted_refunds().unwrap_or(zero);
         if unlisted.is_positive() {
             let id = format!("{}:other-refunds", payment.id.raw());
             let row = EntryRow::new(&id, EntryKind::Refund, unlisted, payment.as_of)
@@ -156,20 +158,6 @@ fn dispute_entries<M: Mode, E>(
             give(EntryKind::DisputeOpened, dispute.created_at)?;
             give(EntryKind::DisputeLost, dispute.as_of)
         }
-    }
-}
-
-/// What the provider says was refunded beyond the refunds that are known one by one.
-fn unlisted_refunds<M: Mode>(payment: &Payment<M>, ledger: &Ledger<M>) -> Money {
-    let zero = Money::zero(payment.amount.currency());
-    let held = ledger
-        .refunds()
-        .filter(|refund| refund.status.holds_money());
-    let listed = Money::sum(zero.currency(), held.map(|refund| refund.amount));
-    match (ledger.refunded(), listed) {
-        (Ok(refunded), Ok(listed)) => refunded.checked_sub(listed).unwrap_or(zero),
-        // Refunds in another currency are told by matching, which compares currencies itself.
-        _ => zero,
     }
 }
 

@@ -239,15 +239,7 @@ async fn a_lost_refund_is_found_and_not_made_twice() {
 #[tokio::test]
 async fn an_old_payment_is_found_by_the_search() {
     let shop = Shop::open(28);
-    let checkout = shop
-        .stripe
-        .create(&hosted("O'Hara \\ 1", "10.00 EUR"))
-        .await
-        .unwrap();
-    shop.simulator()
-        .shopper()
-        .pay(checkout.id.raw(), "pm_card_visa")
-        .unwrap();
+    let checkout = shop.paid_checkout("O'Hara \\ 1", "10.00 EUR").await;
     let reference = checkout.reference.clone().unwrap();
     let found = shop.stripe.find_payments(&reference).await.unwrap();
     assert_eq!(found.len(), 1);

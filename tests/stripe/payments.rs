@@ -294,15 +294,7 @@ async fn a_void_ends_what_is_not_paid_and_refuses_what_is() {
     let voided = shop.stripe.void(&shop.id(&intent)).await.unwrap();
     assert_eq!(voided.status, PaymentStatus::Expired);
 
-    let checkout = shop
-        .stripe
-        .create(&hosted("A-4", "10.00 EUR"))
-        .await
-        .unwrap();
-    shop.simulator()
-        .shopper()
-        .pay(checkout.id.raw(), "pm_card_visa")
-        .unwrap();
+    let checkout = shop.paid_checkout("A-4", "10.00 EUR").await;
     let error = shop.stripe.void(&checkout.id).await.unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::Conflict);
 }

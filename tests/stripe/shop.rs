@@ -93,16 +93,19 @@ impl Shop {
         self.stripe.create(&request).await.unwrap()
     }
 
+    /// A checkout page that a shopper has paid on, as it was before.
+    pub(crate) async fn paid_checkout(&self, order: &str, amount: &str) -> Payment<Test> {
+        let checkout = self.stripe.create(&hosted(order, amount)).await.unwrap();
+        self.simulator()
+            .shopper()
+            .pay(checkout.id.raw(), "pm_card_visa")
+            .unwrap();
+        checkout
+    }
+
     /// The webhooks that are due, as they arrive at the shop.
     pub(crate) fn webhooks(&self) -> Vec<WebhookRequest> {
-        let mut simulator = self.simulator();
-        let due = simulator.due_webhooks();
-        due.into_iter()
-            .map(|delivery| {
-                simulator.report_webhook(delivery.id, Some(200));
-                WebhookRequest::from(delivery.request)
-            })
-            .collect()
+        self.wire.inner.webhooks()
     }
 
     pub(crate) fn id(&self, raw: &str) -> PaymentId<Test> {
