@@ -280,6 +280,22 @@ impl<M: Mode> OrderRecord<M> {
         attempts.chain(commands).chain(payments).flatten().min()
     }
 
+    /// Since when something about it is open: an attempt without an answer, a payment under way, a
+    /// command or a refund that is not done.
+    pub(super) fn open_since(&self) -> Option<Timestamp> {
+        let attempts = self.unheard_attempts().map(|attempt| attempt.begun_at);
+        let commands = self.commands.iter();
+        let commands = commands.filter(|command| !command.state.is_settled());
+        let commands = commands.map(|command| command.requested_at);
+        let payments = self.payments.iter().filter_map(|p| p.ledger.payment());
+        let payments = payments.filter(|payment| {
+            let is_over = payment.status.is_final();
+            !is_over && !matches!(payment.status, PaymentStatus::Failed(_))
+        });
+        let payments = payments.map(|payment| payment.created_at);
+        attempts.chain(commands).chain(payments).min()
+    }
+
     /// The attempts that may have a payment which nobody has told of yet.
     fn unheard_attempts(&self) -> impl Iterator<Item = &AttemptRecord<M>> {
         self.attempts.iter().filter(|attempt| {

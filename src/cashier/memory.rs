@@ -7,7 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use super::store::{Batch, Commit, ConfirmationRow, EventRow, LeasedConfirmation, OrderRow, Store};
+use super::store::{
+    Backlog, Batch, Commit, ConfirmationRow, EventRow, LeasedConfirmation, NoteRow, OrderRow, Store,
+};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::OrderId;
@@ -23,6 +25,7 @@ struct Tables {
     orders: BTreeMap<OrderId, OrderRow>,
     due_orders: BTreeSet<(Timestamp, OrderId)>,
     attention: BTreeSet<(Timestamp, OrderId)>,
+    open: BTreeSet<(Timestamp, OrderId)>,
     links: BTreeMap<String, OrderId>,
     events: BTreeMap<String, EventRow>,
     due_events: BTreeSet<(Timestamp, String)>,
@@ -30,6 +33,7 @@ struct Tables {
     confirmations: BTreeMap<(OrderId, String), Delivery>,
     kinds: BTreeMap<String, (OrderId, String)>,
     undelivered: BTreeSet<(Timestamp, String)>,
+    notes: BTreeMap<String, NoteRow>,
 }
 
 struct Delivery {
@@ -185,6 +189,22 @@ impl Store for MemoryStore {
         let rows = oldest.filter_map(|(_, id)| tables.orders.get(id).cloned());
         Ok(rows.collect())
     }
+
+    async fn note(&self, name: &str) -> Result<Option<NoteRow>> {
+        Ok(self.tables().notes.get(name).cloned())
+    }
+
+    async fn backlog(&self) -> Result<Backlog> {
+        let tables = self.tables();
+        let unfinished = tables.due_events.iter();
+        let unfinished = unfinished.filter_map(|(_, id)| tables.events.get(id));
+        Ok(Backlog {
+            open_since: tables.open.first().map(|(since, _)| *since),
+            attention_since: tables.attention.first().map(|(since, _)| *since),
+            event_since: unfinished.map(|event| event.received_at).min(),
+            confirmation_since: tables.undelivered.first().map(|(since, _)| *since),
+        })
+    }
 }
 
 impl Tables {
@@ -200,6 +220,12 @@ impl Tables {
             if owners.into_iter().any(|owner| *owner != order.id) {
                 let message = "a payment of this order belongs to another order already";
                 return Err(Error::new(ErrorKind::Conflict, message));
+            }
+        }
+        if let Some(note) = &batch.note {
+            let stored = self.notes.get(&note.name).map_or(0, |row| row.version);
+            if note.version != stored + 1 {
+                return Ok(Commit::Stale);
             }
         }
         // Nothing below can fail, so that the batch is applied whole.
@@ -227,6 +253,9 @@ impl Tables {
         for row in batch.confirmations {
             self.add_confirmation(row);
         }
+        if let Some(note) = batch.note {
+            self.notes.insert(note.name.clone(), note);
+        }
         Ok(Commit::Applied { added_events })
     }
 
@@ -238,12 +267,18 @@ impl Tables {
             if let Some(since) = old.attention_since {
                 self.attention.remove(&(since, row.id.clone()));
             }
+            if let Some(since) = old.open_since {
+                self.open.remove(&(since, row.id.clone()));
+            }
         }
         if let Some(at) = row.due_at {
             self.due_orders.insert((at, row.id.clone()));
         }
         if let Some(since) = row.attention_since {
             self.attention.insert((since, row.id.clone()));
+        }
+        if let Some(since) = row.open_since {
+            self.open.insert((since, row.id.clone()));
         }
         self.orders.insert(row.id.clone(), row);
     }

@@ -66,7 +66,9 @@ pub use records::{
     OrderRecord, PaymentRecord,
 };
 pub use standing::{Concern, Standing};
-pub use store::{Batch, Commit, ConfirmationRow, EventRow, LeasedConfirmation, OrderRow, Store};
+pub use store::{
+    Backlog, Batch, Commit, ConfirmationRow, EventRow, LeasedConfirmation, NoteRow, OrderRow, Store,
+};
 pub use store_suite::check_store;
 pub use sweep::Swept;
 
@@ -197,6 +199,7 @@ impl<M: Mode> Cashier<M> {
                 version,
                 due_at: record.due_at(),
                 attention_since: record.attention_since,
+                open_since: record.open_since(),
                 body,
             }),
             ..Batch::new(M::KIND)

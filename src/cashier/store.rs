@@ -12,8 +12,9 @@ use crate::mode::ModeKind;
 /// A durable store of one mode, such as a database.
 ///
 /// Everything that must change together is one [`Batch`], and [`commit`](Self::commit) applies all
-/// of it or nothing. A batch names the version of the order that it was made from, so no isolation
-/// level is assumed: of two writers that read one version, one is told [`Commit::Stale`].
+/// of it or nothing. A batch names the version of the order or note that it was made from, so no
+/// isolation level is assumed: of two writers that read one version, one is told
+/// [`Commit::Stale`].
 ///
 /// The rows hold plain columns to look up by and a JSON text, so that any database can keep them.
 /// An implementation passes [`check_store`](super::check_store).
@@ -76,6 +77,12 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// Reads the orders that need a person, those that have waited longest first.
     async fn orders_needing_attention(&self, most: usize) -> Result<Vec<OrderRow>>;
+
+    /// Reads a note of this name.
+    async fn note(&self, name: &str) -> Result<Option<NoteRow>>;
+
+    /// Reads how old the oldest unfinished things are.
+    async fn backlog(&self) -> Result<Backlog>;
 }
 
 /// One order and all that is known about it.
@@ -89,6 +96,8 @@ pub struct OrderRow {
     pub due_at: Option<Timestamp>,
     /// Since when it needs a person.
     pub attention_since: Option<Timestamp>,
+    /// Since when something about it is open: a payment under way, a refund that is not done.
+    pub open_since: Option<Timestamp>,
     /// The record as JSON.
     pub body: String,
 }
@@ -132,6 +141,31 @@ pub struct LeasedConfirmation {
     pub lease: u64,
 }
 
+/// Something that the cashier remembers apart from any order, such as how far it has read a list of
+/// a provider's. There are a few for each provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoteRow {
+    /// Its name.
+    pub name: String,
+    /// Counted from 1, one more with each change.
+    pub version: u64,
+    /// The note as JSON.
+    pub body: String,
+}
+
+/// Since when the oldest unfinished things wait; `None` where there is none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// The earliest [`OrderRow::open_since`].
+    pub open_since: Option<Timestamp>,
+    /// The earliest [`OrderRow::attention_since`].
+    pub attention_since: Option<Timestamp>,
+    /// When the oldest unfinished event came.
+    pub event_since: Option<Timestamp>,
+    /// When the oldest confirmation that is not acknowledged came to be.
+    pub confirmation_since: Option<Timestamp>,
+}
+
 /// What is written together.
 #[derive(Debug, Clone)]
 pub struct Batch {
@@ -148,6 +182,8 @@ pub struct Batch {
     pub finished_events: Vec<(String, String)>,
     /// Confirmations to add, unless the order has one of that kind.
     pub confirmations: Vec<ConfirmationRow>,
+    /// A note as it shall be, with its version as for the order.
+    pub note: Option<NoteRow>,
 }
 
 impl Batch {
@@ -161,6 +197,7 @@ impl Batch {
             new_events: Vec::new(),
             finished_events: Vec::new(),
             confirmations: Vec::new(),
+            note: None,
         }
     }
 }
@@ -173,6 +210,7 @@ pub enum Commit {
         /// The ids of those events of [`Batch::new_events`] that were not there before.
         added_events: Vec<String>,
     },
-    /// The order has another version than the batch was made from; nothing is applied. Read again.
+    /// The order or the note has another version than the batch was made from; nothing is applied.
+    /// Read again.
     Stale,
 }

@@ -1,7 +1,7 @@
 //! What every store must hold to, as a suite that a third party runs on its own.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // A suite fails by panicking.
-use super::store::{Batch, Commit, ConfirmationRow, EventRow, OrderRow, Store};
+use super::store::{Backlog, Batch, Commit, ConfirmationRow, EventRow, NoteRow, OrderRow, Store};
 use crate::clock::Timestamp;
 use crate::error::ErrorKind;
 use crate::id::OrderId;
@@ -31,6 +31,8 @@ pub async fn check_store<S: Store>(make: impl Fn() -> S) {
     confirms_once_per_order_and_kind(&make()).await;
     redelivers_until_the_lease_holder_acknowledges(&make()).await;
     lists_what_needs_a_person_oldest_first(&make()).await;
+    writes_a_note_once_per_version(&make()).await;
+    says_since_when_the_oldest_things_wait(&make()).await;
 }
 
 async fn keeps_one_mode(store: &impl Store) {
@@ -254,6 +256,85 @@ async fn lists_what_needs_a_person_oldest_first(store: &impl Store) {
     assert_eq!(store.orders_needing_attention(1).await.unwrap().len(), 1);
 }
 
+async fn writes_a_note_once_per_version(store: &impl Store) {
+    store.open(ModeKind::Test).await.unwrap();
+    assert_eq!(store.note("n").await.unwrap(), None);
+    let note = |version| NoteRow {
+        name: "n".into(),
+        version,
+        body: format!(r#"{{"version":{version}}}"#),
+    };
+    for (version, applied) in [(2, false), (1, true), (1, false), (2, true), (4, false)] {
+        let batch = Batch {
+            note: Some(note(version)),
+            new_events: vec![event(&format!("e{version}"), None)],
+            ..Batch::new(ModeKind::Test)
+        };
+        let commit = store.commit(batch).await.unwrap();
+        assert_eq!(commit != Commit::Stale, applied, "version {version}");
+    }
+    assert_eq!(store.note("n").await.unwrap(), Some(note(2)));
+    assert_eq!(store.note("m").await.unwrap(), None);
+    assert_eq!(claim_events(store, 9).await, ["e1", "e2"]);
+    // Neither is written if one of the two is stale.
+    let apart = Batch {
+        order: Some(order("A", 1)),
+        note: Some(note(2)),
+        ..Batch::new(ModeKind::Test)
+    };
+    assert_eq!(store.commit(apart).await.unwrap(), Commit::Stale);
+    assert_eq!(store.order(&id("A")).await.unwrap(), None);
+}
+
+async fn says_since_when_the_oldest_things_wait(store: &impl Store) {
+    store.open(ModeKind::Test).await.unwrap();
+    assert_eq!(store.backlog().await.unwrap(), Backlog::default());
+    for (name, version, open, attention) in [
+        ("A", 1, Some(7), Some(8)),
+        ("B", 1, Some(3), None),
+        ("C", 1, Some(5), Some(6)),
+        ("B", 2, None, Some(9)),
+    ] {
+        let row = OrderRow {
+            open_since: open.map(at),
+            attention_since: attention.map(at),
+            ..order(name, version)
+        };
+        let batch = Batch {
+            order: Some(row),
+            ..Batch::new(ModeKind::Test)
+        };
+        assert_ne!(store.commit(batch).await.unwrap(), Commit::Stale);
+    }
+    let batch = Batch {
+        new_events: vec![event("e1", None)],
+        confirmations: vec![confirmation("c1", "paid")],
+        ..Batch::new(ModeKind::Test)
+    };
+    store.commit(batch).await.unwrap();
+    // A claim or a lease finishes nothing.
+    assert_eq!(claim_events(store, 9).await, ["e1"]);
+    let leases = lease(store, 9, 20).await;
+    let waiting = Backlog {
+        open_since: Some(at(5)),
+        attention_since: Some(at(6)),
+        event_since: Some(at(1)),
+        confirmation_since: Some(at(1)),
+    };
+    assert_eq!(store.backlog().await.unwrap(), waiting);
+    let finishing = Batch {
+        finished_events: vec![("e1".into(), "applied".into())],
+        ..Batch::new(ModeKind::Test)
+    };
+    store.commit(finishing).await.unwrap();
+    store.acknowledge("c1", leases[0]).await.unwrap();
+    let backlog = store.backlog().await.unwrap();
+    assert_eq!(
+        (backlog.event_since, backlog.confirmation_since),
+        (None, None)
+    );
+}
+
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_unix(seconds)
 }
@@ -268,6 +349,7 @@ fn order(name: &str, version: u64) -> OrderRow {
         version,
         due_at: None,
         attention_since: None,
+        open_since: None,
         body: format!(r#"{{"version":{version},"text":"Ünïcode ' \" \\"}}"#),
     }
 }

@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use async_trait::async_trait;
 use counterfoil::cashier::{
-    Batch, Commit, EventRow, LeasedConfirmation, MemoryStore, OrderRow, Store,
+    Backlog, Batch, Commit, EventRow, LeasedConfirmation, MemoryStore, NoteRow, OrderRow, Store,
 };
 use counterfoil::clock::Timestamp;
 use counterfoil::id::OrderId;
@@ -186,5 +186,13 @@ impl Store for ShakyStore {
 
     async fn orders_needing_attention(&self, most: usize) -> Result<Vec<OrderRow>> {
         self.shaken(self.inner.orders_needing_attention(most)).await
+    }
+
+    async fn note(&self, name: &str) -> Result<Option<NoteRow>> {
+        self.shaken(self.inner.note(name)).await
+    }
+
+    async fn backlog(&self) -> Result<Backlog> {
+        self.shaken(self.inner.backlog()).await
     }
 }
