@@ -25,6 +25,8 @@ pub struct Capabilities {
     pub partial_capture: bool,
     /// Whether one held amount can be captured in several parts.
     pub multiple_captures: bool,
+    /// Whether an unpaid checkout can be voided, and not only what is held.
+    pub voidable_checkouts: bool,
     /// Whether less than what was captured can be refunded, more than once.
     pub partial_refunds: bool,
     /// Whether a write under a key that the provider has seen is answered, not done again.
@@ -39,19 +41,27 @@ pub struct Capabilities {
 
 impl Capabilities {
     /// A provider that can do `operations`, and of the rest nothing: writes are not idempotent,
-    /// keys are forgotten at once, captures and refunds are whole.
+    /// keys are forgotten at once, captures and refunds are whole, and a checkout ends by time.
     #[must_use]
     pub fn new(operations: &[Operation]) -> Self {
         Self {
             operations: operations.to_vec(),
             partial_capture: false,
             multiple_captures: false,
+            voidable_checkouts: false,
             partial_refunds: false,
             idempotent_writes: false,
             key_retention: Duration::ZERO,
             currencies: None,
             webhook_authenticity: Authenticity::Body,
         }
+    }
+
+    /// It cannot do this one of its operations.
+    #[must_use]
+    pub fn without(mut self, operation: Operation) -> Self {
+        self.operations.retain(|known| *known != operation);
+        self
     }
 
     /// Less than what is held can be captured.
@@ -66,6 +76,13 @@ impl Capabilities {
     pub fn with_multiple_captures(mut self) -> Self {
         self.partial_capture = true;
         self.multiple_captures = true;
+        self
+    }
+
+    /// An unpaid checkout can be voided, and not only what is held.
+    #[must_use]
+    pub fn with_voidable_checkouts(mut self) -> Self {
+        self.voidable_checkouts = true;
         self
     }
 

@@ -1,14 +1,17 @@
 //! What a host holds: a provider with every check applied once.
 
-use std::collections::{HashMap, VecDeque};
+mod prove;
+mod sent;
+
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use futures_util::Stream;
 use futures_util::stream::try_unfold;
 use tracing::Instrument;
 
+use self::sent::SentKeys;
 use crate::capability::{Capabilities, Operation, unsupported};
 use crate::clock::{Clock, SystemClock};
 use crate::dispute::Dispute;
@@ -23,8 +26,8 @@ use crate::payout::{Payout, PayoutLine};
 use crate::provider::PaymentProvider;
 use crate::refund::Refund;
 use crate::request::{
-    Account, CaptureMode, CaptureRequest, Checkout, CreateRequest, Cursor, Page, Period,
-    RefundRequest,
+    Account, CaptureMode, CaptureRequest, Checkout, CompleteRequest, CreateRequest, Cursor, Page,
+    Period, RefundRequest,
 };
 use crate::webhook::{
     Delivery, Event, MAX_BODY_BYTES, Notice, WebhookRefusal, WebhookRefusalKind, WebhookRequest,
@@ -157,6 +160,35 @@ impl<M: Mode> Provider<M> {
         self.pages(Operation::ListPayments, move |after| async move {
             self.inner.list_payments(&period, after.as_ref()).await
         })
+    }
+
+    /// Goes on with a payment that the shopper has approved
+    /// ([`PaymentStatus::Approved`]): takes the amount, or holds it, as was asked at creation.
+    ///
+    /// Nothing has moved until then, so look first whether the order still wants to be paid.
+    /// Completing again gives the same payment.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Declined`] with the payment in [`Error::payment`] if it was refused;
+    /// [`ErrorKind::Conflict`] if nobody has approved it; [`ErrorKind::InvalidRequest`] for another
+    /// amount than it was created with.
+    pub async fn complete(&self, request: &CompleteRequest<M>) -> Result<Payment<M>> {
+        let key = self.command_key("complete", &request.payment, "");
+        self.run(Operation::Complete, async {
+            self.check_name(request.payment.provider())?;
+            let completed = self.inner.complete(request, &key);
+            let payment = self.sent.guard(&key, request.amount, completed).await?;
+            check_amount(request.amount, payment.amount)
+                .and_then(|()| check_captured(request.amount, &payment))
+                .map_err(|wrong| wrong.with_payment(&payment.id))?;
+            if let PaymentStatus::Failed(decline) = &payment.status {
+                let kind = ErrorKind::Declined(decline.clone());
+                let declined = Error::new(kind, "the payment was refused");
+                return Err(declined.with_payment(&payment.id));
+            }
+            Ok(payment)
+        })
+        .await
     }
 
     /// Takes a held amount, or a part of it.
@@ -395,75 +427,6 @@ impl<M: Mode> fmt::Debug for Provider<M> {
             .field("mode", &M::KIND)
             .field("namespace", &self.namespace)
             .finish_non_exhaustive()
-    }
-}
-
-/// The amounts sent under recent keys, so that a key with another amount is refused before it is
-/// sent. The provider and the host's store guard the keys of the past.
-#[derive(Default)]
-struct SentKeys(Mutex<SentKeysInner>);
-
-#[derive(Default)]
-struct SentKeysInner {
-    amounts: HashMap<IdempotencyKey, PositiveMoney>,
-    by_age: VecDeque<IdempotencyKey>,
-}
-
-impl SentKeys {
-    const MOST: usize = 65_536;
-
-    /// Does `work` unless its key was sent with another amount. An amount that is refused as
-    /// invalid the first time was never asked for, so that it can be put right under the same key.
-    async fn guard<T>(
-        &self,
-        key: &IdempotencyKey,
-        amount: PositiveMoney,
-        work: impl Future<Output = Result<T>>,
-    ) -> Result<T> {
-        let is_first = self.remember(key, amount)?;
-        let outcome = work.await;
-        let is_refused = |error: &Error| {
-            matches!(
-                error.kind(),
-                ErrorKind::InvalidRequest | ErrorKind::Unsupported
-            ) && error.effect() == Effect::NotApplied
-        };
-        if is_first && outcome.as_ref().is_err_and(is_refused) {
-            let mut inner = self.lock();
-            inner.amounts.remove(key);
-            inner.by_age.retain(|sent| sent != key);
-        }
-        outcome
-    }
-
-    /// Says whether it is the first time.
-    fn remember(&self, key: &IdempotencyKey, amount: PositiveMoney) -> Result<bool> {
-        let mut inner = self.lock();
-        match inner.amounts.get(key) {
-            Some(sent) if *sent == amount => return Ok(false),
-            Some(sent) => {
-                let message = format!(
-                    "this attempt or command was sent with {sent} before, now with {amount}: look \
-                     what became of it, then take the next attempt or another command"
-                );
-                // What was sent before may have moved money.
-                let error = Error::new(ErrorKind::Conflict, message);
-                return Err(error.with_effect(Effect::Unknown));
-            }
-            None => {}
-        }
-        if inner.by_age.len() >= Self::MOST
-            && let Some(oldest) = inner.by_age.pop_front()
-        {
-            inner.amounts.remove(&oldest);
-        }
-        inner.by_age.push_back(key.clone());
-        inner.amounts.insert(key.clone(), amount);
-        Ok(true)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, SentKeysInner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::dispute::Dispute;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::{DisputeId, RefundId};
 use crate::mode::Mode;
 use crate::money::{Currency, Money, MoneyError};
 use crate::payment::Payment;
 use crate::refund::Refund;
-use crate::webhook::{Event, EventKind};
+use crate::webhook::{Authenticity, Event, EventKind};
 
 /// All that is known of one payment, its refunds and its disputes.
 ///
@@ -45,8 +45,13 @@ impl<M: Mode> Ledger<M> {
     /// Takes in what a verified event says. One that is not about this kind of thing is no news.
     ///
     /// # Errors
-    /// As [`Ledger::add_payment`].
+    /// [`ErrorKind::NotAuthentic`](crate::ErrorKind::NotAuthentic) if its signature leaves the body
+    /// out: [prove](crate::Provider::prove) it first. And as [`Ledger::add_payment`].
     pub fn apply(&mut self, event: &Event<M>) -> Result<()> {
+        if event.authenticity() == Authenticity::HeaderOnly {
+            let message = "the event's signature leaves its body out: prove it first";
+            return Err(Error::new(ErrorKind::NotAuthentic, message));
+        }
         match event.kind() {
             EventKind::Payment(payment) => self.add_payment(Payment::clone(payment))?,
             EventKind::Refund(refund) => self.add_refund(Refund::clone(refund)),

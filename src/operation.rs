@@ -19,6 +19,8 @@ pub enum Operation {
     FindPayments,
     /// List payments.
     ListPayments,
+    /// Take, or hold, what the shopper has approved.
+    Complete,
     /// Take a held amount.
     Capture,
     /// Let a held amount go, or end an unpaid checkout.
@@ -43,12 +45,13 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation, in the order of a payment's life.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::CreateHosted,
         Self::CreateDirect,
         Self::FetchPayment,
         Self::FindPayments,
         Self::ListPayments,
+        Self::Complete,
         Self::Capture,
         Self::Void,
         Self::Refund,
@@ -70,6 +73,7 @@ impl Operation {
             Self::FetchPayment => "fetch payment",
             Self::FindPayments => "find payments",
             Self::ListPayments => "list payments",
+            Self::Complete => "complete",
             Self::Capture => "capture",
             Self::Void => "void",
             Self::Refund => "refund",

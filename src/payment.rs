@@ -215,6 +215,9 @@ pub enum PaymentStatus {
     Created,
     /// The shopper must do something: see [`Payment::next_action`].
     ActionRequired,
+    /// The shopper has agreed to pay, and no money is taken or held: nothing moves until the host
+    /// [completes](crate::Provider::complete) the payment, and it lapses if nobody does.
+    Approved,
     /// Under way and neither paid nor failed. Do not fulfil, and do not let the shopper pay again.
     Pending,
     /// Refused. The provider may allow another try on the same payment.
@@ -244,6 +247,7 @@ impl PaymentStatus {
         match self {
             Self::Created
             | Self::ActionRequired
+            | Self::Approved
             | Self::Pending
             | Self::Failed(_)
             | Self::Unrecognized(_) => 0,
@@ -259,12 +263,13 @@ impl PaymentStatus {
             Self::Unrecognized(_) => 0,
             Self::Created => 1,
             Self::ActionRequired => 2,
-            Self::Pending => 3,
-            Self::Failed(_) => 4,
-            Self::Authorized => 5,
-            Self::Expired => 6,
-            Self::Canceled => 7,
-            Self::Captured => 8,
+            Self::Approved => 3,
+            Self::Pending => 4,
+            Self::Failed(_) => 5,
+            Self::Authorized => 6,
+            Self::Expired => 7,
+            Self::Canceled => 8,
+            Self::Captured => 9,
         }
     }
 }

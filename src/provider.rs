@@ -13,7 +13,9 @@ use crate::mode::Mode;
 use crate::payment::Payment;
 use crate::payout::{Payout, PayoutLine};
 use crate::refund::Refund;
-use crate::request::{Account, CaptureRequest, CreateRequest, Cursor, Page, Period, RefundRequest};
+use crate::request::{
+    Account, CaptureRequest, CompleteRequest, CreateRequest, Cursor, Page, Period, RefundRequest,
+};
 use crate::webhook::{Notice, WebhookRefusal, WebhookRefusalKind, WebhookRequest};
 
 /// A payment service provider, from the implementor's side.
@@ -67,6 +69,18 @@ pub trait PaymentProvider: Debug + Send + Sync + 'static {
     ) -> Result<Page<Payment<Self::Mode>>> {
         let _ = (period, after);
         Err(lacks("list payments"))
+    }
+
+    /// Takes what the shopper has approved, or holds it, as was asked at creation. Only for a
+    /// provider where an approval moves no money by itself. A payment that was completed before is
+    /// given as it is now; one that nobody has approved is a conflict, and so is another amount.
+    async fn complete(
+        &self,
+        request: &CompleteRequest<Self::Mode>,
+        key: &IdempotencyKey,
+    ) -> Result<Payment<Self::Mode>> {
+        let _ = (request, key);
+        Err(lacks("complete"))
     }
 
     /// Takes a held amount.

@@ -221,6 +221,24 @@ pub enum CaptureMode {
     Manual,
 }
 
+/// Asks to go on with a payment that the shopper has approved.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct CompleteRequest<M: Mode> {
+    /// The payment that was approved.
+    pub payment: PaymentId<M>,
+    /// What the host is owed. A payment of another amount is not completed.
+    pub amount: PositiveMoney,
+}
+
+impl<M: Mode> CompleteRequest<M> {
+    /// Asks to take or hold `amount`, all that was approved.
+    #[must_use]
+    pub const fn new(payment: PaymentId<M>, amount: PositiveMoney) -> Self {
+        Self { payment, amount }
+    }
+}
+
 /// Asks to take a held amount.
 #[derive(Debug, Clone)]
 #[non_exhaustive]

@@ -50,6 +50,9 @@ fn render(providers: &[(&str, &Capabilities)]) -> String {
     row("several captures", &|capabilities| {
         capabilities.multiple_captures
     });
+    row("voiding unpaid checkouts", &|capabilities| {
+        capabilities.voidable_checkouts
+    });
     row("partial refunds", &|capabilities| {
         capabilities.partial_refunds
     });

@@ -27,7 +27,7 @@ const LATEST: Duration = Duration::from_secs(6 * 3600);
 /// Ended ones are looked at after a day, then each time their age has doubled, until this age:
 /// refunds made elsewhere, and refunds that failed late, are found even if no webhook came.
 const WATCHED_FOR: Duration = Duration::from_secs(180 * 86_400);
-pub(super) const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_secs(86_400);
 
 impl<M: Mode> Cashier<M> {
     /// Asks the provider how the order's payments stand, as when a browser comes back from the

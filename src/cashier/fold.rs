@@ -16,6 +16,7 @@ use crate::ledger::Ledger;
 use crate::mode::Mode;
 use crate::payment::{Payment, PaymentStatus};
 use crate::refund::{Refund, RefundStatus};
+use crate::webhook::EventKind;
 
 /// What a provider said about one thing.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -24,6 +25,30 @@ pub(super) enum Fact<M: Mode> {
     Payment(Box<Payment<M>>),
     Refund(Box<Refund<M>>),
     Dispute(Box<Dispute<M>>),
+}
+
+impl<M: Mode> Fact<M> {
+    /// What an event says about an order, if it does.
+    pub(super) fn of(kind: &EventKind<M>) -> Option<Self> {
+        Some(match kind {
+            EventKind::Payment(payment) => Self::Payment(payment.clone()),
+            EventKind::Refund(refund) => Self::Refund(refund.clone()),
+            EventKind::Dispute(dispute) => Self::Dispute(dispute.clone()),
+            EventKind::Payout(_) | EventKind::NotAboutPayments | EventKind::Unrecognized => {
+                return None;
+            }
+        })
+    }
+}
+
+impl<M: Mode> From<Fact<M>> for EventKind<M> {
+    fn from(fact: Fact<M>) -> Self {
+        match fact {
+            Fact::Payment(payment) => Self::Payment(payment),
+            Fact::Refund(refund) => Self::Refund(refund),
+            Fact::Dispute(dispute) => Self::Dispute(dispute),
+        }
+    }
 }
 
 impl<M: Mode> OrderRecord<M> {

@@ -1,6 +1,5 @@
 //! Webhooks: verified, stored, answered, and only then acted on.
 
-use futures_util::{TryStreamExt, pin_mut};
 use serde::{Deserialize, Serialize};
 
 use super::Cashier;
@@ -10,7 +9,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::OrderId;
 use crate::mode::Mode;
 use crate::payment::Payment;
-use crate::request::Period;
 use crate::webhook::{
     Authenticity, Delivery, Event, EventKind, SetAside, SetAsideReason, WebhookRequest,
 };
@@ -88,12 +86,7 @@ impl<M: Mode> Cashier<M> {
     }
 
     fn event_row(&self, event: &Event<M>) -> Result<EventRow> {
-        let fact = match event.kind() {
-            EventKind::Payment(payment) => Some(Fact::Payment(payment.clone())),
-            EventKind::Refund(refund) => Some(Fact::Refund(refund.clone())),
-            EventKind::Dispute(dispute) => Some(Fact::Dispute(dispute.clone())),
-            EventKind::Payout(_) | EventKind::NotAboutPayments | EventKind::Unrecognized => None,
-        };
+        let fact = Fact::of(event.kind());
         let outcome = match event.kind() {
             EventKind::Unrecognized => Some("unrecognized".to_owned()),
             _ if fact.is_none() => Some("not_about_orders".to_owned()),
@@ -185,27 +178,10 @@ impl<M: Mode> Cashier<M> {
 
     /// Asks the provider for what a notice whose signature does not cover its body is about.
     async fn prove(&self, claimed: Fact<M>) -> Result<Fact<M>> {
-        Ok(match claimed {
-            Fact::Payment(payment) => {
-                let payment = self.provider.fetch_payment(&payment.id).await?;
-                Fact::Payment(Box::new(payment))
-            }
-            Fact::Refund(refund) => {
-                let refund = self.provider.fetch_refund(&refund.id).await?;
-                Fact::Refund(Box::new(refund))
-            }
-            Fact::Dispute(dispute) => {
-                let since = Period::since(dispute.created_at.saturating_sub(super::ask::DAY));
-                let disputes = self.provider.list_disputes(since);
-                pin_mut!(disputes);
-                while let Some(listed) = disputes.try_next().await? {
-                    if listed.id == dispute.id {
-                        return Ok(Fact::Dispute(Box::new(listed)));
-                    }
-                }
-                let message = "the provider lists no such dispute";
-                return Err(Error::new(ErrorKind::NotFound, message));
-            }
+        let proven = self.provider.look_up(&claimed.into()).await?;
+        Fact::of(&proven).ok_or_else(|| {
+            let message = "the provider answered with another thing than was asked for";
+            Error::new(ErrorKind::UnexpectedResponse, message)
         })
     }
 

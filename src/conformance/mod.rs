@@ -110,6 +110,14 @@ macro_rules! conformance_cases {
                 a_slow_payment_is_pending_until_it_is_paid
                 a_slow_payment_that_fails_took_no_money
             }
+            approval {
+                an_approval_takes_and_holds_nothing
+                a_completed_payment_is_taken_once
+                a_completed_hold_is_not_money
+                another_amount_is_not_completed
+                what_nobody_approved_is_not_completed
+                a_lost_completion_is_found_by_fetching
+            }
             captures {
                 a_held_amount_is_not_counted_as_money
                 a_partial_capture_releases_the_rest

@@ -15,7 +15,9 @@ use crate::mode::Test;
 use crate::money::{Currency, Money, MoneyError, PositiveMoney};
 use crate::payment::{Payment, PaymentStatus};
 use crate::refund::Refund;
-use crate::request::{CaptureRequest, Checkout, CreateRequest, Period, RefundRequest};
+use crate::request::{
+    CaptureRequest, Checkout, CompleteRequest, CreateRequest, Period, RefundRequest,
+};
 use crate::webhook::{Event, WebhookRefusal, WebhookRefusalKind, WebhookRequest};
 
 /// Whether a case was proven, and why not.
@@ -121,7 +123,31 @@ impl<'r> Stage<'r> {
             }
             created
         };
-        Ok(self.provider.fetch_payment(&created.id).await?)
+        self.go_on(request, &created).await
+    }
+
+    /// Fetches a payment that the shopper has acted on, and completes it if it is only approved.
+    pub(super) async fn go_on(
+        &self,
+        request: &CreateRequest,
+        created: &Payment<Test>,
+    ) -> Proof<Payment<Test>> {
+        let fetched = self.provider.fetch_payment(&created.id).await?;
+        if fetched.status != PaymentStatus::Approved {
+            return Ok(fetched);
+        }
+        let complete = CompleteRequest::new(created.id.clone(), request.amount);
+        let completed = self.provider.complete(&complete).await;
+        let mut now = self.provider.fetch_payment(&created.id).await?;
+        match completed {
+            Ok(_) => {}
+            // Where the shopper may try again on the same payment, only the error tells.
+            Err(error) => match error.decline() {
+                Some(decline) => now.status = PaymentStatus::Failed(decline.clone()),
+                None => return Err(error.into()),
+            },
+        }
+        Ok(now)
     }
 
     /// A payment of the order `A-1` that the shopper has paid.
@@ -301,6 +327,10 @@ impl<'r> Stage<'r> {
             Operation::FetchPayment => provider.fetch_payment(&payment).await.map(drop),
             Operation::FindPayments => provider.find_payments(&reference).await.map(drop),
             Operation::ListPayments => none_of(provider.list_payments(Period::default())).await,
+            Operation::Complete => {
+                let request = CompleteRequest::new(payment, amount);
+                provider.complete(&request).await.map(drop)
+            }
             Operation::Capture => {
                 let request = CaptureRequest::new(payment, amount, command);
                 provider.capture(&request).await.map(drop)

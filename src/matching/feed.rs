@@ -27,7 +27,7 @@ impl<'a> From<&'a Order> for OrderRow<'a> {
 /// under the same id, such as a larger capture, only the first counts.
 ///
 /// A reference of another installation than `namespace` is no reference here. Nothing is handed
-/// over for a checkout that nobody has begun to pay.
+/// over for a checkout by which no money has moved yet.
 ///
 /// ```
 /// use counterfoil::Test;
@@ -77,7 +77,9 @@ fn payment_entries<M: Mode, E>(
     take: &mut impl FnMut(&EntryRow<'_, M>) -> Result<(), E>,
 ) -> Result<(), E> {
     let (kind, amount) = match payment.status {
-        PaymentStatus::Created | PaymentStatus::ActionRequired => return Ok(()),
+        PaymentStatus::Created | PaymentStatus::ActionRequired | PaymentStatus::Approved => {
+            return Ok(());
+        }
         PaymentStatus::Captured => (EntryKind::Payment, payment.captured),
         PaymentStatus::Failed(_) | PaymentStatus::Canceled | PaymentStatus::Expired => {
             (EntryKind::FailedPayment, payment.amount)

@@ -28,6 +28,13 @@ impl<M: Mode> Event<M> {
         Self(draft)
     }
 
+    /// The same event, saying what the provider has answered when it was asked.
+    pub(crate) fn proven(mut self, kind: EventKind<M>) -> Self {
+        self.0.kind = kind;
+        self.0.authenticity = Authenticity::Body;
+        self
+    }
+
     /// The provider's name for the event. The same id again is the same event again.
     #[must_use]
     pub fn id(&self) -> &EventId<M> {
@@ -52,7 +59,8 @@ impl<M: Mode> Event<M> {
         &self.0.kind
     }
 
-    /// What the signature proves. Behind [`Authenticity::HeaderOnly`], fetch before money moves.
+    /// What the signature proves. Behind [`Authenticity::HeaderOnly`],
+    /// [prove](crate::Provider::prove) the event before money moves.
     #[must_use]
     pub fn authenticity(&self) -> Authenticity {
         self.0.authenticity

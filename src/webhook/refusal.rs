@@ -26,6 +26,9 @@ pub enum WebhookRefusalKind {
     Stale,
     /// It was signed in the future.
     Future,
+    /// It is signed as notices of the other mode are: an endpoint of one mode is registered in the
+    /// other, or it is a forgery.
+    OtherMode,
     /// The body is larger than any notice of the provider's.
     TooLarge,
     /// It is signed, but it is not a notice as the provider's contract has it.
@@ -46,6 +49,7 @@ impl WebhookRefusalKind {
             Self::WrongSignature => "wrong signature",
             Self::Stale => "stale",
             Self::Future => "future",
+            Self::OtherMode => "other mode",
             Self::TooLarge => "too large",
             Self::Unreadable => "unreadable",
             Self::Unverifiable => "unverifiable",
@@ -88,6 +92,7 @@ impl WebhookRefusal {
             | WebhookRefusalKind::WrongSignature
             | WebhookRefusalKind::Stale
             | WebhookRefusalKind::Future
+            | WebhookRefusalKind::OtherMode
             | WebhookRefusalKind::Unreadable => 400,
         }
     }

@@ -86,7 +86,9 @@ impl Line {
             psp,
             name: bank::name(),
             capabilities: Capabilities::new(&Operation::ALL)
+                .without(Operation::Complete)
                 .with_partial_capture()
+                .with_voidable_checkouts()
                 .with_partial_refunds()
                 .with_idempotent_writes(retention),
             defect,

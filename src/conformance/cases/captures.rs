@@ -210,7 +210,16 @@ pub(crate) async fn an_unpaid_checkout_can_be_ended(stage: &Stage<'_>) -> Proof 
     let mut request = stage.request("A-1", 2000)?;
     request.checkout = Checkout::hosted("https://shop.example/done", "https://shop.example/cart");
     let payment = stage.provider.create(&request).await?;
-    let ended = stage.provider.void(&payment.id).await?;
+    let voided = stage.provider.void(&payment.id).await;
+    if !stage.provider.capabilities().voidable_checkouts {
+        let error = refusal("voiding a checkout", voided)?;
+        ensure!(
+            *error.kind() == ErrorKind::Unsupported && error.effect() == Effect::NotApplied,
+            "voiding checkouts is not in the capabilities, and it ended in: {error}"
+        );
+        return Err(Stop::Refused("voiding a checkout".into()));
+    }
+    let ended = voided?;
     ensure!(
         matches!(
             ended.status,

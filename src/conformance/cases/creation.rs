@@ -132,7 +132,7 @@ pub(crate) async fn every_alias_leads_to_the_same_payment(stage: &Stage<'_>) -> 
     let before = stage.provider.create(&request).await?;
     let paid = if stage.hosts() {
         stage.act(&before, Shopper::Pays)?;
-        stage.provider.fetch_payment(&before.id).await?
+        stage.go_on(&request, &before).await?
     } else {
         before.clone()
     };

@@ -18,10 +18,7 @@ pub(crate) async fn payments_are_listed_to_the_end(stage: &Stage<'_>) -> Proof {
     let mut expected = BTreeSet::new();
     for number in 0..MANY {
         let request = stage.request(&format!("A-{number}"), 2000)?;
-        let payment = stage.provider.create(&request).await?;
-        if stage.hosts() {
-            stage.act(&payment, Shopper::Pays)?;
-        }
+        stage.shop(&request, Shopper::Pays).await?;
         expected.insert(stage.provider.reference(&request));
     }
     let listed = all_of(stage.provider.list_payments(Period::default())).await?;

@@ -1,6 +1,7 @@
 //! The cases, a file per group. Each reads as the story that it tests.
 
 pub(super) mod amounts;
+pub(super) mod approval;
 pub(super) mod captures;
 pub(super) mod creation;
 pub(super) mod faults;

@@ -359,8 +359,11 @@ impl<M: Mode> PaymentProvider for Stripe<M> {
 }
 
 fn capabilities() -> Capabilities {
+    // What a shopper pays is taken or held at once, with nothing left to complete.
     Capabilities::new(&Operation::ALL)
+        .without(Operation::Complete)
         .with_multiple_captures()
+        .with_voidable_checkouts()
         .with_partial_refunds()
         .with_idempotent_writes(Duration::from_secs(24 * 60 * 60))
 }

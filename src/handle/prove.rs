@@ -1,0 +1,71 @@
+//! Events whose signature leaves the body out, made sure of.
+
+use futures_util::{Stream, StreamExt, pin_mut};
+
+use super::Provider;
+use crate::clock::Timestamp;
+use crate::error::{Error, ErrorKind, Result};
+use crate::mode::Mode;
+use crate::request::Period;
+use crate::webhook::{Authenticity, Event, EventKind};
+
+/// How much earlier than an event says a thing may have been made, for clocks that differ: a day.
+const EARLIER: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
+
+impl<M: Mode> Provider<M> {
+    /// Makes sure of an event. Where its signature leaves the body out
+    /// ([`Authenticity::HeaderOnly`]), what it is about is fetched, and the event then says how
+    /// that stands now; one whose signature covers the body comes back as it is.
+    ///
+    /// [`Ledger::apply`](crate::ledger::Ledger::apply) takes only events that were made sure of.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if the provider knows of no such thing: the event was forged. And
+    /// those of fetching: keep the event, and try again.
+    pub async fn prove(&self, event: Event<M>) -> Result<Event<M>> {
+        if event.authenticity() == Authenticity::Body {
+            return Ok(event);
+        }
+        let kind = self.look_up(event.kind()).await?;
+        Ok(event.proven(kind))
+    }
+
+    /// How the thing that a notice is about stands by the provider's own answer.
+    pub(crate) async fn look_up(&self, claimed: &EventKind<M>) -> Result<EventKind<M>> {
+        Ok(match claimed {
+            EventKind::Payment(payment) => {
+                EventKind::Payment(Box::new(self.fetch_payment(&payment.id).await?))
+            }
+            EventKind::Refund(refund) => {
+                EventKind::Refund(Box::new(self.fetch_refund(&refund.id).await?))
+            }
+            EventKind::Dispute(dispute) => {
+                let listed = self.list_disputes(around(dispute.created_at));
+                let found = find(listed, |listed| listed.id == dispute.id).await?;
+                EventKind::Dispute(Box::new(found))
+            }
+            EventKind::Payout(payout) => {
+                let listed = self.list_payouts(around(payout.created_at));
+                let found = find(listed, |listed| listed.id == payout.id).await?;
+                EventKind::Payout(Box::new(found))
+            }
+            EventKind::NotAboutPayments => EventKind::NotAboutPayments,
+            EventKind::Unrecognized => EventKind::Unrecognized,
+        })
+    }
+}
+
+fn around(created_at: Timestamp) -> Period {
+    Period::since(created_at.saturating_sub(EARLIER))
+}
+
+async fn find<T>(list: impl Stream<Item = Result<T>>, is_it: impl Fn(&T) -> bool) -> Result<T> {
+    pin_mut!(list);
+    while let Some(listed) = list.next().await.transpose()? {
+        if is_it(&listed) {
+            return Ok(listed);
+        }
+    }
+    let message = "the provider lists no such thing as the notice is about";
+    Err(Error::new(ErrorKind::NotFound, message))
+}
