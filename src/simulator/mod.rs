@@ -22,9 +22,14 @@
 //! # Ok::<(), http::Error>(())
 //! ```
 
+mod agenda;
+mod answering;
 mod fault;
+mod mailroom;
+mod page;
 mod server;
 pub mod stripe;
+mod table;
 mod transport;
 
 use std::fmt;

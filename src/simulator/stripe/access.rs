@@ -10,8 +10,8 @@ use bytes::Bytes;
 use http::{Method, Request};
 
 use super::errors::ApiError;
-use super::header;
 use super::state::ACCOUNT_ID;
+use crate::simulator::answering::header;
 
 /// What a restricted key may do with one resource, named as in its path: `payment_intents`,
 /// `checkout_sessions`, `charges`, `refunds`, `disputes`, `balance` (its transactions too),

@@ -2,7 +2,6 @@
 //!
 //! Source: docs.stripe.com/webhooks and docs.stripe.com/webhooks/signature.
 
-use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,7 +16,8 @@ use super::listing::Page;
 use super::router::Call;
 use super::state::{API_VERSION, Caller, Record, World, record_table};
 use crate::clock::Timestamp;
-use crate::simulator::{DeliveryId, WebhookDelivery, WebhookFault, WebhookOdds};
+use crate::simulator::mailroom::Parcel;
+use crate::simulator::{DeliveryId, WebhookDelivery};
 
 pub(super) use super::endpoints::WebhookEndpoint;
 
@@ -92,88 +92,32 @@ pub(super) fn emit(world: &mut World, kind: &str, object: Value, previous: Optio
         pending_webhooks: receivers.len() as u64,
     };
     for endpoint in receivers {
-        world.mail.post(world.now, endpoint, event.id.clone());
+        let event = event.id.clone();
+        world.mail.post(world.now, Errand { endpoint, event });
     }
     world.put(event);
 }
 
-/// Webhooks on their way.
-#[derive(Debug)]
-pub(super) struct Mailroom {
-    pub(super) odds: WebhookOdds,
-    waiting: BTreeMap<(Timestamp, u64), Parcel>,
-    handed_out: HashMap<DeliveryId, Parcel>,
-    order_next: u64,
-    delivery_next: u64,
-}
-
+/// What is on its way: an event, to an endpoint.
 #[derive(Debug, Clone)]
-struct Parcel {
+pub(super) struct Errand {
     endpoint: String,
     event: String,
-    attempt: u32,
-}
-
-impl Mailroom {
-    pub(super) fn new(seed: u64) -> Self {
-        Self {
-            // Its own draws, so that what happens to webhooks does not change the ids.
-            odds: WebhookOdds::new(seed ^ 0x77_65_62_68_6f_6f_6b_73),
-            waiting: BTreeMap::new(),
-            handed_out: HashMap::new(),
-            order_next: 0,
-            delivery_next: 1,
-        }
-    }
-
-    fn post(&mut self, now: Timestamp, endpoint: String, event: String) {
-        let parcel = Parcel {
-            endpoint,
-            event,
-            attempt: 1,
-        };
-        match self.odds.draw() {
-            WebhookFault::None => self.queue(now, 0, parcel),
-            WebhookFault::Drop => {}
-            WebhookFault::Duplicate => {
-                self.queue(now, 0, parcel.clone());
-                self.queue(now, 0, parcel);
-            }
-            WebhookFault::Delay(by) => self.queue(now.saturating_add(by), 0, parcel),
-            WebhookFault::Reorder => self.queue(now, 3, parcel),
-        }
-    }
-
-    /// Orders are even, so that `behind` = 3 puts a parcel just after the one that follows.
-    fn queue(&mut self, at: Timestamp, behind: u64, parcel: Parcel) {
-        let _ = self.waiting.insert((at, self.order_next + behind), parcel);
-        self.order_next += 2;
-    }
 }
 
 /// Takes what is due, signed as of now.
 pub(super) fn due(world: &mut World) -> Vec<WebhookDelivery> {
     let mut deliveries = Vec::new();
-    while let Some(entry) = world.mail.waiting.first_entry() {
-        let (at, _) = *entry.key();
-        if at > world.now {
-            break;
-        }
-        let parcel = entry.remove();
-        let id = DeliveryId(world.mail.delivery_next);
-        if let Some(delivery) = pack(world, id, &parcel) {
-            world.mail.delivery_next += 1;
-            let _ = world.mail.handed_out.insert(id, parcel);
-            deliveries.push(delivery);
-        }
+    while let Some((id, parcel)) = world.mail.hand_out(world.now) {
+        deliveries.extend(pack(world, id, &parcel));
     }
     deliveries
 }
 
 /// `None` if the endpoint was deleted meanwhile.
-fn pack(world: &World, id: DeliveryId, parcel: &Parcel) -> Option<WebhookDelivery> {
-    let endpoint = world.endpoints.get(&parcel.endpoint)?;
-    let event = world.events.get(&parcel.event)?;
+fn pack(world: &World, id: DeliveryId, parcel: &Parcel<Errand>) -> Option<WebhookDelivery> {
+    let endpoint = world.endpoints.get(&parcel.content.endpoint)?;
+    let event = world.events.get(&parcel.content.event)?;
     let body = serde_json::to_string_pretty(&event.to_json(&endpoint.api_version)).ok()?;
     let signature = signature_header(&endpoint.secrets_at(world.now), world.now, body.as_bytes());
     let request = Request::post(&endpoint.url)
@@ -196,26 +140,16 @@ fn pack(world: &World, id: DeliveryId, parcel: &Parcel) -> Option<WebhookDeliver
     })
 }
 
-/// Notes how the receiver answered and plans the next try if it must.
+/// Notes how the receiver answered; the next try is planned if it must be.
 pub(super) fn report(world: &mut World, id: DeliveryId, status: Option<u16>) {
-    let Some(parcel) = world.mail.handed_out.remove(&id) else {
-        return;
-    };
-    if status.is_some_and(|status| (200..300).contains(&status)) {
-        if let Some(event) = world.events.get(&parcel.event).cloned() {
-            let pending_webhooks = event.pending_webhooks.saturating_sub(1);
-            world.put(Event {
-                pending_webhooks,
-                ..event
-            });
-        }
-        return;
-    }
-    let tried = usize::try_from(parcel.attempt).unwrap_or(usize::MAX) - 1;
-    if let Some(wait) = RETRY_AFTER.get(tried) {
-        let at = world.now.saturating_add(*wait);
-        let attempt = parcel.attempt + 1;
-        world.mail.queue(at, 0, Parcel { attempt, ..parcel });
+    let received = world.mail.report(world.now, id, status, &RETRY_AFTER);
+    let event = received.and_then(|errand| world.events.get(&errand.event).cloned());
+    if let Some(event) = event {
+        let pending_webhooks = event.pending_webhooks.saturating_sub(1);
+        world.put(Event {
+            pending_webhooks,
+            ..event
+        });
     }
 }
 

@@ -77,6 +77,7 @@ use idempotency::{KeptAnswer, KeyStore};
 use router::{Call, Route, route};
 use state::{API_VERSION, Caller, World};
 
+use super::answering::{header, put_header, respond, spoil};
 use super::{
     Answer, DeliveryId, Fault, FaultPlan, SimulatedProvider, WebhookDelivery, WebhookOdds,
 };
@@ -346,22 +347,6 @@ fn read_params(request: &Request<Bytes>) -> Result<Params, ApiError> {
     }
 }
 
-/// What happens to the answer on its way back.
-fn spoil(response: Response<Bytes>, fault: Option<Fault>) -> Answer {
-    match fault {
-        Some(Fault::DropAfter) => Answer::Dropped { processed: true },
-        Some(Fault::Truncated) => {
-            let half = response.body().len() / 2;
-            Answer::CutShort(response, half)
-        }
-        Some(Fault::Garbage) => Answer::Response(response.map(|_| {
-            Bytes::from_static(b"<html><body>502 Bad Gateway (simulated fault)</body></html>")
-        })),
-        Some(Fault::Slow(by)) => Answer::Late(response, by),
-        _ => Answer::Response(response),
-    }
-}
-
 fn error_response(error: &ApiError, request_id: &str) -> Response<Bytes> {
     let body = to_bytes(&error.body(request_id));
     let mut response = json_response(error.status(), body, request_id);
@@ -372,24 +357,9 @@ fn error_response(error: &ApiError, request_id: &str) -> Response<Bytes> {
 }
 
 fn json_response(status: u16, body: Bytes, request_id: &str) -> Response<Bytes> {
-    let mut response = Response::new(body);
-    *response.status_mut() =
-        http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
-    put_header(&mut response, "content-type", "application/json");
+    let mut response = respond(status, "application/json", body);
     put_header(&mut response, "request-id", request_id);
     response
-}
-
-/// Sets a header; a value that no header can carry is left out.
-fn put_header(response: &mut Response<Bytes>, name: &str, value: &str) {
-    let name = http::HeaderName::from_bytes(name.to_ascii_lowercase().as_bytes());
-    if let (Ok(name), Ok(value)) = (name, http::HeaderValue::from_str(value)) {
-        let _ = response.headers_mut().insert(name, value);
-    }
-}
-
-fn header<'request>(request: &'request Request<Bytes>, name: &str) -> Option<&'request str> {
-    request.headers().get(name)?.to_str().ok()
 }
 
 /// JSON with the indents that Stripe writes.

@@ -1,6 +1,6 @@
 //! What the simulated account holds: tables of records, the agenda of things to come, the clock.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -10,13 +10,16 @@ use super::charges::Charge;
 use super::customers::{Customer, PaymentMethod};
 use super::disputes::Dispute;
 use super::errors::ApiError;
-use super::events::{Event, Mailroom, WebhookEndpoint};
+use super::events::{Errand, Event, WebhookEndpoint};
 use super::intents::Intent;
 use super::payouts::{BalanceTransaction, Payout};
 use super::refunds::Refund;
 use super::search::SearchIndex;
 use super::sessions::Session;
 use crate::clock::Timestamp;
+use crate::simulator::agenda::Agenda;
+use crate::simulator::mailroom::Mailroom;
+use crate::simulator::table::{Row, Table};
 
 /// The version whose shapes are answered: the newest whose official specification is published.
 pub(super) const API_VERSION: &str = "2026-08-26.dahlia";
@@ -34,8 +37,7 @@ pub(super) struct World {
     pub(super) base_url: String,
     pub(super) ids: Ids,
     pub(super) caller: Caller,
-    agenda: BTreeMap<(Timestamp, u64), Task>,
-    agenda_next: u64,
+    agenda: Agenda<Task>,
     payouts_planned: BTreeSet<Timestamp>,
     pub(super) intents: Table<Intent>,
     pub(super) sessions: Table<Session>,
@@ -48,7 +50,7 @@ pub(super) struct World {
     pub(super) payment_methods: Table<PaymentMethod>,
     pub(super) events: Table<Event>,
     pub(super) endpoints: Table<WebhookEndpoint>,
-    pub(super) mail: Mailroom,
+    pub(super) mail: Mailroom<Errand>,
     pub(super) search: SearchIndex,
 }
 
@@ -83,8 +85,7 @@ impl World {
             base_url: "http://127.0.0.1:12111".to_owned(),
             ids: Ids::new(seed),
             caller: Caller::default(),
-            agenda: BTreeMap::new(),
-            agenda_next: 0,
+            agenda: Agenda::default(),
             payouts_planned: BTreeSet::new(),
             intents: Table::default(),
             sessions: Table::default(),
@@ -108,8 +109,7 @@ impl World {
     }
 
     pub(super) fn plan_at(&mut self, at: Timestamp, task: Task) {
-        let _ = self.agenda.insert((at, self.agenda_next), task);
-        self.agenda_next += 1;
+        self.agenda.plan(at, task);
     }
 
     /// Plans the payout of a day on which something becomes available, once.
@@ -122,12 +122,7 @@ impl World {
     /// Moves the clock, doing on the way what falls due, each thing at its own time.
     pub(super) fn advance(&mut self, by: Duration) {
         let until = self.now.saturating_add(by);
-        while let Some(entry) = self.agenda.first_entry() {
-            let (at, _) = *entry.key();
-            if at > until {
-                break;
-            }
-            let task = entry.remove();
+        while let Some((at, task)) = self.agenda.take_due(until) {
             self.now = self.now.max(at);
             self.perform(task);
         }
@@ -211,6 +206,12 @@ pub(super) trait Record: Clone {
     fn table_mut(world: &mut World) -> &mut Table<Self>;
 }
 
+impl<T: Record> Row for T {
+    fn id(&self) -> &str {
+        Record::id(self)
+    }
+}
+
 /// Implements the parts of [`Record`] that only name a field.
 macro_rules! record_table {
     ($table:ident) => {
@@ -220,70 +221,15 @@ macro_rules! record_table {
         fn created(&self) -> $crate::clock::Timestamp {
             self.created
         }
-        fn table(world: &World) -> &$crate::simulator::stripe::state::Table<Self> {
+        fn table(world: &World) -> &$crate::simulator::table::Table<Self> {
             &world.$table
         }
-        fn table_mut(world: &mut World) -> &mut $crate::simulator::stripe::state::Table<Self> {
+        fn table_mut(world: &mut World) -> &mut $crate::simulator::table::Table<Self> {
             &mut world.$table
         }
     };
 }
 pub(super) use record_table;
-
-/// Records in the order in which they were made.
-#[derive(Debug)]
-pub(super) struct Table<T> {
-    rows: Vec<T>,
-    index: HashMap<String, usize>,
-}
-
-impl<T> Default for Table<T> {
-    fn default() -> Self {
-        Self {
-            rows: Vec::new(),
-            index: HashMap::new(),
-        }
-    }
-}
-
-impl<T: Record> Table<T> {
-    pub(super) fn get(&self, id: &str) -> Option<&T> {
-        self.index.get(id).and_then(|at| self.rows.get(*at))
-    }
-
-    pub(super) fn put(&mut self, record: T) {
-        match self.index.get(record.id()).copied() {
-            Some(at) => {
-                if let Some(row) = self.rows.get_mut(at) {
-                    *row = record;
-                }
-            }
-            None => {
-                let _ = self.index.insert(record.id().to_owned(), self.rows.len());
-                self.rows.push(record);
-            }
-        }
-    }
-
-    pub(super) fn remove(&mut self, id: &str) -> Option<T> {
-        let at = self.index.remove(id)?;
-        let removed = self.rows.remove(at);
-        for place in self.index.values_mut() {
-            if *place > at {
-                *place -= 1;
-            }
-        }
-        Some(removed)
-    }
-
-    pub(super) fn oldest_first(&self) -> impl DoubleEndedIterator<Item = &T> {
-        self.rows.iter()
-    }
-
-    pub(super) fn newest_first(&self) -> impl Iterator<Item = &T> {
-        self.rows.iter().rev()
-    }
-}
 
 /// Ids of Stripe's look, drawn from the seed.
 pub(super) struct Ids(fastrand::Rng);
