@@ -13,6 +13,7 @@ use tracing::Instrument;
 
 use self::sent::SentKeys;
 use crate::capability::{Capabilities, Operation, unsupported};
+use crate::capture::Change;
 use crate::clock::{Clock, SystemClock};
 use crate::dispute::Dispute;
 use crate::error::{Effect, Error, ErrorKind, Result};
@@ -191,12 +192,13 @@ impl<M: Mode> Provider<M> {
         .await
     }
 
-    /// Takes a held amount, or a part of it.
+    /// Takes a held amount, or a part of it. Some providers only receive the request, and tell by
+    /// webhook what came of it.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidRequest`] for more than is held, [`ErrorKind::Conflict`] if this command
     /// was sent with another amount.
-    pub async fn capture(&self, request: &CaptureRequest<M>) -> Result<Payment<M>> {
+    pub async fn capture(&self, request: &CaptureRequest<M>) -> Result<Change<M>> {
         let key = self.command_key("capture", &request.payment, request.command.as_str());
         self.run(Operation::Capture, async {
             self.check_name(request.payment.provider())?;
@@ -206,18 +208,21 @@ impl<M: Mode> Provider<M> {
                 ));
             }
             let captured = self.inner.capture(request, &key);
-            let payment = self.sent.guard(&key, request.amount, captured).await?;
-            check_captured(request.amount, &payment)?;
-            Ok(payment)
+            let change = self.sent.guard(&key, request.amount, captured).await?;
+            if let Change::Made(payment) = &change {
+                check_captured(request.amount, payment)?;
+            }
+            Ok(change)
         })
         .await
     }
 
-    /// Lets a held amount go, or ends an unpaid checkout.
+    /// Lets a held amount go, or ends an unpaid checkout. Some providers only receive the request,
+    /// and tell by webhook what came of it.
     ///
     /// # Errors
     /// [`ErrorKind::Conflict`] if it was captured: refund it.
-    pub async fn void(&self, id: &PaymentId<M>) -> Result<Payment<M>> {
+    pub async fn void(&self, id: &PaymentId<M>) -> Result<Change<M>> {
         let key = self.command_key("void", id, "");
         self.run(Operation::Void, async {
             self.check_name(id.provider())?;

@@ -92,6 +92,10 @@ provider_id!(
     PaymentId, "payment id"
 );
 provider_id!(
+    /// A capture, as its provider names it.
+    CaptureId, "capture id"
+);
+provider_id!(
     /// A refund, as its provider names it.
     RefundId, "refund id"
 );

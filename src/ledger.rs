@@ -4,34 +4,59 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::capture::{Capture, CaptureStatus};
 use crate::dispute::Dispute;
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{DisputeId, RefundId};
+use crate::id::{CaptureId, DisputeId, RefundId};
 use crate::mode::Mode;
 use crate::money::{Currency, Money, MoneyError};
-use crate::payment::Payment;
+use crate::payment::{Payment, PaymentStatus};
 use crate::refund::Refund;
 use crate::webhook::{Authenticity, Event, EventKind};
 
-/// All that is known of one payment, its refunds and its disputes.
+/// All that is known of one payment, its captures, its refunds and its disputes.
 ///
-/// The same facts end in the same ledger, in whatever order and however often they come. A refund
-/// that is heard of before its payment waits here.
+/// The same facts end in the same ledger, in whatever order and however often they come. A capture
+/// or refund that is heard of before its payment waits here.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(bound = "", from = "Facts<M>", into = "Facts<M>")]
+pub struct Ledger<M: Mode> {
+    facts: Facts<M>,
+    /// The payment with its captures taken in.
+    payment: Option<Payment<M>>,
+}
+
+/// What was said, each thing by its provider's name for it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(bound = "")]
-pub struct Ledger<M: Mode> {
+struct Facts<M: Mode> {
     payment: Option<Payment<M>>,
+    captures: BTreeMap<CaptureId<M>, Capture<M>>,
     refunds: BTreeMap<RefundId<M>, Refund<M>>,
     disputes: BTreeMap<DisputeId<M>, Dispute<M>>,
 }
 
 impl<M: Mode> Default for Ledger<M> {
     fn default() -> Self {
-        Self {
+        Self::from(Facts {
             payment: None,
+            captures: BTreeMap::new(),
             refunds: BTreeMap::new(),
             disputes: BTreeMap::new(),
-        }
+        })
+    }
+}
+
+impl<M: Mode> From<Facts<M>> for Ledger<M> {
+    fn from(facts: Facts<M>) -> Self {
+        let payment = facts.payment_now();
+        Self { facts, payment }
+    }
+}
+
+impl<M: Mode> From<Ledger<M>> for Facts<M> {
+    fn from(ledger: Ledger<M>) -> Self {
+        ledger.facts
     }
 }
 
@@ -54,6 +79,7 @@ impl<M: Mode> Ledger<M> {
         }
         match event.kind() {
             EventKind::Payment(payment) => self.add_payment(Payment::clone(payment))?,
+            EventKind::Capture(capture) => self.add_capture(Capture::clone(capture)),
             EventKind::Refund(refund) => self.add_refund(Refund::clone(refund)),
             EventKind::Dispute(dispute) => self.add_dispute(Dispute::clone(dispute)),
             EventKind::Payout(_) | EventKind::NotAboutPayments | EventKind::Unrecognized => {}
@@ -67,46 +93,82 @@ impl<M: Mode> Ledger<M> {
     /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if it is another payment or in another
     /// currency; nothing is changed then.
     pub fn add_payment(&mut self, payment: Payment<M>) -> Result<()> {
-        let joined = match self.payment.clone() {
+        let joined = match self.facts.payment.clone() {
             Some(known) => known.join(payment)?,
             None => payment,
         };
-        self.payment = Some(joined);
+        self.facts.payment = Some(joined);
+        self.payment = self.facts.payment_now();
         Ok(())
+    }
+
+    /// Takes in all that another ledger of the same payment knows.
+    ///
+    /// # Errors
+    /// As [`Ledger::add_payment`].
+    pub fn add_all(&mut self, other: &Self) -> Result<()> {
+        if let Some(payment) = &other.facts.payment {
+            self.add_payment(payment.clone())?;
+        }
+        for capture in other.captures() {
+            self.add_capture(capture.clone());
+        }
+        for refund in other.refunds() {
+            self.add_refund(refund.clone());
+        }
+        for dispute in other.disputes() {
+            self.add_dispute(dispute.clone());
+        }
+        Ok(())
+    }
+
+    /// Takes in a snapshot of a capture of the payment.
+    pub fn add_capture(&mut self, capture: Capture<M>) {
+        let joined = match self.facts.captures.remove(&capture.id) {
+            Some(known) => known.join(capture),
+            None => capture,
+        };
+        self.facts.captures.insert(joined.id.clone(), joined);
+        self.payment = self.facts.payment_now();
     }
 
     /// Takes in a snapshot of a refund of the payment.
     pub fn add_refund(&mut self, refund: Refund<M>) {
-        let joined = match self.refunds.remove(&refund.id) {
+        let joined = match self.facts.refunds.remove(&refund.id) {
             Some(known) => known.join(refund),
             None => refund,
         };
-        self.refunds.insert(joined.id.clone(), joined);
+        self.facts.refunds.insert(joined.id.clone(), joined);
     }
 
     /// Takes in a snapshot of a dispute over the payment.
     pub fn add_dispute(&mut self, dispute: Dispute<M>) {
-        let joined = match self.disputes.remove(&dispute.id) {
+        let joined = match self.facts.disputes.remove(&dispute.id) {
             Some(known) => known.join(dispute),
             None => dispute,
         };
-        self.disputes.insert(joined.id.clone(), joined);
+        self.facts.disputes.insert(joined.id.clone(), joined);
     }
 
-    /// The payment, once one was seen.
+    /// The payment, once one was seen, with the captures that were heard of taken in.
     #[must_use]
     pub fn payment(&self) -> Option<&Payment<M>> {
         self.payment.as_ref()
     }
 
+    /// The captures that the provider reported one by one, by id.
+    pub fn captures(&self) -> impl Iterator<Item = &Capture<M>> {
+        self.facts.captures.values()
+    }
+
     /// The refunds, by id.
     pub fn refunds(&self) -> impl Iterator<Item = &Refund<M>> {
-        self.refunds.values()
+        self.facts.refunds.values()
     }
 
     /// The disputes, by id.
     pub fn disputes(&self) -> impl Iterator<Item = &Dispute<M>> {
-        self.disputes.values()
+        self.facts.disputes.values()
     }
 
     /// What went back, or is on its way back, to the payer by refunds.
@@ -124,7 +186,7 @@ impl<M: Mode> Ledger<M> {
             return Ok(listed);
         };
         let (mut made, mut failed) = (Vec::new(), Vec::new());
-        for refund in self.refunds.values() {
+        for refund in self.refunds() {
             let is_new = refund.created_at > payment.as_of;
             match refund.status.holds_money() {
                 true if is_new => made.push(refund.amount),
@@ -163,8 +225,7 @@ impl<M: Mode> Ledger<M> {
             None => (Money::zero(currency), Money::zero(currency)),
         };
         let away = self
-            .disputes
-            .values()
+            .disputes()
             .filter(|dispute| dispute.status.holds_money());
         let disputed = Money::sum(currency, away.map(|dispute| dispute.amount))?;
         captured
@@ -195,20 +256,72 @@ impl<M: Mode> Ledger<M> {
 
     /// The sum of the refunds that were heard of here and hold money.
     fn listed_refunds(&self) -> Result<Money, MoneyError> {
-        let held = self
-            .refunds
-            .values()
-            .filter(|refund| refund.status.holds_money());
+        let held = self.refunds().filter(|refund| refund.status.holds_money());
         Money::sum(self.currency(), held.map(|refund| refund.amount))
     }
 
     fn currency(&self) -> Currency {
         let of_payment = self.payment.as_ref().map(|payment| payment.amount);
-        let of_refund = || self.refunds.values().next().map(|refund| refund.amount);
-        let of_dispute = || self.disputes.values().next().map(|dispute| dispute.amount);
+        let of_refund = || self.refunds().next().map(|refund| refund.amount);
+        let of_dispute = || self.disputes().next().map(|dispute| dispute.amount);
         let any = of_payment.or_else(of_refund).or_else(of_dispute);
         // With nothing known every sum is zero, and its currency says nothing.
         any.map_or(Currency::EUR, Money::currency)
+    }
+}
+
+impl<M: Mode> Facts<M> {
+    /// The payment with its captures taken in.
+    ///
+    /// A provider that reports captures one by one tells of a payment only that it is held, or, if
+    /// it captures by itself, that all of it is taken. A capture that failed after it had succeeded
+    /// is taken from either.
+    fn payment_now(&self) -> Option<Payment<M>> {
+        let mut payment = self.payment.clone()?;
+        let sum = |status: CaptureStatus| {
+            let of_status = self.captures.values().filter(|c| c.status == status);
+            of_status.fold(0_i64, |sum, c| sum.saturating_add(c.amount.minor()))
+        };
+        let of_another = |c: &Capture<M>| c.amount.currency() != payment.amount.currency();
+        if self.captures.is_empty() || self.captures.values().any(of_another) {
+            return Some(payment);
+        }
+        let (succeeded, reversed) = (sum(CaptureStatus::Succeeded), sum(CaptureStatus::Reversed));
+        let stated = payment.captured.minor();
+        // Whether a failure names the capture that failed or has a name of its own, no more was
+        // ever taken than this.
+        let most = payment.amount.minor().max(stated).max(succeeded);
+        let taken = stated.max(succeeded.saturating_add(reversed)).min(most);
+        let captured = taken.saturating_sub(reversed).max(0);
+        payment.captured = Money::new(captured, payment.amount.currency());
+        let was_captured = payment.status == PaymentStatus::Captured;
+        if captured > 0 {
+            let is_open = payment.status == PaymentStatus::Authorized
+                && !self
+                    .captures
+                    .values()
+                    .any(|c| c.status == CaptureStatus::Succeeded && c.is_final);
+            let rest = if is_open {
+                payment.amount.minor() - captured
+            } else {
+                0
+            };
+            payment.capturable = Money::new(rest.max(0), payment.amount.currency());
+            payment.status = PaymentStatus::Captured;
+        } else if was_captured {
+            payment.status = PaymentStatus::Authorized;
+            payment.capturable = payment.amount;
+        }
+        let succeeded = self
+            .captures
+            .values()
+            .filter(|c| c.status == CaptureStatus::Succeeded);
+        let first = succeeded.map(|c| c.as_of).min();
+        payment.captured_at = match captured {
+            0 => None,
+            _ => [payment.captured_at, first].into_iter().flatten().min(),
+        };
+        Some(payment)
     }
 }
 

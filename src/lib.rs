@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 // The domain: no I/O, no async.
+pub mod capture;
 mod card_number;
 pub mod clock;
 pub mod dispute;

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 use crate::capability::{Capabilities, unsupported};
+use crate::capture::Change;
 use crate::clock::Timestamp;
 use crate::dispute::Dispute;
 use crate::error::Result;
@@ -83,22 +84,22 @@ pub trait PaymentProvider: Debug + Send + Sync + 'static {
         Err(lacks("complete"))
     }
 
-    /// Takes a held amount.
+    /// Takes a held amount, or asks for that.
     async fn capture(
         &self,
         request: &CaptureRequest<Self::Mode>,
         key: &IdempotencyKey,
-    ) -> Result<Payment<Self::Mode>> {
+    ) -> Result<Change<Self::Mode>> {
         let _ = (request, key);
         Err(lacks("capture"))
     }
 
-    /// Lets a held amount go, or ends an unpaid checkout.
+    /// Lets a held amount go, or ends an unpaid checkout, or asks for that.
     async fn void(
         &self,
         id: &PaymentId<Self::Mode>,
         key: &IdempotencyKey,
-    ) -> Result<Payment<Self::Mode>> {
+    ) -> Result<Change<Self::Mode>> {
         let _ = (id, key);
         Err(lacks("void"))
     }

@@ -7,6 +7,7 @@ use super::Cashier;
 use super::fold::Fact;
 use super::orders::conflict;
 use super::records::{CommandOperation, CommandRecord, CommandState, OrderRecord};
+use crate::capture::Change;
 use crate::clock::Timestamp;
 use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::id::{IdempotencyKey, OrderId, PaymentId};
@@ -186,9 +187,11 @@ impl<M: Mode> Cashier<M> {
         match self.call(&command).await {
             Ok(fact) => {
                 let take_in = |record: &mut OrderRecord<M>, now: Timestamp| {
-                    record.fold(fact.clone(), "answered", now)?;
+                    if let Some(fact) = fact.clone() {
+                        record.fold(fact, "answered", now)?;
+                    }
                     if let Some(stored) = record.command_mut(key) {
-                        if let Fact::Refund(refund) = &fact {
+                        if let Some(Fact::Refund(refund)) = &fact {
                             stored.refund = Some(refund.id.clone());
                         }
                         stored.state = CommandState::Pending;
@@ -225,13 +228,14 @@ impl<M: Mode> Cashier<M> {
         }
     }
 
-    async fn call(&self, command: &CommandRecord<M>) -> Result<Fact<M>> {
+    /// What the provider answered; nothing, if it has only received the command.
+    async fn call(&self, command: &CommandRecord<M>) -> Result<Option<Fact<M>>> {
         let payment = command.payment.clone();
         let wished = command.amount.map(PositiveMoney::new).transpose()?;
         let (amount, id) = match (command.operation, wished, command.command.clone()) {
             (CommandOperation::Void, _, _) => {
                 let voided = self.provider.void(&payment).await?;
-                return Ok(Fact::Payment(Box::new(voided)));
+                return Ok(fact_of(voided));
             }
             (_, Some(amount), Some(id)) => (amount, id),
             _ => return Err(conflict("the stored command has no amount or name")),
@@ -239,12 +243,17 @@ impl<M: Mode> Cashier<M> {
         if let CommandOperation::Refund { reason } = command.operation {
             let request = RefundRequest::new(payment, amount, id).with_reason(reason);
             let refund = self.provider.refund(&request).await?;
-            return Ok(Fact::Refund(Box::new(refund)));
+            return Ok(Some(Fact::Refund(Box::new(refund))));
         }
         let request = CaptureRequest::new(payment, amount, id);
         let captured = self.provider.capture(&request).await?;
-        Ok(Fact::Payment(Box::new(captured)))
+        Ok(fact_of(captured))
     }
+}
+
+fn fact_of<M: Mode>(change: Change<M>) -> Option<Fact<M>> {
+    let payment = change.into_payment()?;
+    Some(Fact::Payment(Box::new(payment)))
 }
 
 /// A command as it is stored, in its order.

@@ -8,6 +8,7 @@ use super::records::{
     AttemptPhase, CommandOperation, CommandRecord, CommandState, OrderRecord, PaymentRecord,
 };
 use super::standing::Standing;
+use crate::capture::{Capture, CaptureStatus};
 use crate::clock::Timestamp;
 use crate::dispute::{Dispute, DisputeStatus};
 use crate::error::{Error, ErrorKind, Result};
@@ -23,6 +24,7 @@ use crate::webhook::EventKind;
 #[serde(bound = "", rename_all = "snake_case")]
 pub(super) enum Fact<M: Mode> {
     Payment(Box<Payment<M>>),
+    Capture(Box<Capture<M>>),
     Refund(Box<Refund<M>>),
     Dispute(Box<Dispute<M>>),
 }
@@ -32,6 +34,7 @@ impl<M: Mode> Fact<M> {
     pub(super) fn of(kind: &EventKind<M>) -> Option<Self> {
         Some(match kind {
             EventKind::Payment(payment) => Self::Payment(payment.clone()),
+            EventKind::Capture(capture) => Self::Capture(capture.clone()),
             EventKind::Refund(refund) => Self::Refund(refund.clone()),
             EventKind::Dispute(dispute) => Self::Dispute(dispute.clone()),
             EventKind::Payout(_) | EventKind::NotAboutPayments | EventKind::Unrecognized => {
@@ -45,6 +48,7 @@ impl<M: Mode> From<Fact<M>> for EventKind<M> {
     fn from(fact: Fact<M>) -> Self {
         match fact {
             Fact::Payment(payment) => Self::Payment(payment),
+            Fact::Capture(capture) => Self::Capture(capture),
             Fact::Refund(refund) => Self::Refund(refund),
             Fact::Dispute(dispute) => Self::Dispute(dispute),
         }
@@ -59,6 +63,19 @@ impl<M: Mode> OrderRecord<M> {
     pub(super) fn fold(&mut self, fact: Fact<M>, evidence: &str, now: Timestamp) -> Result<()> {
         match fact {
             Fact::Payment(payment) => self.fold_payment(*payment, evidence, now),
+            Fact::Capture(capture) => {
+                let (id, amount) = (capture.id.clone(), capture.amount);
+                let status = capture.status.clone();
+                let ledger = self.ledger_of(&capture.payment)?;
+                let before = ledger.captures().find(|known| known.id == id).cloned();
+                ledger.add_capture(*capture);
+                let after = ledger.captures().find(|joined| joined.id == id).cloned();
+                if before != after {
+                    let what = format!("capture {id} of {amount}: {status:?}");
+                    self.note(now, what, Some(evidence));
+                }
+                Ok(())
+            }
             Fact::Refund(refund) => {
                 let ledger = self.ledger_of(&refund.payment)?;
                 let known = ledger.refunds().find(|known| known.id == refund.id);
@@ -167,15 +184,7 @@ impl<M: Mode> OrderRecord<M> {
                 continue;
             }
             joined.attempt = joined.attempt.or(entry.attempt);
-            if let Some(known) = entry.ledger.payment() {
-                joined.ledger.add_payment(known.clone())?;
-            }
-            for refund in entry.ledger.refunds() {
-                joined.ledger.add_refund(refund.clone());
-            }
-            for dispute in entry.ledger.disputes() {
-                joined.ledger.add_dispute(dispute.clone());
-            }
+            joined.ledger.add_all(&entry.ledger)?;
         }
         let place = first.unwrap_or(others.len());
         others.insert(place, joined);
@@ -240,7 +249,12 @@ impl<M: Mode> OrderRecord<M> {
             return;
         }
         let is_capture = command.operation == CommandOperation::Capture;
+        let refused = |capture: &Capture<M>| {
+            capture.status == CaptureStatus::Refused && capture.as_of >= command.requested_at
+        };
+        let is_refused = known.is_some_and(|known| known.ledger.captures().any(refused));
         command.state = match payment.status {
+            PaymentStatus::Authorized if is_capture && is_refused => CommandState::Failed,
             PaymentStatus::Captured if is_capture => CommandState::Succeeded,
             PaymentStatus::Canceled | PaymentStatus::Expired if !is_capture => {
                 CommandState::Succeeded

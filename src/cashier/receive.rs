@@ -92,7 +92,7 @@ impl<M: Mode> Cashier<M> {
             _ if fact.is_none() => Some("not_about_orders".to_owned()),
             _ => None,
         };
-        let reference = event.payment().and_then(|p| p.reference.as_ref());
+        let reference = event.reference();
         let stored = StoredEvent {
             type_text: event.type_text().into(),
             is_proven: event.authenticity() == Authenticity::Body,
@@ -191,6 +191,7 @@ impl<M: Mode> Cashier<M> {
             Fact::Payment(payment) => {
                 return Ok(self.owner_of(payment).await?.map(|order| (order, None)));
             }
+            Fact::Capture(capture) => &capture.payment,
             Fact::Refund(refund) => &refund.payment,
             Fact::Dispute(dispute) => &dispute.payment,
         };

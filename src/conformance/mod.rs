@@ -27,6 +27,7 @@
 //! provider that passed before.
 
 mod cases;
+mod hearing;
 mod rig;
 mod run;
 mod spans;

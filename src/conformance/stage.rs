@@ -5,6 +5,7 @@ use std::pin::pin;
 use futures_util::{Stream, TryStreamExt};
 use http::HeaderMap;
 
+use super::hearing::Inbox;
 use super::rig::{Booked, Fault, Happening, Rig, Shopper, Strikes, Unable};
 use crate::capability::Operation;
 use crate::error::{Effect, Error, ErrorKind, Result};
@@ -49,12 +50,18 @@ pub(super) use ensure;
 pub(super) struct Stage<'r> {
     pub(super) rig: &'r dyn Rig,
     pub(super) provider: Provider<Test>,
+    pub(super) inbox: Inbox,
 }
 
 impl<'r> Stage<'r> {
     pub(super) fn new(rig: &'r dyn Rig) -> Proof<Self> {
         let provider = rig.provider(&Namespace::new("shop")?);
-        Ok(Self { rig, provider })
+        let inbox = Inbox::default();
+        Ok(Self {
+            rig,
+            provider,
+            inbox,
+        })
     }
 
     pub(super) fn supports(&self, operation: Operation) -> bool {
@@ -95,14 +102,14 @@ impl<'r> Stage<'r> {
         self.supports(Operation::CreateHosted) && !by_token
     }
 
-    /// Creates the payment of a request, and lets the shopper do the rest. Gives it as it is then
-    /// fetched.
+    /// Creates the payment of a request, and lets the shopper do the rest. Gives it as it then
+    /// stands.
     pub(super) async fn shop(
         &self,
         request: &CreateRequest,
         shopper: Shopper,
     ) -> Proof<Payment<Test>> {
-        self.needs(Operation::FetchPayment).await?;
+        self.can_look().await?;
         let created = if self.hosts() {
             let created = self.provider.create(request).await?;
             self.act(&created, shopper)?;
@@ -113,7 +120,7 @@ impl<'r> Stage<'r> {
             request.checkout = self.token(shopper)?;
             let created = match self.provider.create(&request).await {
                 Err(error) => match error.payment() {
-                    Some(id) => self.provider.fetch_payment(&id).await?,
+                    Some(id) => self.look_for(&id).await?,
                     None => return Err(error.into()),
                 },
                 Ok(created) => created,
@@ -126,19 +133,19 @@ impl<'r> Stage<'r> {
         self.go_on(request, &created).await
     }
 
-    /// Fetches a payment that the shopper has acted on, and completes it if it is only approved.
+    /// Looks at a payment that the shopper has acted on, and completes it if it is only approved.
     pub(super) async fn go_on(
         &self,
         request: &CreateRequest,
         created: &Payment<Test>,
     ) -> Proof<Payment<Test>> {
-        let fetched = self.provider.fetch_payment(&created.id).await?;
+        let fetched = self.look(created).await?;
         if fetched.status != PaymentStatus::Approved {
             return Ok(fetched);
         }
         let complete = CompleteRequest::new(created.id.clone(), request.amount);
         let completed = self.provider.complete(&complete).await;
-        let mut now = self.provider.fetch_payment(&created.id).await?;
+        let mut now = self.look(created).await?;
         match completed {
             Ok(_) => {}
             // Where the shopper may try again on the same payment, only the error tells.
@@ -208,16 +215,16 @@ impl<'r> Stage<'r> {
         Books::read(only)
     }
 
-    /// Fetches a payment and refunds a part of it under a command.
+    /// Refunds a part of a payment under a command, and gives the refund as it began.
     pub(super) async fn refund(
         &self,
         payment: &Payment<Test>,
         minor: i64,
         command: &str,
-    ) -> Result<Refund<Test>> {
+    ) -> Proof<Result<Refund<Test>>> {
         let amount = PositiveMoney::new(Money::new(minor, payment.amount.currency()))?;
         let request = RefundRequest::new(payment.id.clone(), amount, CommandId::new(command)?);
-        self.provider.refund(&request).await
+        self.try_refund(&request).await
     }
 
     pub(super) fn capture_request(
@@ -233,7 +240,7 @@ impl<'r> Stage<'r> {
 
     /// Verifies every webhook that waits; each must be for this installation and mode.
     pub(super) async fn deliver(&self) -> Proof<Vec<Event<Test>>> {
-        self.verify(&self.rig.webhooks()).await
+        self.verify(&self.webhooks()).await
     }
 
     pub(super) async fn verify(&self, webhooks: &[WebhookRequest]) -> Proof<Vec<Event<Test>>> {
@@ -254,7 +261,7 @@ impl<'r> Stage<'r> {
     pub(super) async fn genuine_webhook(&self) -> Proof<WebhookRequest> {
         self.needs(Operation::VerifyWebhook).await?;
         self.paid(2000).await?;
-        let last = self.rig.webhooks().pop();
+        let last = self.webhooks().pop();
         last.ok_or_else(|| Stop::NotProven("the rig sent no webhook of a paid payment".into()))
     }
 

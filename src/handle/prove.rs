@@ -36,6 +36,9 @@ impl<M: Mode> Provider<M> {
             EventKind::Payment(payment) => {
                 EventKind::Payment(Box::new(self.fetch_payment(&payment.id).await?))
             }
+            EventKind::Capture(capture) => {
+                EventKind::Payment(Box::new(self.fetch_payment(&capture.payment).await?))
+            }
             EventKind::Refund(refund) => {
                 EventKind::Refund(Box::new(self.fetch_refund(&refund.id).await?))
             }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::capture::Capture;
 use crate::clock::Timestamp;
 use crate::dispute::Dispute;
 use crate::id::{EventId, Namespace, Reference};
@@ -73,6 +74,12 @@ impl<M: Mode> Event<M> {
         self.0.secret_index
     }
 
+    /// The order and attempt that it is about, if the provider says.
+    #[must_use]
+    pub fn reference(&self) -> Option<&Reference> {
+        self.0.reference()
+    }
+
     /// The payment that it is about, if it is about one.
     #[must_use]
     pub fn payment(&self) -> Option<&Payment<M>> {
@@ -89,6 +96,8 @@ impl<M: Mode> Event<M> {
 pub enum EventKind<M: Mode> {
     /// How a payment stood.
     Payment(Box<Payment<M>>),
+    /// How a capture stood, where the provider reports each by itself.
+    Capture(Box<Capture<M>>),
     /// How a refund stood.
     Refund(Box<Refund<M>>),
     /// How a dispute stood.
@@ -118,6 +127,9 @@ pub struct EventDraft<M: Mode> {
     pub authenticity: Authenticity,
     /// See [`Event::secret_index`].
     pub secret_index: usize,
+    /// The order and attempt of the payment, where the notice is about its refund, say, and names
+    /// them all the same.
+    pub reference: Option<Reference>,
 }
 
 impl<M: Mode> EventDraft<M> {
@@ -136,6 +148,7 @@ impl<M: Mode> EventDraft<M> {
             kind,
             authenticity: Authenticity::Body,
             secret_index: 0,
+            reference: None,
         }
     }
 
@@ -153,10 +166,17 @@ impl<M: Mode> EventDraft<M> {
         self
     }
 
+    /// Says which order and attempt it is about, where it is not about the payment itself.
+    #[must_use]
+    pub fn with_reference(mut self, reference: Option<Reference>) -> Self {
+        self.reference = reference;
+        self
+    }
+
     fn reference(&self) -> Option<&Reference> {
         match &self.kind {
             EventKind::Payment(payment) => payment.reference.as_ref(),
-            _ => None,
+            _ => self.reference.as_ref(),
         }
     }
 }

@@ -34,7 +34,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// One account at the simulator.
 #[derive(Debug)]
-pub struct StripeRig {
+pub(crate) struct StripeRig {
     prefers_tokens: bool,
     wire: Arc<Wire>,
 }
@@ -63,7 +63,7 @@ impl Clock for Wire {
 
 impl StripeRig {
     /// With `prefers_tokens`, payments begin by token and not on a page.
-    pub fn new(prefers_tokens: bool) -> Self {
+    pub(crate) fn new(prefers_tokens: bool) -> Self {
         let start = Timestamp::from_unix(1_795_000_000);
         let mut simulator = StripeSimulator::new(7, start);
         simulator.add_webhook_endpoint("https://shop.example/hook", ENDPOINT_SECRET, &["*"]);

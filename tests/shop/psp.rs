@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use counterfoil::capability::{Capabilities, Operation};
+use counterfoil::capture::Change;
 use counterfoil::clock::{Clock, ManualClock, Timestamp};
 use counterfoil::id::{EventId, IdempotencyKey, PaymentId, ProviderName, Reference, RefundId};
 use counterfoil::payment::Payment;
@@ -199,19 +200,19 @@ impl PaymentProvider for Line {
         &self,
         request: &CaptureRequest<Test>,
         key: &IdempotencyKey,
-    ) -> Result<Payment<Test>> {
+    ) -> Result<Change<Test>> {
         let write = Write::Capture {
             payment: request.payment.raw().to_owned(),
             amount: request.amount.money(),
         };
-        payment(self.write(write, key).await?)
+        payment(self.write(write, key).await?).map(Change::from)
     }
 
-    async fn void(&self, id: &PaymentId<Test>, key: &IdempotencyKey) -> Result<Payment<Test>> {
+    async fn void(&self, id: &PaymentId<Test>, key: &IdempotencyKey) -> Result<Change<Test>> {
         let write = Write::Void {
             payment: id.raw().to_owned(),
         };
-        payment(self.write(write, key).await?)
+        payment(self.write(write, key).await?).map(Change::from)
     }
 
     async fn refund(

@@ -37,7 +37,7 @@ async fn an_amount_that_was_refused_can_be_put_right() {
     assert_eq!(captured.unwrap_err().kind(), &ErrorKind::InvalidRequest);
     let request = capture(&held, "20.00 EUR", "c-1");
     let captured = shop.stripe.capture(&request).await;
-    assert_eq!(captured.unwrap().captured.minor(), 2000);
+    assert_eq!(captured.unwrap().payment().unwrap().captured.minor(), 2000);
 }
 
 #[tokio::test]
@@ -82,7 +82,13 @@ async fn a_void_that_failed_while_the_checkout_was_open_can_be_repeated_when_it_
         .unwrap();
     let held = shop.stripe.fetch_payment(&checkout.id).await.unwrap();
     assert_eq!(held.status, PaymentStatus::Authorized);
-    let voided = shop.stripe.void(&checkout.id).await.unwrap();
+    let voided = shop
+        .stripe
+        .void(&checkout.id)
+        .await
+        .unwrap()
+        .into_payment()
+        .unwrap();
     assert_eq!(voided.status, PaymentStatus::Canceled);
 }
 
@@ -100,7 +106,13 @@ async fn a_capture_repeated_under_another_name_of_the_payment_is_made_once() {
     assert_ne!(held.id, checkout.id);
     for payment in [&checkout, &held] {
         let part = capture(payment, "3.00 EUR", "first part").keeping_the_rest();
-        let taken = shop.stripe.capture(&part).await.unwrap();
+        let taken = shop
+            .stripe
+            .capture(&part)
+            .await
+            .unwrap()
+            .into_payment()
+            .unwrap();
         assert_eq!(taken.captured.minor(), 300);
     }
 }

@@ -159,7 +159,13 @@ async fn a_challenge_is_passed_failed_or_abandoned() {
     assert_eq!(decline.reason, DeclineReason::AuthenticationFailed);
 
     let payment = challenged("A-3").await.unwrap();
-    let voided = shop.stripe.void(&payment.id).await.unwrap();
+    let voided = shop
+        .stripe
+        .void(&payment.id)
+        .await
+        .unwrap()
+        .into_payment()
+        .unwrap();
     assert_eq!(voided.status, PaymentStatus::Canceled);
 }
 
@@ -206,6 +212,8 @@ async fn a_hold_is_captured_in_part_and_the_rest_is_let_go() {
         .stripe
         .capture(&capture(&held, "60.00 EUR", "c3"))
         .await
+        .unwrap()
+        .into_payment()
         .unwrap();
     assert_eq!(captured.status, PaymentStatus::Captured);
     assert_eq!(captured.captured, money("60.00 EUR").money());
@@ -219,6 +227,8 @@ async fn a_hold_is_captured_in_part_and_the_rest_is_let_go() {
         .stripe
         .capture(&capture(&held, "60.00 EUR", "c3"))
         .await
+        .unwrap()
+        .into_payment()
         .unwrap();
     assert_eq!(again.captured, captured.captured);
     let another = shop
@@ -241,9 +251,15 @@ async fn a_capture_repeated_after_the_key_was_forgotten_is_known_by_its_result()
     let shop = Shop::open(8);
     let held = shop.hold("A-1", "100.00 EUR").await;
     let request = capture(&held, "60.00 EUR", "c1");
-    shop.stripe.capture(&request).await.unwrap();
+    let _ = shop.stripe.capture(&request).await.unwrap();
     shop.advance(Duration::from_secs(30 * 60 * 60));
-    let again = shop.stripe.capture(&request).await.unwrap();
+    let again = shop
+        .stripe
+        .capture(&request)
+        .await
+        .unwrap()
+        .into_payment()
+        .unwrap();
     assert_eq!(again.captured, money("60.00 EUR").money());
 }
 
@@ -251,11 +267,23 @@ async fn a_capture_repeated_after_the_key_was_forgotten_is_known_by_its_result()
 async fn a_void_ends_what_is_not_paid_and_refuses_what_is() {
     let shop = Shop::open(9);
     let held = shop.hold("A-1", "10.00 EUR").await;
-    let voided = shop.stripe.void(&held.id).await.unwrap();
+    let voided = shop
+        .stripe
+        .void(&held.id)
+        .await
+        .unwrap()
+        .into_payment()
+        .unwrap();
     assert_eq!(voided.status, PaymentStatus::Canceled);
     assert!(voided.refunded.is_zero() && voided.captured.is_zero());
     assert_eq!(
-        shop.stripe.void(&held.id).await.unwrap().status,
+        shop.stripe
+            .void(&held.id)
+            .await
+            .unwrap()
+            .payment()
+            .unwrap()
+            .status,
         PaymentStatus::Canceled
     );
     let late = shop
@@ -271,11 +299,23 @@ async fn a_void_ends_what_is_not_paid_and_refuses_what_is() {
         .await
         .unwrap();
     assert_eq!(
-        shop.stripe.void(&checkout.id).await.unwrap().status,
+        shop.stripe
+            .void(&checkout.id)
+            .await
+            .unwrap()
+            .payment()
+            .unwrap()
+            .status,
         PaymentStatus::Expired
     );
     assert_eq!(
-        shop.stripe.void(&checkout.id).await.unwrap().status,
+        shop.stripe
+            .void(&checkout.id)
+            .await
+            .unwrap()
+            .payment()
+            .unwrap()
+            .status,
         PaymentStatus::Expired
     );
     assert!(
@@ -291,7 +331,13 @@ async fn a_void_ends_what_is_not_paid_and_refuses_what_is() {
         .await
         .unwrap();
     let intent = shop.simulator().shopper().begin(checkout.id.raw()).unwrap();
-    let voided = shop.stripe.void(&shop.id(&intent)).await.unwrap();
+    let voided = shop
+        .stripe
+        .void(&shop.id(&intent))
+        .await
+        .unwrap()
+        .into_payment()
+        .unwrap();
     assert_eq!(voided.status, PaymentStatus::Expired);
 
     let checkout = shop.paid_checkout("A-4", "10.00 EUR").await;

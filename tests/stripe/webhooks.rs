@@ -105,6 +105,8 @@ async fn every_order_of_arrival_ends_in_the_same_ledger() {
         .stripe
         .capture(&capture(&held, "60.00 EUR", "c1"))
         .await
+        .unwrap()
+        .into_payment()
         .unwrap();
     shop.advance(std::time::Duration::from_secs(60));
     shop.stripe

@@ -24,7 +24,7 @@ pub(crate) async fn a_held_amount_is_not_counted_as_money(stage: &Stage<'_>) -> 
         "the service took money"
     );
     let whole = stage.capture_request(&payment, 2000, "ship")?;
-    let captured = stage.provider.capture(&whole).await?;
+    let captured = stage.capture(&whole).await??;
     ensure!(
         captured.status == PaymentStatus::Captured && captured.captured == stage.money(2000),
         "the whole was captured, and the payment is {:?}",
@@ -37,14 +37,14 @@ pub(crate) async fn a_partial_capture_releases_the_rest(stage: &Stage<'_>) -> Pr
     let (request, payment) = stage.held(2000).await?;
     let part = stage.capture_request(&payment, 1500, "ship")?;
     if !stage.provider.capabilities().partial_capture {
-        let error = refusal("a partial capture", stage.provider.capture(&part).await)?;
+        let error = refusal("a partial capture", stage.capture(&part).await?)?;
         ensure!(
             *error.kind() == ErrorKind::Unsupported && stage.booked(&request)?.captured.is_zero(),
             "a partial capture is not in the capabilities, and it ended in: {error}"
         );
         return Err(Stop::Refused("partial capture".into()));
     }
-    let captured = stage.provider.capture(&part).await?;
+    let captured = stage.capture(&part).await??;
     ensure!(
         captured.captured == stage.money(1500) && captured.capturable.is_zero(),
         "15.00 was captured for good, and {} is captured, {} still held",
@@ -65,7 +65,7 @@ pub(crate) async fn several_captures_stay_within_what_is_held(stage: &Stage<'_>)
         request.map(|request| request.keeping_the_rest())
     };
     let before = stage.rig.requests();
-    let first = stage.provider.capture(&part(1200, "first")?).await;
+    let first = stage.capture(&part(1200, "first")?).await?;
     if !stage.provider.capabilities().multiple_captures {
         let error = refusal("a capture that keeps the rest", first)?;
         ensure!(
@@ -79,9 +79,9 @@ pub(crate) async fn several_captures_stay_within_what_is_held(stage: &Stage<'_>)
         "after 12.00 of 20.00, 8.00 must still be held"
     );
     refusal("a capture of 8.01", {
-        stage.provider.capture(&part(801, "too much")?).await
+        stage.capture(&part(801, "too much")?).await?
     })?;
-    let rest = stage.provider.capture(&part(800, "second")?).await?;
+    let rest = stage.capture(&part(800, "second")?).await??;
     ensure!(
         rest.captured == stage.money(2000) && rest.capturable.is_zero(),
         "12.00 and 8.00 were captured, and that is {}",
@@ -97,7 +97,7 @@ pub(crate) async fn several_captures_stay_within_what_is_held(stage: &Stage<'_>)
 pub(crate) async fn more_than_is_held_is_refused(stage: &Stage<'_>) -> Proof {
     let (request, payment) = stage.held(2000).await?;
     let more = stage.capture_request(&payment, 2001, "ship")?;
-    let error = refusal("more than is held", stage.provider.capture(&more).await)?;
+    let error = refusal("more than is held", stage.capture(&more).await?)?;
     ensure!(
         error.effect() == Effect::NotApplied && error.decline().is_none(),
         "a capture of too much ended in: {error}"
@@ -112,9 +112,9 @@ pub(crate) async fn more_than_is_held_is_refused(stage: &Stage<'_>) -> Proof {
 pub(crate) async fn one_command_captures_once(stage: &Stage<'_>) -> Proof {
     let (request, payment) = stage.held(2000).await?;
     let whole = stage.capture_request(&payment, 2000, "ship")?;
-    stage.provider.capture(&whole).await?;
+    stage.capture(&whole).await??;
     // The second answer may be the first one again or a conflict, but never more money.
-    if let Err(error) = stage.provider.capture(&whole).await {
+    if let Err(error) = stage.capture(&whole).await? {
         ensure!(
             *error.kind() == ErrorKind::Conflict,
             "the same capture again ended in: {error}"
@@ -133,7 +133,7 @@ pub(crate) async fn a_lost_capture_answer_is_found_by_fetching(stage: &Stage<'_>
     stage.fault_every_write(Fault::LostAfter)?;
     is_in_doubt(stage.provider.capture(&whole).await)?;
     stage.mend(Fault::LostAfter)?;
-    let fetched = stage.provider.fetch_payment(&payment.id).await?;
+    let fetched = stage.look(&payment).await?;
     ensure!(
         fetched.captured == stage.money(2000) && fetched.status == PaymentStatus::Captured,
         "the capture was done, and {} is captured",
@@ -149,14 +149,14 @@ pub(crate) async fn a_lost_capture_answer_is_found_by_fetching(stage: &Stage<'_>
 pub(crate) async fn a_voided_amount_cannot_be_captured(stage: &Stage<'_>) -> Proof {
     stage.needs(Operation::Void).await?;
     let (request, payment) = stage.held(2000).await?;
-    let voided = stage.provider.void(&payment.id).await?;
+    let voided = stage.void(&payment).await??;
     ensure!(
         voided.status == PaymentStatus::Canceled && voided.capturable.is_zero(),
         "it was voided, and is {:?}",
         voided.status
     );
     let whole = stage.capture_request(&payment, 2000, "ship")?;
-    refusal("a voided amount", stage.provider.capture(&whole).await)?;
+    refusal("a voided amount", stage.capture(&whole).await?)?;
     ensure!(
         stage.booked(&request)?.captured.is_zero(),
         "the service took money"
@@ -167,7 +167,7 @@ pub(crate) async fn a_voided_amount_cannot_be_captured(stage: &Stage<'_>) -> Pro
 pub(crate) async fn a_lapsed_hold_cannot_be_captured(stage: &Stage<'_>) -> Proof {
     let (request, payment) = stage.held(2000).await?;
     stage.happen(Happening::HoldLapses(&payment))?;
-    let lapsed = stage.provider.fetch_payment(&payment.id).await?;
+    let lapsed = stage.look(&payment).await?;
     ensure!(
         matches!(
             lapsed.status,
@@ -177,7 +177,7 @@ pub(crate) async fn a_lapsed_hold_cannot_be_captured(stage: &Stage<'_>) -> Proof
         lapsed.status
     );
     let whole = stage.capture_request(&payment, 2000, "ship")?;
-    let error = refusal("a lapsed hold", stage.provider.capture(&whole).await)?;
+    let error = refusal("a lapsed hold", stage.capture(&whole).await?)?;
     ensure!(
         error.effect() == Effect::NotApplied,
         "capturing a lapsed hold ended in: {error}"
@@ -192,7 +192,7 @@ pub(crate) async fn a_lapsed_hold_cannot_be_captured(stage: &Stage<'_>) -> Proof
 pub(crate) async fn a_captured_payment_cannot_be_voided(stage: &Stage<'_>) -> Proof {
     stage.needs(Operation::Void).await?;
     let (request, payment) = stage.paid(2000).await?;
-    let error = refusal("a captured payment", stage.provider.void(&payment.id).await)?;
+    let error = refusal("a captured payment", stage.void(&payment).await?)?;
     ensure!(
         *error.kind() == ErrorKind::Conflict && error.effect() == Effect::NotApplied,
         "voiding a captured payment ended in: {error}"
@@ -210,7 +210,7 @@ pub(crate) async fn an_unpaid_checkout_can_be_ended(stage: &Stage<'_>) -> Proof 
     let mut request = stage.request("A-1", 2000)?;
     request.checkout = Checkout::hosted("https://shop.example/done", "https://shop.example/cart");
     let payment = stage.provider.create(&request).await?;
-    let voided = stage.provider.void(&payment.id).await;
+    let voided = stage.void(&payment).await?;
     if !stage.provider.capabilities().voidable_checkouts {
         let error = refusal("voiding a checkout", voided)?;
         ensure!(

@@ -100,14 +100,14 @@ pub(crate) async fn the_next_attempt_is_another_payment(stage: &Stage<'_>) -> Pr
 }
 
 pub(crate) async fn the_reference_comes_back_on_every_fetch(stage: &Stage<'_>) -> Proof {
-    stage.needs(Operation::FetchPayment).await?;
+    stage.can_look().await?;
     // Whatever an order is called, its reference comes back.
     for order in ["A-1", "a:b:c", "7/4 & é?#%"] {
         let request = stage.request(order, 2000)?;
         let reference = stage.provider.reference(&request);
         let created = stage.provider.create(&request).await?;
-        let fetched = stage.provider.fetch_payment(&created.id).await?;
-        for payment in [created, fetched] {
+        let looked_at = stage.look(&created).await?;
+        for payment in [created, looked_at] {
             ensure!(
                 payment.reference.as_ref() == Some(&reference),
                 "{reference} came back as {:?}",

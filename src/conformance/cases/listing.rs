@@ -40,14 +40,14 @@ pub(crate) async fn refunds_are_listed_to_the_end(stage: &Stage<'_>) -> Proof {
     stage.needs(Operation::ListRefunds).await?;
     let (_, payment) = stage.paid(20_000).await?;
     if !stage.provider.capabilities().partial_refunds {
-        stage.refund(&payment, 20_000, "whole").await?;
+        stage.refund(&payment, 20_000, "whole").await??;
         let listed = all_of(stage.provider.list_refunds(payment.id.clone())).await?;
         ensure!(listed.len() == 1, "1 refund, {} listed", listed.len());
         return Ok(());
     }
     let mut expected = BTreeSet::new();
     for number in 0..MANY {
-        let refund = stage.refund(&payment, 100, &format!("r{number}")).await?;
+        let refund = stage.refund(&payment, 100, &format!("r{number}")).await??;
         expected.insert(refund.id);
     }
     let listed = all_of(stage.provider.list_refunds(payment.id.clone())).await?;
@@ -97,7 +97,7 @@ pub(crate) async fn the_lines_of_a_payout_sum_to_it(stage: &Stage<'_>) -> Proof 
         .shop(&stage.request("A-2", 3000)?, Shopper::Pays)
         .await?;
     if stage.supports(Operation::Refund) {
-        stage.refund(&second, 3000, "goodwill").await?;
+        stage.refund(&second, 3000, "goodwill").await??;
     }
     stage.happen(Happening::PaysOut)?;
     let payouts = all_of(stage.provider.list_payouts(Period::default())).await?;

@@ -17,19 +17,19 @@ use crate::request::{CreateRequest, RefundRequest};
 pub(crate) async fn partial_refunds_never_exceed_the_payment(stage: &Stage<'_>) -> Proof {
     let (request, payment) = refundable_in_parts(stage).await?;
     for (minor, command) in [(700, "one"), (700, "two"), (600, "three")] {
-        let refund = stage.refund(&payment, minor, command).await?;
+        let refund = stage.refund(&payment, minor, command).await??;
         ensure!(
             refund.amount == stage.money(minor),
             "{minor} were refunded as {}",
             refund.amount
         );
     }
-    let error = refusal("one cent more", stage.refund(&payment, 1, "four").await)?;
+    let error = refusal("one cent more", stage.refund(&payment, 1, "four").await?)?;
     ensure!(
         error.effect() == Effect::NotApplied,
         "a refund of what is not there ended in: {error}"
     );
-    let fetched = stage.provider.fetch_payment(&payment.id).await?;
+    let fetched = stage.look(&payment).await?;
     ensure!(
         fetched.refunded == stage.money(2000),
         "all of it was refunded, and the payment says {}",
@@ -45,6 +45,7 @@ pub(crate) async fn refunds_at_once_never_exceed_the_payment(stage: &Stage<'_>) 
         stage.refund(&payment, 1200, "two"),
     )
     .await;
+    let (one, other) = (one?, other?);
     ensure!(
         one.is_ok() != other.is_ok(),
         "12.00 twice of 20.00 ended in {one:?} and {other:?}"
@@ -54,7 +55,7 @@ pub(crate) async fn refunds_at_once_never_exceed_the_payment(stage: &Stage<'_>) 
 
 pub(crate) async fn more_than_was_captured_is_refused(stage: &Stage<'_>) -> Proof {
     let (request, payment) = refundable(stage).await?;
-    let error = refusal("too much", stage.refund(&payment, 2001, "one").await)?;
+    let error = refusal("too much", stage.refund(&payment, 2001, "one").await?)?;
     ensure!(
         error.effect() == Effect::NotApplied && error.decline().is_none(),
         "a refund of too much ended in: {error}"
@@ -72,7 +73,7 @@ pub(crate) async fn another_currency_is_refused(stage: &Stage<'_>) -> Proof {
     let amount = PositiveMoney::new(Money::new(1000, other))?;
     let command = CommandId::new("one")?;
     let in_other = RefundRequest::new(payment.id.clone(), amount, command);
-    let error = refusal("another currency", stage.provider.refund(&in_other).await)?;
+    let error = refusal("another currency", stage.try_refund(&in_other).await?)?;
     ensure!(
         error.effect() == Effect::NotApplied,
         "a refund in another currency ended in: {error}"
@@ -83,8 +84,8 @@ pub(crate) async fn another_currency_is_refused(stage: &Stage<'_>) -> Proof {
 pub(crate) async fn one_command_refunds_once(stage: &Stage<'_>) -> Proof {
     stage.needs_idempotent_writes()?;
     let (request, payment) = refundable_in_parts(stage).await?;
-    let first = stage.refund(&payment, 700, "goodwill").await?;
-    let again = stage.refund(&payment, 700, "goodwill").await?;
+    let first = stage.refund(&payment, 700, "goodwill").await??;
+    let again = stage.refund(&payment, 700, "goodwill").await??;
     ensure!(
         first.id == again.id,
         "one command became {} and {}",
@@ -96,8 +97,8 @@ pub(crate) async fn one_command_refunds_once(stage: &Stage<'_>) -> Proof {
 
 pub(crate) async fn another_command_is_another_refund(stage: &Stage<'_>) -> Proof {
     let (request, payment) = refundable_in_parts(stage).await?;
-    let first = stage.refund(&payment, 700, "one").await?;
-    let second = stage.refund(&payment, 700, "two").await?;
+    let first = stage.refund(&payment, 700, "one").await??;
+    let second = stage.refund(&payment, 700, "two").await??;
     ensure!(
         first.id != second.id,
         "two commands became one refund, {}",
@@ -110,9 +111,9 @@ pub(crate) async fn one_command_with_another_amount_is_refused_before_io(
     stage: &Stage<'_>,
 ) -> Proof {
     let (request, payment) = refundable_in_parts(stage).await?;
-    stage.refund(&payment, 700, "goodwill").await?;
+    stage.refund(&payment, 700, "goodwill").await??;
     let before = stage.rig.requests();
-    let changed = stage.refund(&payment, 800, "goodwill").await;
+    let changed = stage.refund(&payment, 800, "goodwill").await?;
     let error = refusal("another amount", changed)?;
     ensure!(
         *error.kind() == ErrorKind::Conflict && stage.rig.requests() == before,
@@ -124,9 +125,9 @@ pub(crate) async fn one_command_with_another_amount_is_refused_before_io(
 pub(crate) async fn a_refund_lost_before_processing_can_be_sent_again(stage: &Stage<'_>) -> Proof {
     let (request, payment) = refundable(stage).await?;
     stage.fault_every_write(Fault::LostBefore)?;
-    is_in_doubt(stage.refund(&payment, 2000, "goodwill").await)?;
+    is_in_doubt(stage.refund(&payment, 2000, "goodwill").await?)?;
     stage.mend(Fault::LostBefore)?;
-    stage.refund(&payment, 2000, "goodwill").await?;
+    stage.refund(&payment, 2000, "goodwill").await??;
     has_refunded(stage, &request, 2000)
 }
 
@@ -134,7 +135,7 @@ pub(crate) async fn a_lost_refund_answer_is_found_by_its_command(stage: &Stage<'
     stage.needs(Operation::ListRefunds).await?;
     let (request, payment) = refundable(stage).await?;
     stage.fault_every_write(Fault::LostAfter)?;
-    is_in_doubt(stage.refund(&payment, 2000, "goodwill").await)?;
+    is_in_doubt(stage.refund(&payment, 2000, "goodwill").await?)?;
     stage.mend(Fault::LostAfter)?;
     let refunds = all_of(stage.provider.list_refunds(payment.id.clone())).await?;
     let command = CommandId::new("goodwill")?;
@@ -213,7 +214,10 @@ async fn refundable_in_parts(stage: &Stage<'_>) -> Proof<(CreateRequest, Payment
     if stage.provider.capabilities().partial_refunds {
         return Ok((request, payment));
     }
-    let error = refusal("a partial refund", stage.refund(&payment, 700, "one").await)?;
+    let error = refusal(
+        "a partial refund",
+        stage.refund(&payment, 700, "one").await?,
+    )?;
     ensure!(
         *error.kind() == ErrorKind::Unsupported,
         "partial refunds are not in the capabilities, and one ended in: {error}"
@@ -228,13 +232,12 @@ async fn settled_refund(
     shopper: Shopper,
 ) -> Proof<(Refund<Test>, Refund<Test>, Payment<Test>)> {
     stage.needs(Operation::Refund).await?;
-    stage.needs(Operation::FetchRefund).await?;
     let request = stage.request("A-1", 2000)?;
     let payment = stage.shop(&request, shopper).await?;
-    let first = stage.refund(&payment, 2000, "goodwill").await?;
+    let first = stage.refund(&payment, 2000, "goodwill").await??;
     stage.happen(Happening::RefundSettles(&first))?;
-    let settled = stage.provider.fetch_refund(&first.id).await?;
-    let payment = stage.provider.fetch_payment(&payment.id).await?;
+    let settled = stage.look_at_refund(&first).await?;
+    let payment = stage.look(&payment).await?;
     Ok((first, settled, payment))
 }
 

@@ -11,14 +11,14 @@ use crate::request::{Checkout, CreateRequest};
 
 pub(crate) async fn a_new_payment_is_not_paid(stage: &Stage<'_>) -> Proof {
     stage.needs(Operation::CreateHosted).await?;
-    stage.needs(Operation::FetchPayment).await?;
+    stage.can_look().await?;
     let request = hosted(stage)?;
     let created = stage.provider.create(&request).await?;
     ensure!(
         matches!(&created.next_action, Some(NextAction::Redirect { url }) if url.starts_with("http")),
         "a hosted payment says nowhere to send the shopper"
     );
-    let fetched = stage.provider.fetch_payment(&created.id).await?;
+    let fetched = stage.look(&created).await?;
     for payment in [created, fetched] {
         ensure!(
             matches!(
@@ -93,7 +93,7 @@ pub(crate) async fn an_unexplained_decline_is_generic(stage: &Stage<'_>) -> Proo
 
 pub(crate) async fn a_declined_token_names_its_payment(stage: &Stage<'_>) -> Proof {
     stage.needs(Operation::CreateDirect).await?;
-    stage.needs(Operation::FetchPayment).await?;
+    stage.can_look().await?;
     let mut request = stage.request("A-1", 2000)?;
     request.checkout = stage.token(Shopper::IsDeclined(DeclineReason::InsufficientFunds))?;
     let Err(error) = stage.provider.create(&request).await else {
@@ -107,7 +107,7 @@ pub(crate) async fn a_declined_token_names_its_payment(stage: &Stage<'_>) -> Pro
     let Some(id) = error.payment::<Test>() else {
         return Err(Stop::Failed("the declined payment's id is lost".into()));
     };
-    let payment = stage.provider.fetch_payment(&id).await?;
+    let payment = stage.look_for(&id).await?;
     ensure!(
         payment.reference == Some(stage.provider.reference(&request)),
         "the declined payment has another reference"
@@ -148,11 +148,11 @@ pub(crate) async fn an_abandoned_challenge_is_neither_paid_nor_failed(stage: &St
 
 pub(crate) async fn an_expired_checkout_ends_without_money(stage: &Stage<'_>) -> Proof {
     stage.needs(Operation::CreateHosted).await?;
-    stage.needs(Operation::FetchPayment).await?;
+    stage.can_look().await?;
     let request = hosted(stage)?;
     let payment = stage.provider.create(&request).await?;
     stage.happen(Happening::CheckoutExpires(&payment))?;
-    let payment = stage.provider.fetch_payment(&payment.id).await?;
+    let payment = stage.look(&payment).await?;
     ensure!(
         payment.status == PaymentStatus::Expired,
         "the checkout's time is over, and the payment is {:?}",
@@ -164,7 +164,7 @@ pub(crate) async fn an_expired_checkout_ends_without_money(stage: &Stage<'_>) ->
 pub(crate) async fn a_slow_payment_is_pending_until_it_is_paid(stage: &Stage<'_>) -> Proof {
     let pending = slow(stage, Shopper::PaysSlowly).await?;
     stage.happen(Happening::SlowPaymentSucceeds(&pending))?;
-    let paid = stage.provider.fetch_payment(&pending.id).await?;
+    let paid = stage.look(&pending).await?;
     ensure!(
         paid.status == PaymentStatus::Captured && paid.captured == stage.money(2000),
         "the money has arrived, and the payment is {:?}",
@@ -176,7 +176,7 @@ pub(crate) async fn a_slow_payment_is_pending_until_it_is_paid(stage: &Stage<'_>
 pub(crate) async fn a_slow_payment_that_fails_took_no_money(stage: &Stage<'_>) -> Proof {
     let pending = slow(stage, Shopper::PaysSlowlyInVain).await?;
     stage.happen(Happening::SlowPaymentFails(&pending))?;
-    let failed = stage.provider.fetch_payment(&pending.id).await?;
+    let failed = stage.look(&pending).await?;
     ensure!(
         matches!(failed.status, PaymentStatus::Failed(_)),
         "the money has not arrived, and the payment is {:?}",

@@ -53,9 +53,9 @@ pub(crate) async fn redelivered_and_reordered_notices_converge(stage: &Stage<'_>
     stage.needs(Operation::VerifyWebhook).await?;
     let (request, payment) = stage.paid(2000).await?;
     if stage.supports(Operation::Refund) {
-        stage.refund(&payment, 2000, "goodwill").await?;
+        stage.refund(&payment, 2000, "goodwill").await??;
     }
-    let mut webhooks = stage.rig.webhooks();
+    let mut webhooks = stage.webhooks();
     let in_order = fold(stage, &webhooks).await?;
     let books = stage.booked(&request)?;
     ensure!(

@@ -56,6 +56,7 @@ use self::client::{Client, page_of};
 use self::webhook::Verifier;
 use self::wire::{List, Object};
 use crate::capability::{Capabilities, Operation};
+use crate::capture::Change;
 use crate::clock::{Clock, Timestamp};
 use crate::dispute::Dispute;
 use crate::error::Result;
@@ -252,12 +253,12 @@ impl<M: Mode> PaymentProvider for Stripe<M> {
         &self,
         request: &CaptureRequest<M>,
         key: &IdempotencyKey,
-    ) -> Result<Payment<M>> {
-        self.take_held(request, key).await
+    ) -> Result<Change<M>> {
+        self.take_held(request, key).await.map(Change::from)
     }
 
-    async fn void(&self, id: &PaymentId<M>, key: &IdempotencyKey) -> Result<Payment<M>> {
-        self.let_go(id, key).await
+    async fn void(&self, id: &PaymentId<M>, key: &IdempotencyKey) -> Result<Change<M>> {
+        self.let_go(id, key).await.map(Change::from)
     }
 
     async fn refund(&self, request: &RefundRequest<M>, key: &IdempotencyKey) -> Result<Refund<M>> {
