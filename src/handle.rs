@@ -68,6 +68,11 @@ impl<M: Mode> Provider<M> {
         self
     }
 
+    #[cfg(feature = "rehearsal")]
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
     /// The name under which ids of this provider are stored.
     #[must_use]
     pub fn name(&self) -> &ProviderName {

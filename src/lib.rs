@@ -41,6 +41,8 @@ pub mod simulator;
 pub mod cashier;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(feature = "rehearsal")]
+pub mod rehearsal;
 
 pub use capability::Capabilities;
 pub use error::{Effect, Error, ErrorKind, Result};

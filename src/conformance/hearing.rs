@@ -17,7 +17,7 @@ use crate::webhook::{Event, EventKind, WebhookRequest};
 
 /// The webhooks that have come, and what they said.
 #[derive(Default)]
-pub(super) struct Inbox {
+pub(crate) struct Inbox {
     events: RefCell<Vec<Event<Test>>>,
     /// Those that no case has asked for yet.
     unread: RefCell<Vec<WebhookRequest>>,
@@ -25,7 +25,7 @@ pub(super) struct Inbox {
 
 impl Stage<'_> {
     /// The webhooks sent since this was last asked, in the order of what happened.
-    pub(super) fn webhooks(&self) -> Vec<WebhookRequest> {
+    pub(crate) fn webhooks(&self) -> Vec<WebhookRequest> {
         let mut webhooks = self.inbox.unread.take();
         webhooks.extend(self.rig.webhooks());
         webhooks
@@ -33,7 +33,7 @@ impl Stage<'_> {
 
     /// Goes on if it can be known how a payment stands. If not, sees that fetching is refused, and
     /// ends the case.
-    pub(super) async fn can_look(&self) -> Proof {
+    pub(crate) async fn can_look(&self) -> Proof {
         if self.supports(Operation::VerifyWebhook) {
             return Ok(());
         }
@@ -41,7 +41,7 @@ impl Stage<'_> {
     }
 
     /// How a payment stands now: fetched, or else added up from the notices of it.
-    pub(super) async fn look(&self, payment: &Payment<Test>) -> Proof<Payment<Test>> {
+    pub(crate) async fn look(&self, payment: &Payment<Test>) -> Proof<Payment<Test>> {
         if self.supports(Operation::FetchPayment) {
             return Ok(self.provider.fetch_payment(&payment.id).await?);
         }
@@ -55,7 +55,7 @@ impl Stage<'_> {
     }
 
     /// As [`look`](Self::look), of a payment of which only the name is known.
-    pub(super) async fn look_for(&self, id: &PaymentId<Test>) -> Proof<Payment<Test>> {
+    pub(crate) async fn look_for(&self, id: &PaymentId<Test>) -> Proof<Payment<Test>> {
         if self.supports(Operation::FetchPayment) {
             return Ok(self.provider.fetch_payment(id).await?);
         }
@@ -73,7 +73,7 @@ impl Stage<'_> {
     }
 
     /// Captures, and waits for the notice where the provider only receives the request.
-    pub(super) async fn capture(
+    pub(crate) async fn capture(
         &self,
         request: &CaptureRequest<Test>,
     ) -> Proof<Result<Payment<Test>>> {
@@ -95,7 +95,7 @@ impl Stage<'_> {
     }
 
     /// Voids, and waits for the notice where the provider only receives the request.
-    pub(super) async fn void(&self, payment: &Payment<Test>) -> Proof<Result<Payment<Test>>> {
+    pub(crate) async fn void(&self, payment: &Payment<Test>) -> Proof<Result<Payment<Test>>> {
         match self.provider.void(&payment.id).await {
             Err(error) => return Ok(Err(error)),
             Ok(Change::Made(payment)) => return Ok(Ok(*payment)),
@@ -111,7 +111,7 @@ impl Stage<'_> {
     }
 
     /// Refunds; a refund that the next notice calls refused is one.
-    pub(super) async fn try_refund(
+    pub(crate) async fn try_refund(
         &self,
         request: &RefundRequest<Test>,
     ) -> Proof<Result<Refund<Test>>> {
@@ -130,7 +130,7 @@ impl Stage<'_> {
     }
 
     /// How a refund stands now: fetched, or else as the notices say.
-    pub(super) async fn look_at_refund(&self, refund: &Refund<Test>) -> Proof<Refund<Test>> {
+    pub(crate) async fn look_at_refund(&self, refund: &Refund<Test>) -> Proof<Refund<Test>> {
         if self.supports(Operation::FetchRefund) {
             return Ok(self.provider.fetch_refund(&refund.id).await?);
         }
@@ -144,7 +144,7 @@ impl Stage<'_> {
     }
 
     /// Hears every webhook that has come since.
-    pub(super) async fn listen(&self) -> Proof {
+    pub(crate) async fn listen(&self) -> Proof {
         let webhooks = self.rig.webhooks();
         let events = self.verify(&webhooks).await?;
         self.inbox.events.borrow_mut().extend(events);

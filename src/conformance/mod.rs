@@ -28,10 +28,10 @@
 
 mod cases;
 mod hearing;
-mod rig;
-mod run;
+pub(crate) mod rig;
+pub(crate) mod run;
 mod spans;
-mod stage;
+pub(crate) mod stage;
 
 pub use rig::{Booked, Fault, Happening, Rig, Shopper, SignedWith, Strikes, Unable, UnusualNotice};
 pub use run::{CASES, Case, Outcome, Report, run_all};

@@ -1,5 +1,7 @@
 //! What a provider's implementor gives to the suite.
 
+use std::time::Duration;
+
 use crate::clock::Timestamp;
 use crate::error::DeclineReason;
 use crate::handle::Provider;
@@ -30,6 +32,31 @@ pub trait Rig {
     /// A handle whose key the service does not know.
     fn provider_with_wrong_key(&self, installation: &Namespace) -> Provider<Test>;
 
+    /// A handle whose webhook endpoint trusts these secrets, as while one is rotated.
+    ///
+    /// # Errors
+    /// [`Unable`] if the provider's webhooks are not signed with a secret.
+    fn provider_trusting(
+        &self,
+        installation: &Namespace,
+        secrets: &[SignedWith],
+    ) -> Result<Provider<Test>, Unable> {
+        let _ = (installation, secrets);
+        Err(Unable)
+    }
+
+    /// What comes of starting the provider without a webhook secret: a handle, or an error.
+    ///
+    /// # Errors
+    /// [`Unable`] if it cannot even be written down.
+    fn provider_without_secret(
+        &self,
+        installation: &Namespace,
+    ) -> Result<crate::Result<Provider<Test>>, Unable> {
+        let _ = installation;
+        Err(Unable)
+    }
+
     /// Every secret text that was given to the provider: none may show anywhere.
     fn secrets(&self) -> Vec<String>;
 
@@ -38,6 +65,11 @@ pub trait Rig {
 
     /// How many requests have reached the service.
     fn requests(&self) -> usize;
+
+    /// Whether [`books`](Self::books) can be read. The service of a real provider shows none.
+    fn keeps_books(&self) -> bool {
+        true
+    }
 
     /// What the service's books say about a reference.
     fn books(&self, reference: &Reference) -> Vec<Booked>;
@@ -124,6 +156,10 @@ pub enum Shopper {
     Pays,
     /// Tries to pay and is declined for this reason.
     IsDeclined(DeclineReason),
+    /// Is declined with a card that was reported stolen.
+    HasAStolenCard,
+    /// Pays with a card that the bank confirms (3-D Secure) without asking.
+    PassesUnasked,
     /// Is asked to confirm with the bank (3-D Secure), and does.
     PassesChallenge,
     /// Is asked to confirm with the bank, and fails.
@@ -160,6 +196,12 @@ pub enum Happening<'a> {
     DashboardRefund(&'a Payment<Test>, PositiveMoney),
     /// The provider sends what it owes to the host's bank.
     PaysOut,
+    /// The bank decides the dispute of a payment of [`Shopper::PaysAndDisputes`] for the host.
+    DisputeIsWon(&'a Payment<Test>),
+    /// The bank decides the dispute of a payment of [`Shopper::PaysAndDisputes`] for the payer.
+    DisputeIsLost(&'a Payment<Test>),
+    /// Nothing but time passes.
+    TimePasses(Duration),
 }
 
 /// What a request meets on its way.
@@ -208,6 +250,11 @@ pub enum UnusualNotice<'a> {
     UnknownType,
     /// One about this payment, in a status that nobody knows yet.
     UnknownStatus(&'a Payment<Test>),
+    /// One that says that this payment is captured, in live mode, signed by the test endpoint's
+    /// secret all the same.
+    OfLiveMode(&'a Payment<Test>),
+    /// One that is genuine about this payment, next to one that cannot be believed.
+    WithABadItem(&'a Payment<Test>),
 }
 
 /// One payment in the service's own books.

@@ -47,47 +47,61 @@ impl Case {
     /// async code.
     #[must_use]
     pub fn run<R: Rig>(&self, make: impl FnOnce() -> R) -> Outcome {
-        let played = catch_unwind(AssertUnwindSafe(|| self.play(make)));
-        let (proof, gap) = played.unwrap_or_else(|panic| {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-            let message = format!("it panicked: {}", text.unwrap_or("without a text"));
-            (Err(Stop::Failed(message)), None)
-        });
-        match (proof, gap) {
-            (Ok(()) | Err(Stop::Refused(_)), Some(_)) => Outcome::Failed(
-                "it is listed as a known gap and can be proven: take it off the list".into(),
-            ),
-            (Ok(()), None) => Outcome::Proven,
-            (Err(Stop::Refused(what)), None) => Outcome::Refused(what),
-            (Err(Stop::Moot(why)), _) => Outcome::Moot(why),
-            (Err(Stop::NotProven(_)), Some(reason)) => Outcome::KnownGap(reason.into()),
-            (Err(Stop::NotProven(why)), None) => Outcome::NotProven(why),
-            (Err(Stop::Failed(why)), _) => Outcome::Failed(why),
-        }
-    }
-
-    fn play<R: Rig>(&self, make: impl FnOnce() -> R) -> (Proof, Option<&'static str>) {
-        let runtime = match tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-        {
-            Ok(runtime) => runtime,
-            Err(error) => return (Err(Stop::Failed(format!("no runtime: {error}"))), None),
-        };
-        // The rig is made inside, so that it may start a server on the runtime.
-        runtime.block_on(async {
-            let rig = make();
-            let gaps = rig.known_gaps().iter();
-            let full_name = self.to_string();
-            let gap = gaps.clone().find(|(case, _)| *case == full_name);
-            let proof = match Stage::new(&rig) {
-                Ok(stage) => (self.play)(&stage).await,
-                Err(stop) => Err(stop),
-            };
-            (proof, gap.map(|(_, reason)| *reason))
+        play(&self.to_string(), make, |rig| {
+            let case = *self;
+            Box::pin(async move { (case.play)(&Stage::new(rig)?).await })
         })
     }
+}
+
+/// What is played on a rig.
+pub(crate) type Story<'r> = Pin<Box<dyn Future<Output = Proof> + 'r>>;
+
+/// Plays a story of this name on the rig that `make` makes, on a runtime of its own.
+pub(crate) fn play<R: Rig>(
+    name: &str,
+    make: impl FnOnce() -> R,
+    story: impl for<'r> FnOnce(&'r dyn Rig) -> Story<'r>,
+) -> Outcome {
+    let played = catch_unwind(AssertUnwindSafe(|| on_a_runtime(name, make, story)));
+    let (proof, gap) = played.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        let message = format!("it panicked: {}", text.unwrap_or("without a text"));
+        (Err(Stop::Failed(message)), None)
+    });
+    match (proof, gap) {
+        (Ok(()) | Err(Stop::Refused(_)), Some(_)) => Outcome::Failed(
+            "it is listed as a known gap and can be proven: take it off the list".into(),
+        ),
+        (Ok(()), None) => Outcome::Proven,
+        (Err(Stop::Refused(what)), None) => Outcome::Refused(what),
+        (Err(Stop::Moot(why)), _) => Outcome::Moot(why),
+        (Err(Stop::NotProven(_)), Some(reason)) => Outcome::KnownGap(reason.into()),
+        (Err(Stop::NotProven(why)), None) => Outcome::NotProven(why),
+        (Err(Stop::Failed(why)), _) => Outcome::Failed(why),
+    }
+}
+
+fn on_a_runtime<R: Rig>(
+    name: &str,
+    make: impl FnOnce() -> R,
+    story: impl for<'r> FnOnce(&'r dyn Rig) -> Story<'r>,
+) -> (Proof, Option<&'static str>) {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return (Err(Stop::Failed(format!("no runtime: {error}"))), None),
+    };
+    // The rig is made inside, so that it may start a server on the runtime.
+    runtime.block_on(async {
+        let rig = make();
+        let gap = rig.known_gaps().iter().find(|(known, _)| *known == name);
+        let reason = gap.map(|(_, reason)| *reason);
+        (story(&rig).await, reason)
+    })
 }
 
 /// `group::name`.

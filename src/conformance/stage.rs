@@ -22,10 +22,10 @@ use crate::request::{
 use crate::webhook::{Event, WebhookRefusal, WebhookRefusalKind, WebhookRequest};
 
 /// Whether a case was proven, and why not.
-pub(super) type Proof<T = ()> = Result<T, Stop>;
+pub(crate) type Proof<T = ()> = Result<T, Stop>;
 
 /// Why a case ended before its end.
-pub(super) enum Stop {
+pub(crate) enum Stop {
     /// The provider cannot do this, and that was seen to be refused.
     Refused(String),
     /// The provider promises nothing of the kind.
@@ -44,17 +44,17 @@ macro_rules! ensure {
         }
     };
 }
-pub(super) use ensure;
+pub(crate) use ensure;
 
 /// One provider and its rig, with nothing done yet.
-pub(super) struct Stage<'r> {
-    pub(super) rig: &'r dyn Rig,
-    pub(super) provider: Provider<Test>,
-    pub(super) inbox: Inbox,
+pub(crate) struct Stage<'r> {
+    pub(crate) rig: &'r dyn Rig,
+    pub(crate) provider: Provider<Test>,
+    pub(crate) inbox: Inbox,
 }
 
 impl<'r> Stage<'r> {
-    pub(super) fn new(rig: &'r dyn Rig) -> Proof<Self> {
+    pub(crate) fn new(rig: &'r dyn Rig) -> Proof<Self> {
         let provider = rig.provider(&Namespace::new("shop")?);
         let inbox = Inbox::default();
         Ok(Self {
@@ -64,12 +64,12 @@ impl<'r> Stage<'r> {
         })
     }
 
-    pub(super) fn supports(&self, operation: Operation) -> bool {
+    pub(crate) fn supports(&self, operation: Operation) -> bool {
         self.provider.capabilities().supports(operation)
     }
 
     /// An amount of so many minor units, in euros or else the first currency that is taken.
-    pub(super) fn money(&self, minor: i64) -> Money {
+    pub(crate) fn money(&self, minor: i64) -> Money {
         let taken = self.provider.capabilities().currencies.as_deref();
         let currency = match taken {
             Some([first, ..]) if !taken.is_some_and(|all| all.contains(&Currency::EUR)) => *first,
@@ -79,11 +79,11 @@ impl<'r> Stage<'r> {
     }
 
     /// Asks for so many minor units for an order, on a page or with a token of a shopper who pays.
-    pub(super) fn request(&self, order: &str, minor: i64) -> Proof<CreateRequest> {
+    pub(crate) fn request(&self, order: &str, minor: i64) -> Proof<CreateRequest> {
         self.request_money(order, self.money(minor))
     }
 
-    pub(super) fn request_money(&self, order: &str, money: Money) -> Proof<CreateRequest> {
+    pub(crate) fn request_money(&self, order: &str, money: Money) -> Proof<CreateRequest> {
         let checkout = if self.hosts() {
             Checkout::hosted("https://shop.example/done", "https://shop.example/cart")
         } else {
@@ -97,14 +97,14 @@ impl<'r> Stage<'r> {
     }
 
     /// Whether payments begin on a page of the provider's, and not with a token.
-    pub(super) fn hosts(&self) -> bool {
+    pub(crate) fn hosts(&self) -> bool {
         let by_token = self.supports(Operation::CreateDirect) && self.rig.prefers_tokens();
         self.supports(Operation::CreateHosted) && !by_token
     }
 
     /// Creates the payment of a request, and lets the shopper do the rest. Gives it as it then
     /// stands.
-    pub(super) async fn shop(
+    pub(crate) async fn shop(
         &self,
         request: &CreateRequest,
         shopper: Shopper,
@@ -134,7 +134,7 @@ impl<'r> Stage<'r> {
     }
 
     /// Looks at a payment that the shopper has acted on, and completes it if it is only approved.
-    pub(super) async fn go_on(
+    pub(crate) async fn go_on(
         &self,
         request: &CreateRequest,
         created: &Payment<Test>,
@@ -158,7 +158,7 @@ impl<'r> Stage<'r> {
     }
 
     /// A payment of the order `A-1` that the shopper has paid.
-    pub(super) async fn paid(&self, minor: i64) -> Proof<(CreateRequest, Payment<Test>)> {
+    pub(crate) async fn paid(&self, minor: i64) -> Proof<(CreateRequest, Payment<Test>)> {
         let request = self.request("A-1", minor)?;
         let payment = self.shop(&request, Shopper::Pays).await?;
         ensure!(
@@ -170,19 +170,19 @@ impl<'r> Stage<'r> {
     }
 
     /// A payment of the order `A-1` whose amount is held.
-    pub(super) async fn held(&self, minor: i64) -> Proof<(CreateRequest, Payment<Test>)> {
+    pub(crate) async fn held(&self, minor: i64) -> Proof<(CreateRequest, Payment<Test>)> {
         self.needs(Operation::Capture).await?;
         let request = self.request("A-1", minor)?.with_manual_capture();
         let payment = self.shop(&request, Shopper::Pays).await?;
         Ok((request, payment))
     }
 
-    pub(super) fn act(&self, payment: &Payment<Test>, shopper: Shopper) -> Proof {
+    pub(crate) fn act(&self, payment: &Payment<Test>, shopper: Shopper) -> Proof {
         let acted = self.rig.shopper(payment, shopper);
         acted.map_err(|Unable| Stop::NotProven(format!("the rig has no shopper who {shopper:?}")))
     }
 
-    pub(super) fn token(&self, shopper: Shopper) -> Proof<Checkout> {
+    pub(crate) fn token(&self, shopper: Shopper) -> Proof<Checkout> {
         let token = self.rig.token(shopper);
         token.map_err(|Unable| {
             Stop::NotProven(format!("the rig has no token of a shopper who {shopper:?}"))
@@ -190,22 +190,22 @@ impl<'r> Stage<'r> {
     }
 
     /// Lets every write from now on meet a fault.
-    pub(super) fn fault_every_write(&self, fault: Fault) -> Proof {
+    pub(crate) fn fault_every_write(&self, fault: Fault) -> Proof {
         self.fault(fault, Strikes::Writes, usize::MAX)
     }
 
-    pub(super) fn fault(&self, fault: Fault, on: Strikes, requests: usize) -> Proof {
+    pub(crate) fn fault(&self, fault: Fault, on: Strikes, requests: usize) -> Proof {
         let set = self.rig.fault(fault, on, requests);
         set.map_err(|Unable| Stop::NotProven(format!("the rig has no fault {fault:?}")))
     }
 
     /// Ends the faults of writes.
-    pub(super) fn mend(&self, fault: Fault) -> Proof {
+    pub(crate) fn mend(&self, fault: Fault) -> Proof {
         self.fault(fault, Strikes::Writes, 0)
     }
 
     /// The one payment that the service has for a request.
-    pub(super) fn booked(&self, request: &CreateRequest) -> Proof<Books> {
+    pub(crate) fn booked(&self, request: &CreateRequest) -> Proof<Books> {
         let reference = self.provider.reference(request);
         let booked = self.rig.books(&reference);
         let [only] = booked.as_slice() else {
@@ -216,7 +216,7 @@ impl<'r> Stage<'r> {
     }
 
     /// Refunds a part of a payment under a command, and gives the refund as it began.
-    pub(super) async fn refund(
+    pub(crate) async fn refund(
         &self,
         payment: &Payment<Test>,
         minor: i64,
@@ -227,7 +227,7 @@ impl<'r> Stage<'r> {
         self.try_refund(&request).await
     }
 
-    pub(super) fn capture_request(
+    pub(crate) fn capture_request(
         &self,
         payment: &Payment<Test>,
         minor: i64,
@@ -239,11 +239,11 @@ impl<'r> Stage<'r> {
     }
 
     /// Verifies every webhook that waits; each must be for this installation and mode.
-    pub(super) async fn deliver(&self) -> Proof<Vec<Event<Test>>> {
+    pub(crate) async fn deliver(&self) -> Proof<Vec<Event<Test>>> {
         self.verify(&self.webhooks()).await
     }
 
-    pub(super) async fn verify(&self, webhooks: &[WebhookRequest]) -> Proof<Vec<Event<Test>>> {
+    pub(crate) async fn verify(&self, webhooks: &[WebhookRequest]) -> Proof<Vec<Event<Test>>> {
         let mut events = Vec::new();
         for webhook in webhooks {
             let delivery = self.provider.webhook(webhook).await?;
@@ -258,7 +258,7 @@ impl<'r> Stage<'r> {
     }
 
     /// The last webhook of a payment that was paid.
-    pub(super) async fn genuine_webhook(&self) -> Proof<WebhookRequest> {
+    pub(crate) async fn genuine_webhook(&self) -> Proof<WebhookRequest> {
         self.needs(Operation::VerifyWebhook).await?;
         self.paid(2000).await?;
         let last = self.webhooks().pop();
@@ -266,7 +266,7 @@ impl<'r> Stage<'r> {
     }
 
     /// Lets something happen at the provider.
-    pub(super) fn happen(&self, happening: Happening<'_>) -> Proof {
+    pub(crate) fn happen(&self, happening: Happening<'_>) -> Proof {
         let happened = self.rig.happen(happening);
         happened.map_err(|Unable| {
             let what = format!("{happening:?}");
@@ -276,7 +276,7 @@ impl<'r> Stage<'r> {
     }
 
     /// Goes on if a write that is sent again under its key is not done again.
-    pub(super) fn needs_idempotent_writes(&self) -> Proof {
+    pub(crate) fn needs_idempotent_writes(&self) -> Proof {
         if self.provider.capabilities().idempotent_writes {
             return Ok(());
         }
@@ -285,7 +285,7 @@ impl<'r> Stage<'r> {
     }
 
     /// Goes on if the provider can do it. If not, sees that it is refused, and ends the case.
-    pub(super) async fn needs(&self, operation: Operation) -> Proof {
+    pub(crate) async fn needs(&self, operation: Operation) -> Proof {
         if self.supports(operation) {
             return Ok(());
         }
@@ -294,7 +294,7 @@ impl<'r> Stage<'r> {
     }
 
     /// Asks for what the provider lacks: it must be refused with no request sent.
-    pub(super) async fn sees_refusal(&self, operation: Operation) -> Proof {
+    pub(crate) async fn sees_refusal(&self, operation: Operation) -> Proof {
         let before = self.rig.requests();
         let error = match self.try_out(operation).await? {
             Ok(()) => {
@@ -372,12 +372,12 @@ async fn none_of<T>(stream: impl Stream<Item = Result<T>>) -> Result<()> {
 }
 
 /// Reads a list to its end.
-pub(super) async fn all_of<T>(stream: impl Stream<Item = Result<T>>) -> Result<Vec<T>> {
+pub(crate) async fn all_of<T>(stream: impl Stream<Item = Result<T>>) -> Result<Vec<T>> {
     stream.try_collect().await
 }
 
 /// What a call was refused with; it must not have succeeded.
-pub(super) fn refusal<T>(what: &str, outcome: Result<T>) -> Proof<Error> {
+pub(crate) fn refusal<T>(what: &str, outcome: Result<T>) -> Proof<Error> {
     match outcome {
         Ok(_) => Err(Stop::Failed(format!("{what} was not refused"))),
         Err(error) => Ok(error),
@@ -386,7 +386,7 @@ pub(super) fn refusal<T>(what: &str, outcome: Result<T>) -> Proof<Error> {
 
 /// What became of a write that got no answer: either the provider found out by itself, or it says
 /// that nobody knows.
-pub(super) fn is_in_doubt<T>(outcome: Result<T>) -> Proof {
+pub(crate) fn is_in_doubt<T>(outcome: Result<T>) -> Proof {
     if let Err(error) = outcome {
         ensure!(
             error.effect() == Effect::Unknown && error.decline().is_none(),
@@ -397,7 +397,7 @@ pub(super) fn is_in_doubt<T>(outcome: Result<T>) -> Proof {
 }
 
 /// What a webhook was refused with; its answer must not read as a success.
-pub(super) fn webhook_refusal<T>(
+pub(crate) fn webhook_refusal<T>(
     what: &str,
     outcome: Result<T, WebhookRefusal>,
 ) -> Proof<WebhookRefusal> {
@@ -418,14 +418,14 @@ pub(super) fn webhook_refusal<T>(
 
 /// The service's own books, read as money.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Books {
-    pub(super) amount: Money,
-    pub(super) captured: Money,
-    pub(super) refunded: Money,
+pub(crate) struct Books {
+    pub(crate) amount: Money,
+    pub(crate) captured: Money,
+    pub(crate) refunded: Money,
 }
 
 impl Books {
-    fn read(booked: &Booked) -> Proof<Self> {
+    pub(crate) fn read(booked: &Booked) -> Proof<Self> {
         let currency = Currency::from_code(&booked.currency)?;
         let read = |decimal: &str| Money::parse_decimal(decimal, currency);
         Ok(Self {

@@ -85,14 +85,28 @@ impl StripeRig {
     }
 
     fn with_key(&self, key: &str, installation: &Namespace) -> Provider<Test> {
-        let config = StripeConfig::<Test>::new(key, ENDPOINT_SECRET)
-            .unwrap()
+        let config = StripeConfig::new(key, ENDPOINT_SECRET).unwrap();
+        self.wired(config, installation)
+    }
+
+    fn wired(&self, config: StripeConfig<Test>, installation: &Namespace) -> Provider<Test> {
+        let config = config
             .with_transport(self.wire.clone())
             .with_timer(Arc::new(ManualTimer::new()))
             .with_clock(self.wire.clone())
             .with_seed(7);
         let stripe = Stripe::new(config).unwrap();
         Provider::new(stripe, installation.clone()).with_clock(self.wire.clone())
+    }
+
+    /// The first dispute of a payment.
+    fn dispute_of(&self, payment: &Payment<Test>) -> String {
+        let rows = self.rows("/v1/disputes");
+        let is_its = |row: &&Value| {
+            let intent = row["payment_intent"].as_str();
+            payment.ids().any(|id| Some(id.raw()) == intent)
+        };
+        text(rows.iter().find(is_its).unwrap(), "id")
     }
 
     /// Asks the simulator past the provider.
@@ -128,6 +142,29 @@ impl Rig for StripeRig {
 
     fn provider_with_wrong_key(&self, installation: &Namespace) -> Provider<Test> {
         self.with_key(UNKNOWN_KEY, installation)
+    }
+
+    fn provider_trusting(
+        &self,
+        installation: &Namespace,
+        secrets: &[SignedWith],
+    ) -> Result<Provider<Test>, Unable> {
+        let mut texts = secrets
+            .iter()
+            .map(|secret| secret_of(*secret).ok_or(Unable));
+        let mut config = StripeConfig::new(KEY, texts.next().ok_or(Unable)??).unwrap();
+        for text in texts {
+            config = config.with_webhook_secret(text?).unwrap();
+        }
+        Ok(self.wired(config, installation))
+    }
+
+    fn provider_without_secret(
+        &self,
+        installation: &Namespace,
+    ) -> Result<counterfoil::Result<Provider<Test>>, Unable> {
+        let config = StripeConfig::new(KEY, "");
+        Ok(config.map(|config| self.wired(config, installation)))
     }
 
     fn secrets(&self) -> Vec<String> {
@@ -199,10 +236,13 @@ impl Rig for StripeRig {
     }
 
     fn known_gaps(&self) -> &'static [(&'static str, &'static str)] {
-        &[(
-            "shopper::an_unexplained_decline_is_generic",
-            "each of Stripe's test cards that is declined without a reason carries an advice",
-        )]
+        &[
+            (
+                "shopper::an_unexplained_decline_is_generic",
+                "each of Stripe's test cards that is declined without a reason carries an advice",
+            ),
+            ("S33", "Stripe sends one event at a time"),
+        ]
     }
 
     fn prefers_tokens(&self) -> bool {
@@ -232,6 +272,17 @@ impl Rig for StripeRig {
             | Happening::SlowPaymentSucceeds(_)
             | Happening::SlowPaymentFails(_) => simulator.advance(10 * DAY),
             Happening::PaysOut => simulator.advance(7 * DAY),
+            Happening::TimePasses(time) => simulator.advance(time),
+            Happening::DisputeIsWon(payment) => {
+                drop(simulator);
+                let dispute = self.dispute_of(payment);
+                self.simulator().dashboard().win_dispute(&dispute).unwrap();
+            }
+            Happening::DisputeIsLost(payment) => {
+                drop(simulator);
+                let dispute = self.dispute_of(payment);
+                self.simulator().dashboard().lose_dispute(&dispute).unwrap();
+            }
             _ => return Err(Unable),
         }
         Ok(())
@@ -265,10 +316,8 @@ impl Rig for StripeRig {
     }
 
     fn sign(&self, body: &[u8], at: Timestamp, by: SignedWith) -> Result<WebhookRequest, Unable> {
-        let secret = match by {
-            SignedWith::TheEndpointsSecret => ENDPOINT_SECRET,
-            SignedWith::AnotherSecret => "whsec_secret_of_a_forger",
-            SignedWith::Nothing => return Ok(WebhookRequest::new(HeaderMap::new(), body.to_vec())),
+        let Some(secret) = secret_of(by) else {
+            return Ok(WebhookRequest::new(HeaderMap::new(), body.to_vec()));
         };
         let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
         let mac = mac
@@ -300,14 +349,30 @@ impl Rig for StripeRig {
                 intent["status"] = "resting".into();
                 ("payment_intent.processing", intent)
             }
+            UnusualNotice::OfLiveMode(payment) => {
+                let intent = payment.ids().find(|id| id.raw().starts_with("pi_"));
+                let path = format!("/v1/payment_intents/{}", intent.unwrap().raw());
+                let mut intent = self.read(&path);
+                intent["livemode"] = true.into();
+                ("payment_intent.succeeded", intent)
+            }
             _ => return Err(Unable),
         };
         let event = json!({
             "id": "evt_unusual", "object": "event", "api_version": "2026-08-26.dahlia",
-            "created": self.now().unix(), "livemode": false, "pending_webhooks": 1,
+            "created": self.now().unix(), "pending_webhooks": 1,
+            "livemode": matches!(notice, UnusualNotice::OfLiveMode(_)),
             "request": null, "type": kind, "data": {"object": object},
         });
         Ok(event.to_string().into())
+    }
+}
+
+fn secret_of(signed: SignedWith) -> Option<&'static str> {
+    match signed {
+        SignedWith::TheEndpointsSecret => Some(ENDPOINT_SECRET),
+        SignedWith::AnotherSecret => Some("whsec_secret_of_a_forger"),
+        SignedWith::Nothing => None,
     }
 }
 
@@ -316,6 +381,8 @@ fn card(shopper: Shopper) -> Result<&'static str, Unable> {
     use DeclineReason as Reason;
     Ok(match shopper {
         Shopper::Pays => "pm_card_visa",
+        Shopper::PassesUnasked => "pm_card_threeDSecureOptional",
+        Shopper::HasAStolenCard => "pm_card_visa_chargeDeclinedStolenCard",
         Shopper::IsDeclined(Reason::InsufficientFunds) => {
             "pm_card_visa_chargeDeclinedInsufficientFunds"
         }

@@ -239,6 +239,8 @@ const CARDS: &[TestMethod] = &[
     visa("authenticationRequired", "3184", Behaviour::Challenges),
     visa("threeDSecure2Required", "3220", Behaviour::Challenges),
     visa("threeDSecureRequired", "3063", Behaviour::Challenges),
+    // The bank may confirm it without asking the shopper, and does.
+    visa("threeDSecureOptional", "3055", Behaviour::Succeeds),
     visa("radarBlock", "0019", Behaviour::Blocks),
     visa("createDispute", "0259", disputes("fraudulent", false)),
     visa(
