@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::PaymentId;
 use crate::ledger::Ledger;
 use crate::mode::Mode;
+use crate::money::Money;
 use crate::payment::{Payment, PaymentStatus};
 use crate::refund::{Refund, RefundStatus};
 use crate::webhook::EventKind;
@@ -111,7 +112,7 @@ impl<M: Mode> OrderRecord<M> {
     /// confirmations that are new.
     pub(super) fn settle(&mut self, now: Timestamp) -> Vec<ConfirmationKind> {
         self.settle_commands(now);
-        if self.paid_at.is_none() && self.is_paid_now() {
+        if self.paid_at.is_none() && self.was_paid() {
             self.paid_at = Some(now);
             self.note(now, format!("paid: {}", self.order.total), None);
         }
@@ -267,17 +268,19 @@ impl<M: Mode> OrderRecord<M> {
     }
 
     /// Exactly the total has come while the order was open, in all or by one payment of several.
-    /// One payment of the wrong amount does not pay it: a person decides.
-    fn is_paid_now(&self) -> bool {
-        let pays_alone = |payment: &PaymentRecord<M>| {
-            let net = payment.ledger.net();
-            net.is_ok_and(|net| net == self.order.total)
-        };
-        match self.standing() {
-            Standing::Paid => true,
-            Standing::Overpaid { .. } => self.payments.iter().any(pays_alone),
-            _ => false,
+    /// What has gone back since does not count, since the news of it may come before the news of
+    /// the payment. One payment of the wrong amount does not pay it: a person decides.
+    fn was_paid(&self) -> bool {
+        if self.order.closed_at.is_some() {
+            return false;
         }
+        let total = self.order.total;
+        let payments = self.payments.iter().filter_map(|p| p.ledger.payment());
+        let captured: Vec<_> = payments.map(|payment| payment.captured).collect();
+        let sum = Money::sum(total.currency(), captured.iter().copied());
+        captured.contains(&total)
+            || sum.is_ok_and(|sum| sum == total)
+            || self.standing() == Standing::Paid
     }
 
     fn kinds(&self) -> Vec<ConfirmationKind> {
