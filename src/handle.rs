@@ -113,6 +113,7 @@ impl<M: Mode> Provider<M> {
     pub async fn create(&self, request: &CreateRequest) -> Result<Payment<M>> {
         let operation = match request.checkout {
             Checkout::Hosted { .. } => Operation::CreateHosted,
+            Checkout::Embedded { .. } => Operation::CreateEmbedded,
             Checkout::Direct { .. } => Operation::CreateDirect,
         };
         let reference = self.reference(request);

@@ -129,6 +129,41 @@ impl Money {
         decimal_from_minor(self.minor, self.currency.exponent())
     }
 
+    /// The amount as a count of units of `10^-exponent`, for a provider that gives the currency
+    /// other decimals than ISO.
+    ///
+    /// # Errors
+    /// [`MoneyError::TooPrecise`] if it is no whole number of them, and [`MoneyError::Overflow`].
+    pub fn to_units(self, exponent: u32) -> Result<i64, MoneyError> {
+        let ours = self.currency.exponent();
+        let scale = ten_to(ours.abs_diff(exponent))?;
+        if exponent >= ours {
+            return self.minor.checked_mul(scale).ok_or(MoneyError::Overflow);
+        }
+        match self.minor % scale {
+            0 => Ok(self.minor / scale),
+            _ => Err(MoneyError::TooPrecise { exponent }),
+        }
+    }
+
+    /// Reads a count of units of `10^-exponent`, the reverse of [`to_units`](Self::to_units).
+    ///
+    /// # Errors
+    /// [`MoneyError::TooPrecise`] if it is no whole number of the currency's minor units, and
+    /// [`MoneyError::Overflow`].
+    pub fn from_units(units: i64, exponent: u32, currency: Currency) -> Result<Self, MoneyError> {
+        let ours = currency.exponent();
+        let scale = ten_to(ours.abs_diff(exponent))?;
+        let minor = if ours >= exponent {
+            units.checked_mul(scale).ok_or(MoneyError::Overflow)?
+        } else if units % scale == 0 {
+            units / scale
+        } else {
+            return Err(MoneyError::TooPrecise { exponent: ours });
+        };
+        Ok(Self::new(minor, currency))
+    }
+
     fn combine(self, other: Self, op: fn(i64, i64) -> Option<i64>) -> Result<Self, MoneyError> {
         self.same_currency(other)?;
         let minor = op(self.minor, other.minor).ok_or(MoneyError::Overflow)?;
@@ -378,6 +413,10 @@ pub enum MoneyError {
     /// No ISO 4217 currency with a minor unit has this code.
     #[error("{0:?} is not an ISO 4217 currency with a minor unit")]
     UnknownCurrency(String),
+}
+
+fn ten_to(exponent: u32) -> Result<i64, MoneyError> {
+    10_i64.checked_pow(exponent).ok_or(MoneyError::Overflow)
 }
 
 /// Reads a plain decimal as a count of units of `10^-exponent`.

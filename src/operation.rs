@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub enum Operation {
     /// Begin a payment on a page of the provider's.
     CreateHosted,
+    /// Begin a payment in a form of the provider's on the host's own page.
+    CreateEmbedded,
     /// Begin a payment with a token or a saved method.
     CreateDirect,
     /// Fetch a payment by its id.
@@ -45,8 +47,9 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation, in the order of a payment's life.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::CreateHosted,
+        Self::CreateEmbedded,
         Self::CreateDirect,
         Self::FetchPayment,
         Self::FindPayments,
@@ -69,6 +72,7 @@ impl Operation {
     pub const fn name(self) -> &'static str {
         match self {
             Self::CreateHosted => "create hosted",
+            Self::CreateEmbedded => "create embedded",
             Self::CreateDirect => "create direct",
             Self::FetchPayment => "fetch payment",
             Self::FindPayments => "find payments",

@@ -124,6 +124,7 @@ impl CreateRequest {
                 check_url(success_url, mode)?;
                 check_url(cancel_url, mode)
             }
+            Checkout::Embedded { return_url } => check_url(return_url, mode),
             Checkout::Direct { return_url, .. } => return_url
                 .as_deref()
                 .map_or(Ok(()), |url| check_url(url, mode)),
@@ -141,6 +142,13 @@ pub enum Checkout {
         success_url: String,
         /// Where the browser goes if the shopper turns back.
         cancel_url: String,
+    },
+    /// In a form of the provider's own on the host's page, made by the provider's script, which
+    /// keeps card data away from the host too.
+    Embedded {
+        /// Where the browser goes after paying elsewhere, as at a bank. Arriving there does not
+        /// prove a payment.
+        return_url: String,
     },
     /// With a token that the provider's script made, or with a method saved before.
     Direct {
@@ -160,6 +168,14 @@ impl Checkout {
         Self::Hosted {
             success_url: success_url.into(),
             cancel_url: cancel_url.into(),
+        }
+    }
+
+    /// In a form of the provider's on the host's page; the address must be `https`. What the
+    /// provider's script needs stands in [`NextAction::UseSdk`](crate::payment::NextAction::UseSdk).
+    pub fn embedded(return_url: impl Into<String>) -> Self {
+        Self::Embedded {
+            return_url: return_url.into(),
         }
     }
 

@@ -327,6 +327,7 @@ const fn is_open(status: &PaymentStatus) -> bool {
 fn fingerprint(request: &CreateRequest) -> String {
     let how = match &request.checkout {
         Checkout::Hosted { .. } => vec!["hosted"],
+        Checkout::Embedded { .. } => vec!["embedded"],
         Checkout::Direct {
             method, presence, ..
         } => {

@@ -95,7 +95,7 @@ impl<M: Mode> Cashier<M> {
         let reference = event.reference();
         let stored = StoredEvent {
             type_text: event.type_text().into(),
-            is_proven: event.authenticity() == Authenticity::Body,
+            is_proven: event.authenticity() != Authenticity::HeaderOnly,
             fact,
         };
         let body = serde_json::to_string(&stored).map_err(|error| {

@@ -327,6 +327,10 @@ impl<'r> Stage<'r> {
         let reference: Reference = provider.reference(&request);
         Ok(match operation {
             Operation::CreateHosted => provider.create(&request).await.map(drop),
+            Operation::CreateEmbedded => {
+                request.checkout = Checkout::embedded("https://shop.example/done");
+                provider.create(&request).await.map(drop)
+            }
             Operation::CreateDirect => {
                 request.checkout = Checkout::token("token", "https://shop.example/done");
                 provider.create(&request).await.map(drop)

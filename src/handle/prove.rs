@@ -15,7 +15,7 @@ const EARLIER: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60
 impl<M: Mode> Provider<M> {
     /// Makes sure of an event. Where its signature leaves the body out
     /// ([`Authenticity::HeaderOnly`]), what it is about is fetched, and the event then says how
-    /// that stands now; one whose signature covers the body comes back as it is.
+    /// that stands now; one whose signature covers its facts comes back as it is.
     ///
     /// [`Ledger::apply`](crate::ledger::Ledger::apply) takes only events that were made sure of.
     ///
@@ -23,7 +23,7 @@ impl<M: Mode> Provider<M> {
     /// [`ErrorKind::NotFound`] if the provider knows of no such thing: the event was forged. And
     /// those of fetching: keep the event, and try again.
     pub async fn prove(&self, event: Event<M>) -> Result<Event<M>> {
-        if event.authenticity() == Authenticity::Body {
+        if event.authenticity() != Authenticity::HeaderOnly {
             return Ok(event);
         }
         let kind = self.look_up(event.kind()).await?;

@@ -32,7 +32,7 @@ pub struct ApiRequest {
 pub enum Safety {
     /// It changes nothing: it may.
     Read,
-    /// The provider knows it again by its key: it may, under the same key.
+    /// The provider knows it again by its key, or doing it twice is doing it once: it may, as it is.
     KeyedWrite,
     /// It may not.
     UnkeyedWrite,
@@ -49,6 +49,12 @@ impl ApiRequest {
     #[must_use]
     pub fn post(operation: Operation, segments: &[&str]) -> Self {
         Self::new(operation, Method::POST, Safety::UnkeyedWrite, segments)
+    }
+
+    /// Changes what is at `segments`. Doing so twice must be doing it once: it may be sent again.
+    #[must_use]
+    pub fn patch(operation: Operation, segments: &[&str]) -> Self {
+        Self::new(operation, Method::PATCH, Safety::KeyedWrite, segments)
     }
 
     /// Deletes what is at `segments`; without [`keyed`](Self::keyed) it is sent once.

@@ -254,6 +254,9 @@ pub enum SetAsideReason {
 pub enum Authenticity {
     /// The provider wrote this body.
     Body,
+    /// The provider wrote what moves money: which payment or refund, whose, how much and with what
+    /// outcome. The rest of the body, such as times and reasons, may have been changed.
+    Facts,
     /// The provider wrote these headers; the body may have been changed. Fetch what it is about
     /// before money moves.
     HeaderOnly,

@@ -4,7 +4,7 @@
 //! and maximum charge amounts).
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::money::{Currency, Money, PositiveMoney, decimal_from_minor, minor_from_decimal};
+use crate::money::{Currency, Money, PositiveMoney};
 
 /// The most digits that Stripe takes: 12 for cards, fewer for other methods.
 const LARGEST: i64 = 999_999_999_999;
@@ -36,30 +36,13 @@ pub(super) fn to_charge(amount: PositiveMoney) -> Result<i64> {
 /// [`ErrorKind::InvalidRequest`] for an amount that Stripe cannot count exactly.
 pub(super) fn to_part(amount: PositiveMoney) -> Result<i64> {
     let currency = amount.currency();
+    let theirs = exponent(currency);
     let inexact = |_| {
-        let decimals = exponent(currency);
         invalid(format!(
-            "Stripe counts {currency} with {decimals} decimals, so not {amount}"
+            "Stripe counts {currency} with {theirs} decimals, so not {amount}"
         ))
     };
-    let (ours, theirs) = (currency.exponent(), exponent(currency));
-    let text = decimal_from_minor(amount.minor(), ours);
-    // A currency that Stripe counts more coarsely: only zeros may be lost.
-    let text = match text.split_once('.') {
-        Some((whole, fraction)) if ours > theirs => {
-            let (kept, lost) = fraction.split_at(theirs as usize);
-            if lost.bytes().any(|digit| digit != b'0') {
-                return Err(inexact(()));
-            }
-            if kept.is_empty() {
-                whole.to_owned()
-            } else {
-                format!("{whole}.{kept}")
-            }
-        }
-        _ => text,
-    };
-    let units = minor_from_decimal(&text, theirs).map_err(|_| inexact(()))?;
+    let units = amount.money().to_units(theirs).map_err(inexact)?;
     if theirs == 3 && units % 10 != 0 {
         return Err(invalid(format!(
             "Stripe takes {currency} in steps of 0.010, so not {amount}"
@@ -73,19 +56,10 @@ pub(super) fn to_part(amount: PositiveMoney) -> Result<i64> {
 /// # Errors
 /// [`ErrorKind::UnexpectedResponse`] for an amount that the currency cannot express.
 pub(super) fn from_units(units: i64, currency: Currency) -> Result<Money> {
-    let unexpected = || {
+    Money::from_units(units, exponent(currency), currency).map_err(|_| {
         let message = format!("an amount in {currency} is not a whole number of its minor units");
         Error::new(ErrorKind::UnexpectedResponse, message)
-    };
-    let (ours, theirs) = (currency.exponent(), exponent(currency));
-    let minor = if ours >= theirs {
-        let scale = 10_i64.checked_pow(ours - theirs).ok_or_else(unexpected)?;
-        units.checked_mul(scale)
-    } else {
-        let scale = 10_i64.checked_pow(theirs - ours).ok_or_else(unexpected)?;
-        (units % scale == 0).then(|| units / scale)
-    };
-    Ok(Money::new(minor.ok_or_else(unexpected)?, currency))
+    })
 }
 
 /// The decimals that Stripe counts a currency with. Unlike ISO 4217, it gives ISK and UGX two,

@@ -55,7 +55,7 @@ pub use webhook::{SIGNATURE_HEADER, sign};
 use self::client::{Client, page_of};
 use self::webhook::Verifier;
 use self::wire::{List, Object};
-use crate::capability::{Capabilities, Operation};
+use crate::capability::{Capabilities, Operation, unsupported};
 use crate::capture::Change;
 use crate::clock::{Clock, Timestamp};
 use crate::dispute::Dispute;
@@ -210,6 +210,9 @@ impl<M: Mode> PaymentProvider for Stripe<M> {
                     self.client.create_session(form, key).await?,
                 )
             }
+            Checkout::Embedded { .. } => {
+                return Err(unsupported("Stripe's embedded checkout is not made here"));
+            }
             Checkout::Direct {
                 method,
                 presence,
@@ -362,6 +365,7 @@ impl<M: Mode> PaymentProvider for Stripe<M> {
 fn capabilities() -> Capabilities {
     // What a shopper pays is taken or held at once, with nothing left to complete.
     Capabilities::new(&Operation::ALL)
+        .without(Operation::CreateEmbedded)
         .without(Operation::Complete)
         .with_multiple_captures()
         .with_voidable_checkouts()
