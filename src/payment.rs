@@ -91,6 +91,13 @@ impl<M: Mode> Payment<M> {
         std::iter::once(&self.id).chain(&self.aliases)
     }
 
+    /// Whether an amount is held and can still be captured, all of it or the rest.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        let is_rest = self.status == PaymentStatus::Captured && self.capturable.is_positive();
+        self.status == PaymentStatus::Authorized || is_rest
+    }
+
     /// Whether both are snapshots of one payment: one has the other's id among its own, or one is
     /// the checkout and the other the payment of one attempt.
     ///

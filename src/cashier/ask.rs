@@ -189,8 +189,9 @@ impl<M: Mode> Cashier<M> {
             let id = payment.id.to_string();
             let may_resend = match command.operation {
                 // The provider has just said that it is still held, so it was not done.
-                CommandOperation::Capture => {
-                    answers.fetched.contains(&id) && payment.status == PaymentStatus::Authorized
+                CommandOperation::Capture { is_final } => {
+                    let is_safe = is_final || self.remembers(command.requested_at, now);
+                    is_safe && answers.fetched.contains(&id) && payment.is_held()
                 }
                 CommandOperation::Void => {
                     answers.fetched.contains(&id) && !payment.status.is_final()
@@ -267,7 +268,7 @@ impl<M: Mode> OrderRecord<M> {
         let commands = commands.map(|command| open_since(command.requested_at));
         let payments = self.payments.iter().filter_map(|p| p.ledger.payment());
         let payments = payments.map(|payment| {
-            if !payment.status.is_final() {
+            if !payment.status.is_final() || payment.is_held() {
                 let next = open_since(payment.created_at);
                 // An unpaid checkout ends without a word: it is asked about right after.
                 let ended = payment.expires_at.map(|end| end.saturating_add(SOONEST));
@@ -289,7 +290,7 @@ impl<M: Mode> OrderRecord<M> {
         let commands = commands.map(|command| command.requested_at);
         let payments = self.payments.iter().filter_map(|p| p.ledger.payment());
         let payments = payments.filter(|payment| {
-            let is_over = payment.status.is_final();
+            let is_over = payment.status.is_final() && !payment.is_held();
             !is_over && !matches!(payment.status, PaymentStatus::Failed(_))
         });
         let payments = payments.map(|payment| payment.created_at);

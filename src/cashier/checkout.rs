@@ -119,6 +119,9 @@ impl<M: Mode> Cashier<M> {
             };
             let id = known.id.clone();
             match &known.status {
+                _ if known.is_held() => {
+                    return Err(conflict("an amount is held: capture it or void it"));
+                }
                 PaymentStatus::Captured | PaymentStatus::Canceled | PaymentStatus::Expired => {}
                 status if is_open(status) && *last.fingerprint == *fingerprint => {
                     return Ok(Plan::GiveBack(id));
@@ -305,11 +308,13 @@ impl<M: Mode> OrderRecord<M> {
 
     /// Whether money is held, or on its way.
     pub(super) fn holds_money(&self) -> bool {
-        self.has_payment(|status| {
-            matches!(
-                status,
-                PaymentStatus::Authorized | PaymentStatus::Pending | PaymentStatus::Unrecognized(_)
-            )
+        let mut payments = self.payments.iter().filter_map(|p| p.ledger.payment());
+        payments.any(|payment| {
+            let is_coming = matches!(
+                payment.status,
+                PaymentStatus::Pending | PaymentStatus::Unrecognized(_)
+            );
+            is_coming || payment.is_held()
         })
     }
 }

@@ -7,6 +7,7 @@ use super::Cashier;
 use super::fold::Fact;
 use super::orders::conflict;
 use super::records::{CommandOperation, CommandRecord, CommandState, OrderRecord};
+use crate::capability::Capabilities;
 use crate::capture::Change;
 use crate::clock::Timestamp;
 use crate::error::{Effect, Error, ErrorKind, Result};
@@ -21,26 +22,33 @@ use crate::request::{CaptureRequest, RefundRequest};
 pub(super) const SEND_LEASE: Duration = Duration::from_secs(60);
 
 impl<M: Mode> Cashier<M> {
-    /// Takes a held amount, or a part of it, and lets the rest go. The same command again is the
-    /// same wish.
+    /// Takes a held amount, or a part of it. The same command again is the same wish. Where the
+    /// provider captures several times, a capture that keeps the rest can be followed by others,
+    /// one after the other, until all that was held is taken.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidRequest`] for more than is held, [`ErrorKind::Conflict`] if nothing is
-    /// held or the command was given with another amount, [`ErrorKind::Unsupported`] for a capture
-    /// that keeps the rest, and the provider's. With [`Effect::Unknown`] it stays stored, and the
-    /// sweep finds out.
+    /// held, another capture is open or the command was given otherwise before,
+    /// [`ErrorKind::Unsupported`] for a part or a capture that keeps the rest where the provider
+    /// cannot do that, and the provider's. With [`Effect::Unknown`] it stays stored, and the sweep
+    /// finds out.
     pub async fn capture(&self, request: &CaptureRequest<M>) -> Result<CommandRecord<M>> {
-        if !request.is_final {
-            let message = "an order here is captured once: make the capture final";
-            return Err(Error::new(ErrorKind::Unsupported, message));
-        }
         let order = self.order_of(&request.payment).await?;
         let wish = Wish {
-            operation: CommandOperation::Capture,
+            operation: CommandOperation::Capture {
+                is_final: request.is_final,
+            },
             payment: &request.payment,
             amount: Some(request.amount.money()),
             command: Some(&request.command),
         };
+        let record = self.order(&order).await?;
+        let known = record.payment(&request.payment);
+        let known = known.and_then(|known| known.ledger.payment());
+        // A notice may have told of a charge and not of what is still held.
+        if known.is_some_and(|known| known.capturable.minor() < request.amount.minor()) {
+            self.ask(&order).await?;
+        }
         self.command(&order, &wish).await
     }
 
@@ -135,7 +143,8 @@ impl<M: Mode> Cashier<M> {
                 && payment.ids().any(|id| *id == command.payment)
         });
         if let Some(same) = same {
-            if same.amount != wish.amount {
+            let is_capture = matches!(wish.operation, CommandOperation::Capture { .. });
+            if same.amount != wish.amount || (is_capture && same.operation != wish.operation) {
                 return Err(conflict("this command was given with another amount"));
             }
             return Ok(StoredCommand {
@@ -143,8 +152,8 @@ impl<M: Mode> Cashier<M> {
                 is_new: false,
             });
         }
-        record.check(wish)?;
-        let id = payment.id.clone();
+        record.check(wish, self.provider.capabilities())?;
+        let (id, captured_before) = (payment.id.clone(), payment.captured);
         let key = IdempotencyKey::for_command(
             name,
             self.provider.namespace(),
@@ -156,6 +165,7 @@ impl<M: Mode> Cashier<M> {
             command: wish.command.cloned(),
             payment: id,
             amount: wish.amount,
+            captured_before,
             key,
             requested_at: now,
             sent_at: now,
@@ -245,7 +255,10 @@ impl<M: Mode> Cashier<M> {
             let refund = self.provider.refund(&request).await?;
             return Ok(Some(Fact::Refund(Box::new(refund))));
         }
-        let request = CaptureRequest::new(payment, amount, id);
+        let mut request = CaptureRequest::new(payment, amount, id);
+        if command.operation == (CommandOperation::Capture { is_final: false }) {
+            request = request.keeping_the_rest();
+        }
         let captured = self.provider.capture(&request).await?;
         Ok(fact_of(captured))
     }
@@ -289,22 +302,36 @@ struct StoredCommand<M: Mode> {
 
 impl<M: Mode> OrderRecord<M> {
     /// Refuses a wish that the payment cannot fulfil now.
-    fn check(&self, wish: &Wish<'_, M>) -> Result<()> {
+    fn check(&self, wish: &Wish<'_, M>, capabilities: &Capabilities) -> Result<()> {
         let known = self.payment(wish.payment);
         let Some((entry, payment)) = known.and_then(|e| Some((e, e.ledger.payment()?))) else {
             return Err(conflict("the payment is not known here"));
         };
         match wish.operation {
             CommandOperation::Void if payment.status == PaymentStatus::Captured => {
-                Err(conflict("it was captured: refund it"))
+                match payment.is_held() {
+                    true => Ok(()),
+                    false => Err(conflict("it was captured: refund it")),
+                }
             }
             CommandOperation::Void => Ok(()),
-            CommandOperation::Capture if payment.status != PaymentStatus::Authorized => {
+            CommandOperation::Capture { .. } if !payment.is_held() => {
                 Err(conflict("nothing is held by this payment"))
             }
-            CommandOperation::Capture => {
+            CommandOperation::Capture { is_final } => {
+                let is_part = wish
+                    .amount
+                    .is_some_and(|wished| wished != payment.capturable);
+                if !is_final && !capabilities.multiple_captures {
+                    let message = "this provider captures once: make the capture final";
+                    return Err(Error::new(ErrorKind::Unsupported, message));
+                }
+                if is_part && !capabilities.partial_capture {
+                    let message = "this provider captures all that is held, or nothing";
+                    return Err(Error::new(ErrorKind::Unsupported, message));
+                }
                 let is_pending = self.commands.iter().any(|command| {
-                    command.operation == CommandOperation::Capture
+                    matches!(command.operation, CommandOperation::Capture { .. })
                         && !command.state.is_settled()
                         && entry.is_called(&command.payment)
                 });

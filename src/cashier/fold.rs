@@ -208,9 +208,8 @@ impl<M: Mode> OrderRecord<M> {
             let before = command.state;
             match command.operation {
                 CommandOperation::Refund { .. } => self.settle_refund(command),
-                CommandOperation::Capture | CommandOperation::Void => {
-                    self.settle_capture_or_void(command);
-                }
+                CommandOperation::Capture { .. } => self.settle_capture(command),
+                CommandOperation::Void => self.settle_void(command),
             }
             if command.state != before {
                 let name = command.operation.name();
@@ -241,29 +240,50 @@ impl<M: Mode> OrderRecord<M> {
         }
     }
 
-    fn settle_capture_or_void(&self, command: &mut CommandRecord<M>) {
+    fn settle_capture(&self, command: &mut CommandRecord<M>) {
+        let known = self.payment(&command.payment);
+        let Some((entry, payment)) = known.and_then(|e| Some((e, e.ledger.payment()?))) else {
+            return;
+        };
+        let mut captures = entry.ledger.captures();
+        let named = captures.find(|c| c.command.is_some() && c.command == command.command);
+        if let Some(named) = named {
+            command.state = CommandState::of_capture(&named.status);
+            return;
+        }
+        if command.state.is_settled() {
+            return;
+        }
+        let taken = payment.captured.checked_sub(command.captured_before);
+        let is_done = match (taken, command.amount) {
+            (Ok(taken), Some(amount)) => taken.minor() >= amount.minor(),
+            _ => false,
+        };
+        let is_refused = entry.ledger.captures().any(|capture| {
+            let is_later = capture.as_of >= command.requested_at;
+            capture.command.is_none() && capture.status == CaptureStatus::Refused && is_later
+        });
+        let is_over = payment.status.is_final() && !payment.is_held();
+        if is_done {
+            command.state = CommandState::Succeeded;
+        } else if is_refused || is_over {
+            command.state = CommandState::Failed;
+        }
+    }
+
+    fn settle_void(&self, command: &mut CommandRecord<M>) {
         let known = self.payment(&command.payment);
         let Some(payment) = known.and_then(|known| known.ledger.payment()) else {
             return;
         };
-        if command.state.is_settled() {
+        if command.state.is_settled() || !payment.status.is_final() || payment.is_held() {
             return;
         }
-        let is_capture = command.operation == CommandOperation::Capture;
-        let refused = |capture: &Capture<M>| {
-            capture.status == CaptureStatus::Refused && capture.as_of >= command.requested_at
-        };
-        let is_refused = known.is_some_and(|known| known.ledger.captures().any(refused));
-        command.state = match payment.status {
-            PaymentStatus::Authorized if is_capture && is_refused => CommandState::Failed,
-            PaymentStatus::Captured if is_capture => CommandState::Succeeded,
-            PaymentStatus::Canceled | PaymentStatus::Expired if !is_capture => {
-                CommandState::Succeeded
-            }
-            PaymentStatus::Captured | PaymentStatus::Canceled | PaymentStatus::Expired => {
-                CommandState::Failed
-            }
-            _ => command.state,
+        // What had been captured before stays captured when the rest is let go.
+        let is_let_go = payment.captured == command.captured_before;
+        command.state = match is_let_go {
+            true => CommandState::Succeeded,
+            false => CommandState::Failed,
         };
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::capture::CaptureStatus;
 use crate::clock::Timestamp;
 use crate::id::{Attempt, CommandId, IdempotencyKey, PaymentId, RefundId};
 use crate::ledger::Ledger;
@@ -86,6 +87,39 @@ impl<M: Mode> OrderRecord<M> {
             let ours = |command: &CommandRecord<M>| command.refund.as_ref() == Some(&refund.id);
             !self.commands.iter().any(ours)
         })
+    }
+
+    /// What was captured of a payment otherwise than by a checkout or a capture that was asked for
+    /// here, such as by hand in the provider's dashboard.
+    ///
+    /// # Errors
+    /// [`MoneyError`] if a capture is in another currency than the payment.
+    pub fn external_captures(&self, id: &PaymentId<M>) -> Result<Option<Money>, MoneyError> {
+        let of = self
+            .payment(id)
+            .and_then(|of| Some((of, of.ledger.payment()?)));
+        let Some((entry, payment)) = of else {
+            return Ok(None);
+        };
+        let attempt = self
+            .attempts
+            .iter()
+            .find(|a| Some(a.attempt) == entry.attempt);
+        let is_manual = attempt.is_some_and(|attempt| attempt.capture == CaptureMode::Manual);
+        let ours = self.commands.iter().filter(|command| {
+            matches!(command.operation, CommandOperation::Capture { .. })
+                && command.state == CommandState::Succeeded
+                && entry.is_called(&command.payment)
+        });
+        let currency = payment.captured.currency();
+        let ours = Money::sum(currency, ours.filter_map(|command| command.amount))?;
+        let other = payment.captured.checked_sub(ours)?;
+        let is_other = is_manual && other.is_positive();
+        Ok(Some(if is_other {
+            other
+        } else {
+            Money::zero(currency)
+        }))
     }
 
     /// What can still be given back of a payment: what is left of it, less what is reserved by
@@ -197,6 +231,8 @@ pub struct CommandRecord<M: Mode> {
     pub payment: PaymentId<M>,
     /// How much, but for a void.
     pub amount: Option<Money>,
+    /// What of the payment was captured before, so that this capture can be told from others.
+    pub captured_before: Money,
     /// The key under which the provider is asked.
     pub key: IdempotencyKey,
     /// When it was stored, before the provider was asked.
@@ -222,8 +258,11 @@ impl<M: Mode> CommandRecord<M> {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CommandOperation {
-    /// Take what is held, or a part of it, and let the rest go.
-    Capture,
+    /// Take what is held, or a part of it.
+    Capture {
+        /// Whether the rest is let go.
+        is_final: bool,
+    },
     /// Let what is held go, or end an unpaid checkout.
     Void,
     /// Give money back.
@@ -238,7 +277,7 @@ impl CommandOperation {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Capture => "capture",
+            Self::Capture { .. } => "capture",
             Self::Void => "void",
             Self::Refund { .. } => "refund",
         }
@@ -256,7 +295,7 @@ pub enum CommandState {
     Unknown,
     /// The provider has accepted it and is not done.
     Pending,
-    /// Done. A refund can still fail later, and then it is [`Failed`](Self::Failed).
+    /// Done. A refund or capture can still fail later, and then it is [`Failed`](Self::Failed).
     Succeeded,
     /// It did not go through: nothing is reserved for it.
     Failed,
@@ -269,6 +308,14 @@ impl CommandState {
     #[must_use]
     pub const fn is_settled(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed | Self::Canceled)
+    }
+
+    pub(super) const fn of_capture(status: &CaptureStatus) -> Self {
+        match status {
+            CaptureStatus::Pending => Self::Pending,
+            CaptureStatus::Succeeded => Self::Succeeded,
+            CaptureStatus::Refused | CaptureStatus::Reversed => Self::Failed,
+        }
     }
 
     pub(super) const fn of_refund(status: &RefundStatus) -> Self {

@@ -46,7 +46,7 @@ pub enum Standing {
     },
     /// A payment is under way. Do not fulfil, and do not let the shopper pay again.
     Pending,
-    /// The whole amount is held and not taken.
+    /// The whole amount, or what is missing of it, is held and not taken.
     Authorized,
     /// Less than the total has come.
     PartlyPaid {
@@ -189,7 +189,7 @@ impl<M: Mode> OrderRecord<M> {
                 let lapses = known
                     .capture_before
                     .is_some_and(|before| now >= before.saturating_sub(LAPSE_WARNING));
-                if known.status == PaymentStatus::Authorized && lapses {
+                if known.is_held() && lapses {
                     add(
                         format!("lapsing:{}", known.id),
                         format!("the amount held by {} lapses: capture or void it", known.id),
@@ -226,7 +226,7 @@ impl<M: Mode> OrderRecord<M> {
     /// What is held and not taken, if all of it is in the order's currency.
     fn held(&self) -> Option<Money> {
         let payments = self.payments.iter().filter_map(|p| p.ledger.payment());
-        let held = payments.filter(|payment| payment.status == PaymentStatus::Authorized);
+        let held = payments.filter(|payment| payment.is_held());
         let amounts = held.map(|payment| payment.capturable);
         Money::sum(self.order.total.currency(), amounts).ok()
     }
