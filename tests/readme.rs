@@ -3,6 +3,7 @@
 use counterfoil::Test;
 use counterfoil::capability::{Capabilities, Operation};
 use counterfoil::id::Namespace;
+use counterfoil::providers::paypal::{PayPal, PayPalConfig, PayPalCredentials};
 use counterfoil::providers::stripe::{Stripe, StripeConfig};
 
 #[test]
@@ -16,7 +17,13 @@ fn the_table_of_providers_is_what_their_capabilities_say() -> counterfoil::Resul
         .trim();
     let config = StripeConfig::<Test>::new("rk_test_1", "whsec_1")?;
     let stripe = Stripe::new(config)?.into_provider(Namespace::new("readme")?);
-    let expected = render(&[("Stripe", stripe.capabilities())]);
+    let sandbox = PayPalCredentials::sandbox("id", "secret", "1JE4291016473214C")?;
+    let paypal = PayPal::new(PayPalConfig::new(sandbox))?;
+    let paypal = paypal.into_provider(Namespace::new("readme")?);
+    let expected = render(&[
+        ("Stripe", stripe.capabilities()),
+        ("PayPal", paypal.capabilities()),
+    ]);
     assert_eq!(
         table,
         expected.trim(),

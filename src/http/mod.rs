@@ -17,6 +17,8 @@ mod timer;
 mod token;
 mod transport;
 
+#[cfg(feature = "paypal")]
+pub(crate) use self::reqwest::crypto;
 #[cfg(feature = "http-client")]
 pub use self::reqwest::{ReqwestTransport, TransportOptions};
 pub use authorization::Authorization;

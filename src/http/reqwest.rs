@@ -243,17 +243,17 @@ fn tls_builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>> {
 
 /// Passed to rustls by hand: a provider installed for the whole process would be the host's choice.
 #[cfg(feature = "aws-lc-rs")]
-fn crypto() -> CryptoProvider {
+pub(crate) fn crypto() -> CryptoProvider {
     rustls::crypto::aws_lc_rs::default_provider()
 }
 
 #[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
-fn crypto() -> CryptoProvider {
+pub(crate) fn crypto() -> CryptoProvider {
     rustls::crypto::ring::default_provider()
 }
 
 #[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
-fn crypto() -> CryptoProvider {
+pub(crate) fn crypto() -> CryptoProvider {
     compile_error!("TLS needs cryptography: turn on the feature `ring` or `aws-lc-rs`")
 }
 

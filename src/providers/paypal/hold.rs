@@ -1,0 +1,184 @@
+//! Captures and voids of what is held.
+
+use serde_json::json;
+
+use super::PayPal;
+use super::amount::to_wire;
+use super::error::is_out_of_state;
+use super::payment::{active_hold, is_refused, refusal_of};
+use super::wire::{Authorization, Capture, Order};
+use crate::capability::Operation;
+use crate::error::{Effect, Error, ErrorKind, Result};
+use crate::id::{IdempotencyKey, PaymentId};
+use crate::mode::Mode;
+use crate::money::PositiveMoney;
+use crate::payment::{Payment, PaymentStatus};
+use crate::request::CaptureRequest;
+
+impl<M: Mode> PayPal<M> {
+    pub(super) async fn take_held(
+        &self,
+        request: &CaptureRequest<M>,
+        key: &IdempotencyKey,
+    ) -> Result<Payment<M>> {
+        let found = self
+            .fetch(Operation::Capture, request.payment.raw())
+            .await?;
+        let held = found.payment;
+        check_currency(request.amount, &held)?;
+        let key = key_of(request, &held, key);
+        let mark = mark_of(&held, &key);
+        let Some(order) = found.order else {
+            return Err(conflict("the payment has no order at PayPal to capture by"));
+        };
+        if is_taken(&order, &mark) {
+            return Ok(held);
+        }
+        let hold = active_hold(&order).map(|hold| hold.id.as_str());
+        let Some(hold) = hold.filter(|_| held.capturable.is_positive()) else {
+            return Err(conflict(nothing_held(&held.status)).with_payment(&held.id));
+        };
+        if request.amount.minor() > held.capturable.minor() {
+            let (held, asked) = (held.capturable, request.amount);
+            let message = format!("{held} is held, and {asked} was to be captured");
+            return Err(Error::new(ErrorKind::InvalidRequest, message));
+        }
+        let body = json!({
+            "amount": to_wire(request.amount)?,
+            "invoice_id": mark,
+            "final_capture": request.is_final,
+        });
+        let (operation, order_id) = (Operation::Capture, held.id.raw());
+        let refused = match self.client.capture_authorization(hold, &body, &key).await {
+            Ok(answer) => {
+                let refused = self.client.read(&answer, |_, capture: Capture| {
+                    Ok(is_refused(&capture).then_some(capture))
+                })?;
+                if let Some(refused) = refused {
+                    let kind = ErrorKind::Declined(refusal_of(&refused));
+                    let declined = Error::new(kind, "the capture was refused");
+                    return Err(declined.with_payment(&held.id));
+                }
+                return match self.fetch_order(operation, order_id).await {
+                    Ok(now) => Ok(now.payment),
+                    // What was captured stands even if it cannot be looked at now.
+                    Err(error) => Err(error.with_effect(Effect::Applied)),
+                };
+            }
+            Err(refused) if is_out_of_state(&refused) => refused,
+            Err(refused) => return Err(refused),
+        };
+        match self.fetch_order(operation, order_id).await {
+            Ok(now) if now.order.as_ref().is_some_and(|o| is_taken(o, &mark)) => Ok(now.payment),
+            Ok(_) => Err(refused),
+            Err(_) => Err(refused.with_effect(Effect::Unknown)),
+        }
+    }
+
+    pub(super) async fn let_go(
+        &self,
+        id: &PaymentId<M>,
+        key: &IdempotencyKey,
+    ) -> Result<Payment<M>> {
+        let found = self.fetch(Operation::Void, id.raw()).await?;
+        let payment = found.payment;
+        if matches!(
+            payment.status,
+            PaymentStatus::Canceled | PaymentStatus::Expired
+        ) {
+            return Ok(payment);
+        }
+        if payment.is_checkout {
+            let message = "PayPal cannot end an order that nobody has paid: it lapses, and no \
+                           money moves unless it is completed";
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+        let hold = found.order.as_ref().and_then(first_hold);
+        let Some(hold) = hold.filter(|_| is_held(&payment)) else {
+            let message = "the payment was captured: refund it";
+            return Err(conflict(message).with_payment(&payment.id));
+        };
+        let refused = match self.client.void_authorization(&hold.id, key).await {
+            Ok(_) => None,
+            Err(refused) if is_out_of_state(&refused) => Some(refused),
+            Err(refused) => return Err(refused),
+        };
+        match (
+            self.fetch_order(Operation::Void, payment.id.raw()).await,
+            refused,
+        ) {
+            (Ok(now), None) => Ok(now.payment),
+            (Ok(now), Some(_)) if now.payment.status == PaymentStatus::Canceled => Ok(now.payment),
+            (Ok(_), Some(refused)) => Err(refused),
+            (Err(error), None) => Err(error.with_effect(Effect::Applied)),
+            (Err(_), Some(refused)) => Err(refused.with_effect(Effect::Unknown)),
+        }
+    }
+}
+
+/// A hold that was made anew cannot be voided; its parent, which is older, can.
+fn first_hold(order: &Order) -> Option<&Authorization> {
+    let is_open = |hold: &&Authorization| hold.status != "VOIDED" && hold.status != "DENIED";
+    let oldest = |hold: &&Authorization| hold.create_time.clone();
+    order.authorizations().filter(is_open).min_by_key(oldest)
+}
+
+fn is_held<M: Mode>(payment: &Payment<M>) -> bool {
+    let is_pending = payment.status == PaymentStatus::Pending && payment.captured.is_zero();
+    payment.capturable.is_positive() || is_pending
+}
+
+/// One wish has one key, whichever of the payment's names it was spoken with.
+fn key_of<M: Mode>(
+    request: &CaptureRequest<M>,
+    held: &Payment<M>,
+    key: &IdempotencyKey,
+) -> IdempotencyKey {
+    match &held.reference {
+        Some(reference) => IdempotencyKey::for_command(
+            "capture",
+            &reference.namespace,
+            &held.id,
+            request.command.as_str(),
+        ),
+        None => key.clone(),
+    }
+}
+
+/// The invoice id of a capture: the reference, and what tells one command from another. By it a
+/// capture is found again, and PayPal refuses it a second time even when it has forgotten the key.
+fn mark_of<M: Mode>(held: &Payment<M>, key: &IdempotencyKey) -> String {
+    let tail: String = key.as_str().chars().rev().take(12).collect();
+    match &held.reference {
+        Some(reference) => format!("{reference}:{tail}"),
+        None => key.as_str().to_owned(),
+    }
+}
+
+/// Whether the command of this mark has captured.
+fn is_taken(order: &Order, mark: &str) -> bool {
+    let mut captures = order.captures();
+    captures.any(|capture| capture.invoice_id.as_deref() == Some(mark) && !is_refused(capture))
+}
+
+fn nothing_held(status: &PaymentStatus) -> &'static str {
+    match status {
+        PaymentStatus::Expired => "the hold has lapsed: the shopper must pay anew",
+        PaymentStatus::Canceled => "the hold was let go: the shopper must pay anew",
+        PaymentStatus::Captured => "all of it was captured before, by another command",
+        _ => "nothing is held by this payment yet",
+    }
+}
+
+pub(super) fn check_currency<M: Mode>(asked: PositiveMoney, payment: &Payment<M>) -> Result<()> {
+    let of_payment = payment.amount.currency();
+    if asked.currency() == of_payment {
+        return Ok(());
+    }
+    let message = format!("the payment is in {of_payment}, and {asked} was asked for");
+    Err(Error::new(ErrorKind::InvalidRequest, message))
+}
+
+fn conflict(message: &'static str) -> Error {
+    Error::new(ErrorKind::Conflict, message)
+}
