@@ -16,6 +16,7 @@ use counterfoil::error::{Decline, DeclineReason};
 use counterfoil::id::{Attempt, IdempotencyKey, Namespace, PaymentId, ProviderName, Reference};
 use counterfoil::money::{Currency, Money, PositiveMoney};
 use counterfoil::payment::{Payment, PaymentStatus};
+use counterfoil::rehearsal::Scenario;
 use counterfoil::request::CreateRequest;
 use counterfoil::webhook::{EventKind, Notice, WebhookRefusal, WebhookRequest};
 use counterfoil::{
@@ -102,6 +103,29 @@ fn each_mistake_fails_the_case_that_is_about_it() {
         assert!(
             matches!(outcome, Outcome::Failed(_)),
             "{mistake:?}: {outcome}"
+        );
+    }
+}
+
+/// What a rehearsal finds of the same mistakes, but for those that the cashier makes up for.
+#[test]
+fn each_mistake_fails_the_scenario_that_is_about_it() {
+    use Mistake::*;
+    for (mistake, id) in [
+        (CallsATimeoutAFailure, "S15"),
+        (CallsAServerErrorADecline, "S14"),
+        (SendsYenTimesAHundred, "S49"),
+        (CallsAnOpenCheckoutPaid, "S12"),
+        (AcceptsStaleWebhooks, "S26"),
+        (CallsAnUnknownStatusAFailure, "S31"),
+    ] {
+        let scenario = Scenario::with_id(id).unwrap();
+        assert_eq!(scenario.play(TallypayRig::default), Outcome::Proven, "{id}");
+        let outcome = scenario.play(|| BadRig::new(mistake));
+        println!("{mistake:?}: {outcome}");
+        assert!(
+            matches!(outcome, Outcome::Failed(_)),
+            "{mistake:?} passes {scenario:?}: {outcome}"
         );
     }
 }

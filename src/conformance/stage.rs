@@ -1,5 +1,6 @@
 //! What the cases are told with: one provider, its rig, and the usual steps.
 
+use std::fmt;
 use std::pin::pin;
 
 use futures_util::{Stream, TryStreamExt};
@@ -34,6 +35,14 @@ pub(crate) enum Stop {
     NotProven(String),
     /// The provider did not do what the case asks.
     Failed(String),
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Refused(why) | Self::Moot(why) | Self::NotProven(why) | Self::Failed(why)) =
+            self;
+        f.write_str(why)
+    }
 }
 
 /// Ends a case as failed unless the condition holds.

@@ -19,14 +19,18 @@
 //! webhooks, and then by asking only ([`News`]). Both must end the same. Each time nothing may be
 //! confirmed twice, and no secret may be in the records.
 //!
+//! Your own webhook endpoint can be tried too, from outside: [`try_endpoint`].
+//!
 //! The list is not covered by semantic versioning: a new release may add scenarios.
 
+mod endpoint;
 mod report;
 mod run;
 mod scenarios;
 mod shop;
 mod store;
 
+pub use endpoint::{EndpointRuling, try_endpoint};
 pub use report::{Rehearsal, Ruling};
 pub use run::{SCENARIOS, Scenario, rehearse};
 pub use shop::News;
@@ -113,7 +117,7 @@ macro_rules! rehearsal_scenarios {
             captures {
                 s34 "part taken, rest let go" "The part counts; nothing is held any more."
                 s35 "taken in several parts" "Never more than is held in all; refused here if the provider cannot."
-                s36 "more than is held" "Refused before anything is sent."
+                s36 "more than is held" "Refused here; nothing is taken."
                 s37 "taken after the hold lapsed" "Refused; nothing is confirmed."
                 s38 "let go" "Voided; a later capture is refused."
             }

@@ -36,6 +36,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Debug)]
 pub(crate) struct StripeRig {
     prefers_tokens: bool,
+    endpoint_secret: String,
     wire: Arc<Wire>,
 }
 
@@ -64,9 +65,14 @@ impl Clock for Wire {
 impl StripeRig {
     /// With `prefers_tokens`, payments begin by token and not on a page.
     pub(crate) fn new(prefers_tokens: bool) -> Self {
+        Self::with_secret(prefers_tokens, ENDPOINT_SECRET)
+    }
+
+    /// With the secret of a webhook endpoint that already exists.
+    pub(crate) fn with_secret(prefers_tokens: bool, endpoint_secret: &str) -> Self {
         let start = Timestamp::from_unix(1_795_000_000);
         let mut simulator = StripeSimulator::new(7, start);
-        simulator.add_webhook_endpoint("https://shop.example/hook", ENDPOINT_SECRET, &["*"]);
+        simulator.add_webhook_endpoint("https://shop.example/hook", endpoint_secret, &["*"]);
         simulator.restrict_key(UNKNOWN_KEY, &[]);
         let simulator = Arc::new(Mutex::new(simulator));
         let wire = Wire {
@@ -76,6 +82,7 @@ impl StripeRig {
         };
         Self {
             prefers_tokens,
+            endpoint_secret: endpoint_secret.to_owned(),
             wire: Arc::new(wire),
         }
     }
@@ -85,7 +92,7 @@ impl StripeRig {
     }
 
     fn with_key(&self, key: &str, installation: &Namespace) -> Provider<Test> {
-        let config = StripeConfig::new(key, ENDPOINT_SECRET).unwrap();
+        let config = StripeConfig::new(key, &*self.endpoint_secret).unwrap();
         self.wired(config, installation)
     }
 
@@ -97,6 +104,14 @@ impl StripeRig {
             .with_seed(7);
         let stripe = Stripe::new(config).unwrap();
         Provider::new(stripe, installation.clone()).with_clock(self.wire.clone())
+    }
+
+    fn secret_of(&self, signed: SignedWith) -> Option<&str> {
+        match signed {
+            SignedWith::TheEndpointsSecret => Some(&self.endpoint_secret),
+            SignedWith::AnotherSecret => Some("whsec_secret_of_a_forger"),
+            SignedWith::Nothing => None,
+        }
     }
 
     /// The first dispute of a payment.
@@ -135,7 +150,8 @@ impl Rig for StripeRig {
     }
 
     fn live_provider(&self, installation: &Namespace) -> Provider<Live> {
-        let config = StripeConfig::<Live>::new("sk_live_key_of_the_shop", ENDPOINT_SECRET).unwrap();
+        let config =
+            StripeConfig::<Live>::new("sk_live_key_of_the_shop", &*self.endpoint_secret).unwrap();
         let stripe = Stripe::new(config).unwrap();
         Provider::new(stripe, installation.clone()).with_clock(self.wire.clone())
     }
@@ -151,7 +167,7 @@ impl Rig for StripeRig {
     ) -> Result<Provider<Test>, Unable> {
         let mut texts = secrets
             .iter()
-            .map(|secret| secret_of(*secret).ok_or(Unable));
+            .map(|secret| self.secret_of(*secret).ok_or(Unable));
         let mut config = StripeConfig::new(KEY, texts.next().ok_or(Unable)??).unwrap();
         for text in texts {
             config = config.with_webhook_secret(text?).unwrap();
@@ -168,7 +184,9 @@ impl Rig for StripeRig {
     }
 
     fn secrets(&self) -> Vec<String> {
-        [KEY, UNKNOWN_KEY, ENDPOINT_SECRET].map(String::from).into()
+        [KEY, UNKNOWN_KEY, &self.endpoint_secret]
+            .map(String::from)
+            .into()
     }
 
     fn now(&self) -> Timestamp {
@@ -316,7 +334,7 @@ impl Rig for StripeRig {
     }
 
     fn sign(&self, body: &[u8], at: Timestamp, by: SignedWith) -> Result<WebhookRequest, Unable> {
-        let Some(secret) = secret_of(by) else {
+        let Some(secret) = self.secret_of(by) else {
             return Ok(WebhookRequest::new(HeaderMap::new(), body.to_vec()));
         };
         let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
@@ -365,14 +383,6 @@ impl Rig for StripeRig {
             "request": null, "type": kind, "data": {"object": object},
         });
         Ok(event.to_string().into())
-    }
-}
-
-fn secret_of(signed: SignedWith) -> Option<&'static str> {
-    match signed {
-        SignedWith::TheEndpointsSecret => Some(ENDPOINT_SECRET),
-        SignedWith::AnotherSecret => Some("whsec_secret_of_a_forger"),
-        SignedWith::Nothing => None,
     }
 }
 

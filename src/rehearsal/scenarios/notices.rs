@@ -234,7 +234,11 @@ async fn all_captured(shop: &Shop<'_>) -> Proof<crate::payment::Payment<crate::m
 /// A genuine but unusual webhook.
 fn notice(shop: &Shop<'_>, notice: UnusualNotice<'_>) -> Proof<WebhookRequest> {
     let rig = shop.stage.rig;
-    let unable = |Unable| Stop::NotProven(format!("the rig has no notice {notice:?}"));
+    let unable = |Unable| {
+        let what = format!("{notice:?}");
+        let what = what.split('(').next().unwrap_or_default();
+        Stop::NotProven(format!("the rig has no notice {what}"))
+    };
     let body = rig.unusual_notice(notice).map_err(unable)?;
     let signed = rig.sign(&body, rig.now(), SignedWith::TheEndpointsSecret);
     signed.map_err(unable)

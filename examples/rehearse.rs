@@ -1,0 +1,151 @@
+//! What must go right and what will go wrong, tried before the first customer does.
+//!
+//! ```text
+//! cargo run --example rehearse -- --provider stripe [--by-token] [--json]
+//! cargo run --example rehearse -- --provider stripe --endpoint http://127.0.0.1:8080/webhooks/stripe \
+//!     --secret whsec_...
+//! ```
+//!
+//! The first plays every scenario over the simulated provider. The second sends webhooks, genuine
+//! and forged, to an endpoint that you have built.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use bytes::Bytes;
+use counterfoil::clock::{Clock, SystemClock};
+use counterfoil::conformance::Rig;
+use counterfoil::http::{ReqwestTransport, Transport, TransportOptions};
+use counterfoil::rehearsal::{rehearse, try_endpoint};
+use counterfoil::webhook::WebhookRequest;
+
+#[allow(dead_code)] // the rig is shared with tests that use more of it
+#[path = "../tests/rigs/stripe.rs"]
+mod stripe;
+
+const USAGE: &str = "\
+usage: rehearse [--provider stripe] [--by-token] [--json]
+       rehearse [--provider stripe] --endpoint URL --secret SECRET
+
+  --provider NAME    the provider to rehearse with: stripe (default)
+  --by-token         begin payments with a token of the provider's script, not on its page
+  --json             a list for machines, not a table
+  --endpoint URL     try your own webhook endpoint there, on loopback
+  --secret SECRET    what signs the webhooks to it, such as whsec_...";
+
+fn main() -> ExitCode {
+    let options = match Options::parse(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(problem) => {
+            eprintln!("{problem}\n\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match options.provider.as_str() {
+        "stripe" => {
+            let secret = options.secret.as_deref().unwrap_or("whsec_of_a_rehearsal");
+            run(&options, || {
+                stripe::StripeRig::with_secret(options.by_token, secret)
+            })
+        }
+        other => {
+            eprintln!("{other} is not rehearsed here\n\n{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run<R: Rig>(options: &Options, make: impl Fn() -> R) -> ExitCode {
+    match &options.endpoint {
+        Some(url) => endpoint(url, make),
+        None => all(options, make),
+    }
+}
+
+fn all<R: Rig>(options: &Options, make: impl Fn() -> R) -> ExitCode {
+    let rehearsal = rehearse(make);
+    if options.json {
+        match serde_json::to_string_pretty(&rehearsal) {
+            Ok(json) => println!("{json}"),
+            Err(error) => eprintln!("{error}"),
+        }
+    } else {
+        println!("{rehearsal}");
+    }
+    exit_code(rehearsal.is_good())
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn endpoint<R: Rig>(url: &str, make: impl FnOnce() -> R) -> ExitCode {
+    let options = TransportOptions::default().with_total_timeout(Duration::from_secs(10));
+    let rig = make();
+    let rulings = try_endpoint(&rig, SystemClock.now(), async |webhook| {
+        let transport = ReqwestTransport::loopback(&options).ok()?;
+        let answer = transport.send(request(url, &webhook)?).await.ok()?;
+        Some(answer.status().as_u16())
+    });
+    match rulings.await {
+        Ok(rulings) => {
+            for ruling in &rulings {
+                println!("{ruling}");
+            }
+            exit_code(rulings.iter().all(|ruling| ruling.is_good()))
+        }
+        Err(problem) => {
+            eprintln!("{problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn request(url: &str, webhook: &WebhookRequest) -> Option<http::Request<Bytes>> {
+    let mut request = http::Request::post(url).header("content-type", "application/json");
+    for (name, value) in webhook.headers() {
+        request = request.header(name, value);
+    }
+    request.body(Bytes::copy_from_slice(webhook.body())).ok()
+}
+
+fn exit_code(is_good: bool) -> ExitCode {
+    if is_good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+struct Options {
+    provider: String,
+    by_token: bool,
+    json: bool,
+    endpoint: Option<String>,
+    secret: Option<String>,
+}
+
+impl Options {
+    fn parse(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut arguments = arguments;
+        let mut options = Self {
+            provider: "stripe".into(),
+            by_token: false,
+            json: false,
+            endpoint: None,
+            secret: None,
+        };
+        while let Some(name) = arguments.next() {
+            let mut value = || arguments.next().ok_or(format!("{name} needs a value"));
+            match name.as_str() {
+                "--provider" => options.provider = value()?,
+                "--by-token" => options.by_token = true,
+                "--json" => options.json = true,
+                "--endpoint" => options.endpoint = Some(value()?),
+                "--secret" => options.secret = Some(value()?),
+                other => return Err(format!("{other} is no option")),
+            }
+        }
+        if options.endpoint.is_some() != options.secret.is_some() {
+            return Err("--endpoint and --secret go together".into());
+        }
+        Ok(options)
+    }
+}
