@@ -12,10 +12,40 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::http::{BaseUrl, RetryPolicy, Timer, TokioTimer, Transport, TransportOptions};
 use crate::id::{Namespace, ProviderName};
 use crate::mode::{Live, Mode, ModeKind, Test};
-use crate::registry::Settings;
+use crate::registry::{ProviderKind, Setting, Settings};
 use crate::secret::Secret;
 
 const LARGEST_ANSWER: usize = 8 << 20;
+
+/// PayPal, as settings name it.
+pub const KIND: ProviderKind = ProviderKind::new("paypal", SETTINGS, super::PayPal::configure);
+
+const SETTINGS: &[Setting] = &[
+    Setting::required(
+        "namespace",
+        "a name for this installation that no other on the account has",
+    ),
+    Setting::required(
+        "client_id",
+        "the client id of the REST app: Developer Dashboard, Apps & Credentials",
+    )
+    .credential(),
+    Setting::required(
+        "client_secret",
+        "the secret of the same app, beside its client id",
+    )
+    .credential(),
+    Setting::required(
+        "webhook_id",
+        "the id of the app's webhook, shown beside its address",
+    )
+    .credential(),
+    Setting::optional(
+        "webhook_id_previous",
+        "the id of the webhook before, while one is replaced by another",
+    )
+    .credential(),
+];
 
 /// What opens one PayPal app in mode `M`: its client id and secret, and the id of its webhook.
 ///
@@ -202,8 +232,7 @@ impl<M: Mode> PayPalConfig<M> {
         self
     }
 
-    /// Reads `namespace`, `client_id`, `client_secret`, `webhook_id`, and, if it is there,
-    /// `webhook_id_previous`.
+    /// Reads the settings of [`KIND`].
     pub(super) fn from_settings(mut settings: Settings) -> Result<(Self, Namespace)> {
         let name = settings.name().cloned();
         let namespace = settings.take_checked("namespace", |text| {

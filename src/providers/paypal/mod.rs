@@ -65,7 +65,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-pub use config::{PayPalConfig, PayPalCredentials, WebhookCheck};
+pub use config::{KIND, PayPalConfig, PayPalCredentials, WebhookCheck};
 
 use self::client::Client;
 use self::convert::unexpected;

@@ -9,10 +9,39 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::http::{BaseUrl, RetryPolicy, Timer, TokioTimer, Transport, TransportOptions};
 use crate::id::{Namespace, ProviderName};
 use crate::mode::{Mode, ModeKind, Test};
-use crate::registry::Settings;
+use crate::registry::{ProviderKind, Setting, Settings};
 use crate::secret::Secret;
 
 const LARGEST_ANSWER: usize = 8 << 20;
+
+/// Stripe, as settings name it.
+pub const KIND: ProviderKind = ProviderKind::new("stripe", SETTINGS, super::Stripe::configure);
+
+const SETTINGS: &[Setting] = &[
+    Setting::required(
+        "namespace",
+        "a name for this installation that no other on the account has",
+    ),
+    Setting::required(
+        "secret_key",
+        "a restricted key (`rk_…`) or the secret key: Dashboard, Developers, API keys",
+    )
+    .credential(),
+    Setting::required(
+        "webhook_secret",
+        "the endpoint's signing secret (`whsec_…`): Dashboard, Developers, Webhooks",
+    )
+    .credential(),
+    Setting::optional(
+        "webhook_secret_previous",
+        "the signing secret before, while one is replaced by another",
+    )
+    .credential(),
+    Setting::optional(
+        "account",
+        "the connected account (`acct_…`) that is acted for",
+    ),
+];
 
 /// How to reach one Stripe account in mode `M`.
 ///
@@ -122,8 +151,7 @@ impl<M: Mode> StripeConfig<M> {
         self
     }
 
-    /// Reads `namespace`, `secret_key`, `webhook_secret`, and, if they are there,
-    /// `webhook_secret_previous` and `account`.
+    /// Reads the settings of [`KIND`].
     pub(super) fn from_settings(mut settings: Settings) -> Result<(Self, Namespace)> {
         let name = settings.name().cloned();
         let namespace = settings.take_checked("namespace", |text| {

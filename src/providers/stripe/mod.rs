@@ -49,7 +49,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-pub use config::StripeConfig;
+pub use config::{KIND, StripeConfig};
 pub use webhook::{SIGNATURE_HEADER, sign};
 
 use self::client::{Client, page_of};
@@ -141,8 +141,7 @@ impl<M: Mode> Stripe<M> {
 
 impl Stripe<Test> {
     /// Makes the provider that [`Registry`](crate::registry::Registry) settings describe, in the
-    /// mode that they are for. The settings are `namespace`, `secret_key`, `webhook_secret`, and, if
-    /// wanted, `webhook_secret_previous` and `account`.
+    /// mode that they are for. [`KIND`] tells which settings there are.
     ///
     /// ```
     /// use counterfoil::ModeKind;

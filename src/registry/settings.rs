@@ -1,111 +1,83 @@
-//! From a name and settings to a configured provider.
+//! The settings of one provider, and how each is told to be wrong.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::handle::Provider;
 use crate::id::ProviderName;
-use crate::mode::{Live, ModeKind, Test};
+use crate::mode::ModeKind;
 use crate::secret::Secret;
 
-/// A provider whose mode was chosen by settings. It has no payment methods: decide once, in
-/// `main`, what to do in each mode, or demand the one that you expect.
-#[derive(Debug, Clone)]
-pub enum Configured {
-    /// No money moves.
-    Test(Provider<Test>),
-    /// Money moves.
-    Live(Provider<Live>),
+/// One setting of a provider, as someone who fills it in must know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Setting {
+    /// Its name, such as `secret_key`.
+    pub name: &'static str,
+    /// Whether the provider cannot do without it.
+    pub is_required: bool,
+    /// Whether it opens or proves something, so that test and live never have the same.
+    pub is_credential: bool,
+    /// What it is and where it is found.
+    pub what: &'static str,
 }
 
-impl Configured {
-    /// Its mode.
+impl Setting {
+    /// A setting that must be there.
     #[must_use]
-    pub const fn mode(&self) -> ModeKind {
-        match self {
-            Self::Test(_) => ModeKind::Test,
-            Self::Live(_) => ModeKind::Live,
+    pub const fn required(name: &'static str, what: &'static str) -> Self {
+        Self {
+            name,
+            is_required: true,
+            is_credential: false,
+            what,
         }
     }
 
-    /// Demands live mode.
-    ///
-    /// # Errors
-    /// [`ErrorKind::WrongMode`] if it was configured for test.
-    pub fn into_live(self) -> Result<Provider<Live>> {
-        match self {
-            Self::Live(provider) => Ok(provider),
-            Self::Test(_) => Err(wrong_mode(
-                "live mode is demanded, and the settings say test",
-            )),
+    /// A setting that may be there.
+    #[must_use]
+    pub const fn optional(name: &'static str, what: &'static str) -> Self {
+        Self {
+            is_required: false,
+            ..Self::required(name, what)
         }
     }
 
-    /// Demands test mode.
-    ///
-    /// # Errors
-    /// [`ErrorKind::WrongMode`] if it was configured for live.
-    pub fn into_test(self) -> Result<Provider<Test>> {
-        match self {
-            Self::Test(provider) => Ok(provider),
-            Self::Live(_) => Err(wrong_mode(
-                "test mode is demanded, and the settings say live",
-            )),
-        }
-    }
-}
-
-/// The providers that settings may name. Those of third parties register on equal terms.
-#[derive(Default)]
-pub struct Registry {
-    makers: BTreeMap<Box<str>, Maker>,
-}
-
-/// Makes a provider from settings.
-pub type Maker = fn(Settings) -> Result<Configured>;
-
-impl Registry {
-    /// A registry that knows no provider.
+    /// It opens or proves something.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Adds a provider under `name`.
-    #[must_use]
-    pub fn with(mut self, name: &str, maker: Maker) -> Self {
-        self.makers.insert(name.into(), maker);
+    pub const fn credential(mut self) -> Self {
+        self.is_credential = true;
         self
     }
+}
 
-    /// Makes the provider called `name` from `settings`.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Settings`] for a name that is not registered, and for settings that are
-    /// missing, malformed, unknown or of the other mode: all of them at once.
-    pub fn configure(&self, name: &str, settings: Settings) -> Result<Configured> {
-        let Some(maker) = self.makers.get(name) else {
-            let known: Vec<_> = self.makers.keys().map(AsRef::as_ref).collect();
-            let message = format!(
-                "no provider is called {name:?}; registered: {}",
-                known.join(", ")
-            );
-            return Err(Error::new(ErrorKind::Settings, message));
-        };
-        let named = ProviderName::new(name)
-            .map_err(|error| Error::new(ErrorKind::Settings, error.to_string()))?;
-        maker(Settings {
-            name: Some(named),
-            ..settings
-        })
+/// Where settings were loaded from, and so what each is called there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// The host gave them by their names.
+    Host,
+    /// Variables of the environment.
+    Environment,
+    /// A file.
+    File,
+}
+
+impl Origin {
+    /// What a setting is called where it was loaded from.
+    pub(super) fn key(self, provider: &str, mode: ModeKind, setting: &str) -> String {
+        match self {
+            Self::Host => setting.to_owned(),
+            Self::Environment => {
+                let parts = ["COUNTERFOIL", provider, mode.as_str(), setting];
+                parts.map(upper).join("_")
+            }
+            Self::File => format!("providers.{provider}.{mode}.{setting}"),
+        }
     }
 }
 
-impl fmt::Debug for Registry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.makers.keys()).finish()
-    }
+/// A name as variables have it: `stripe-eu` is `STRIPE_EU`.
+pub(super) fn upper(name: &str) -> String {
+    name.to_ascii_uppercase().replace(['-', '.'], "_")
 }
 
 /// The settings of one provider: names and values, each value kept as a secret.
@@ -114,6 +86,8 @@ pub struct Settings {
     name: Option<ProviderName>,
     mode: ModeKind,
     values: BTreeMap<String, Secret>,
+    known: &'static [Setting],
+    origin: Origin,
     faults: Vec<String>,
 }
 
@@ -131,8 +105,23 @@ impl Settings {
             name: None,
             mode,
             values,
+            known: &[],
+            origin: Origin::Host,
             faults: Vec::new(),
         }
+    }
+
+    /// The same, called in errors as they are called where they were loaded from.
+    pub(super) fn loaded_from(mut self, origin: Origin) -> Self {
+        self.origin = origin;
+        self
+    }
+
+    /// The same, for the provider registered as `name`, which reads the settings `known`.
+    pub(super) fn for_provider(mut self, name: ProviderName, known: &'static [Setting]) -> Self {
+        self.name = Some(name);
+        self.known = known;
+        self
     }
 
     /// The name under which the provider was registered. A maker gives it to its provider, so
@@ -151,20 +140,22 @@ impl Settings {
     /// Takes a setting that must be there. What is missing or malformed is told by
     /// [`finish`](Self::finish), and an empty secret stands in for it until then.
     pub fn take(&mut self, name: &str) -> Secret {
-        match self.take_optional(name) {
-            Some(value) => value,
-            None => {
-                self.faults.push(format!("{name} is missing"));
-                Secret::new("")
-            }
+        if let Some(value) = self.take_optional(name) {
+            return value;
         }
+        let fault = match self.known.iter().find(|setting| setting.name == name) {
+            Some(setting) => format!("{name} is missing: set it to {}", setting.what),
+            None => format!("{name} is missing"),
+        };
+        self.fault(name, &fault);
+        Secret::new("")
     }
 
     /// Takes a setting that may be there.
     pub fn take_optional(&mut self, name: &str) -> Option<Secret> {
         let value = self.values.remove(name)?;
         if let Some(fault) = fault_of(value.expose()) {
-            self.faults.push(format!("{name} {fault}"));
+            self.fault(name, fault);
         }
         Some(value)
     }
@@ -173,7 +164,7 @@ impl Settings {
     pub fn take_checked(&mut self, name: &str, check: impl FnOnce(&str) -> Result<()>) -> Secret {
         let faults_before = self.faults.len();
         let value = self.take(name);
-        self.check(faults_before, &value, check);
+        self.check(name, faults_before, &value, check);
         value
     }
 
@@ -185,13 +176,14 @@ impl Settings {
     ) -> Option<Secret> {
         let faults_before = self.faults.len();
         let value = self.take_optional(name)?;
-        self.check(faults_before, &value, check);
+        self.check(name, faults_before, &value, check);
         Some(value)
     }
 
     /// What is not even well formed is not looked at further: one fault is told once.
     fn check(
         &mut self,
+        name: &str,
         faults_before: usize,
         value: &Secret,
         check: impl FnOnce(&str) -> Result<()>,
@@ -199,8 +191,16 @@ impl Settings {
         if self.faults.len() == faults_before
             && let Err(fault) = check(value.expose())
         {
-            self.faults.push(fault.message().to_owned());
+            self.fault(name, fault.message());
         }
+    }
+
+    /// Notes a fault under the name that the setting has where it was loaded from.
+    fn fault(&mut self, setting: &str, fault: &str) {
+        let provider = self.name.as_ref().map_or("", ProviderName::as_str);
+        let key = self.origin.key(provider, self.mode, setting);
+        let fault = fault.strip_prefix(setting).unwrap_or(fault).trim_start();
+        self.faults.push(format!("{key} {fault}"));
     }
 
     /// Ends the reading: every setting must have been there, well formed and taken.
@@ -208,11 +208,14 @@ impl Settings {
     /// # Errors
     /// [`ErrorKind::Settings`], naming every fault at once and no value.
     pub fn finish(mut self) -> Result<()> {
-        let unknown = self
-            .values
-            .keys()
-            .map(|name| format!("{name} is not a setting of it"));
-        self.faults.extend(unknown);
+        let known: Vec<_> = self.known.iter().map(|setting| setting.name).collect();
+        let fault = match known.as_slice() {
+            [] => "is not a setting of it".to_owned(),
+            known => format!("is not a setting of it; it has {}", known.join(", ")),
+        };
+        for name in std::mem::take(&mut self.values).into_keys() {
+            self.fault(&name, &fault);
+        }
         if self.faults.is_empty() {
             return Ok(());
         }
@@ -222,28 +225,27 @@ impl Settings {
 
 /// The usual marks of a value that was pasted wrongly or never filled in.
 fn fault_of(value: &str) -> Option<&'static str> {
-    const PLACEHOLDERS: [&str; 6] = ["changeme", "change_me", "todo", "xxx", "your_", "<"];
+    const PLACEHOLDERS: [&str; 11] = [
+        "change", "todo", "xxx", "your_", "your-", "<", "${", "{{", "replace", "insert", "example",
+    ];
+    const INSIDE: [&str; 3] = ["...", "xxxx", "****"];
     let lower = value.to_ascii_lowercase();
     if value.is_empty() {
         Some("is empty")
     } else if value.trim() != value {
         Some("has white space around it")
-    } else if value.starts_with(['"', '\'', '`']) {
+    } else if value.starts_with(['"', '\'', '`', '\u{2018}', '\u{201c}']) {
         Some("has quotes around it")
     } else if value.contains(char::is_control) {
         Some("has a control character in it")
-    } else if PLACEHOLDERS
-        .iter()
-        .any(|placeholder| lower.starts_with(placeholder))
+    } else if PLACEHOLDERS.iter().any(|mark| lower.starts_with(mark))
+        || INSIDE.iter().any(|mark| lower.contains(mark))
+        || value.contains('\u{2026}')
     {
         Some("is still a placeholder")
     } else {
         None
     }
-}
-
-fn wrong_mode(message: &'static str) -> Error {
-    Error::new(ErrorKind::WrongMode, message)
 }
 
 #[cfg(test)]
@@ -296,27 +298,5 @@ mod tests {
                 "{value:?}"
             );
         }
-    }
-
-    #[test]
-    fn a_name_that_is_not_registered_says_which_are() {
-        let maker: Maker = |_| Err(Error::new(ErrorKind::Settings, "made"));
-        let registry = Registry::new().with("stripe", maker);
-        let settings = || Settings::new(ModeKind::Test, [("key", "value")]);
-        let text = registry
-            .configure("stirpe", settings())
-            .unwrap_err()
-            .to_string();
-        assert!(
-            text.contains("stirpe") && text.contains("registered: stripe"),
-            "{text}"
-        );
-        assert!(
-            registry
-                .configure("stripe", settings())
-                .unwrap_err()
-                .to_string()
-                .contains("made")
-        );
     }
 }

@@ -1,0 +1,191 @@
+//! From a name and settings to a configured provider.
+//!
+//! [`Configuration`] loads the settings of every provider in both modes from the environment or a
+//! file; [`Registry`] knows what makes a provider of them.
+//!
+#![doc = include_str!("settings.md")]
+
+mod configuration;
+mod settings;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::handle::Provider;
+use crate::id::ProviderName;
+use crate::mode::{Live, ModeKind, Test};
+
+pub use configuration::Configuration;
+pub use settings::{Setting, Settings};
+
+/// A provider whose mode was chosen by settings. It has no payment methods: decide once, in
+/// `main`, what to do in each mode, or demand the one that you expect.
+#[derive(Debug, Clone)]
+pub enum Configured {
+    /// No money moves.
+    Test(Provider<Test>),
+    /// Money moves.
+    Live(Provider<Live>),
+}
+
+impl Configured {
+    /// Its mode.
+    #[must_use]
+    pub const fn mode(&self) -> ModeKind {
+        match self {
+            Self::Test(_) => ModeKind::Test,
+            Self::Live(_) => ModeKind::Live,
+        }
+    }
+
+    /// Demands live mode.
+    ///
+    /// # Errors
+    /// [`ErrorKind::WrongMode`] if it was configured for test.
+    pub fn into_live(self) -> Result<Provider<Live>> {
+        match self {
+            Self::Live(provider) => Ok(provider),
+            Self::Test(_) => Err(wrong_mode(
+                "live mode is demanded, and the settings say test",
+            )),
+        }
+    }
+
+    /// Demands test mode.
+    ///
+    /// # Errors
+    /// [`ErrorKind::WrongMode`] if it was configured for live.
+    pub fn into_test(self) -> Result<Provider<Test>> {
+        match self {
+            Self::Test(provider) => Ok(provider),
+            Self::Live(_) => Err(wrong_mode(
+                "test mode is demanded, and the settings say live",
+            )),
+        }
+    }
+}
+
+/// Makes a provider from settings.
+pub type Maker = fn(Settings) -> Result<Configured>;
+
+/// A kind of provider that settings can name: all that is special about it stands here as data.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct ProviderKind {
+    /// Its usual name, such as `stripe`.
+    pub name: &'static str,
+    /// The settings that it reads.
+    pub settings: &'static [Setting],
+    /// What makes one of settings.
+    pub maker: Maker,
+}
+
+impl ProviderKind {
+    /// A kind that is usually called `name`.
+    #[must_use]
+    pub const fn new(name: &'static str, settings: &'static [Setting], maker: Maker) -> Self {
+        Self {
+            name,
+            settings,
+            maker,
+        }
+    }
+}
+
+/// The providers that settings may name. Those of third parties register on equal terms.
+#[derive(Default)]
+pub struct Registry {
+    kinds: BTreeMap<Box<str>, ProviderKind>,
+}
+
+impl Registry {
+    /// A registry that knows no provider.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A registry that knows every provider of this crate whose feature is on, by its usual name.
+    #[must_use]
+    pub fn built_in() -> Self {
+        let kinds = crate::providers::KINDS.iter();
+        kinds.fold(Self::new(), |registry, kind| {
+            registry.with_kind(kind.name, *kind)
+        })
+    }
+
+    /// Adds what `maker` makes under `name`.
+    #[must_use]
+    pub fn with(self, name: &str, maker: Maker) -> Self {
+        self.with_kind(name, ProviderKind::new("", &[], maker))
+    }
+
+    /// Adds a kind of provider under `name`, such as `stripe-eu` for a second account.
+    #[must_use]
+    pub fn with_kind(mut self, name: &str, kind: ProviderKind) -> Self {
+        self.kinds.insert(name.into(), kind);
+        self
+    }
+
+    /// The registered names, each with its kind.
+    pub fn kinds(&self) -> impl Iterator<Item = (&str, &ProviderKind)> {
+        self.kinds.iter().map(|(name, kind)| (name.as_ref(), kind))
+    }
+
+    /// Makes the provider called `name` from `settings`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Settings`] for a name that is not registered, and for settings that are
+    /// missing, malformed, unknown or of the other mode: all of them at once.
+    pub fn configure(&self, name: &str, settings: Settings) -> Result<Configured> {
+        let Some(kind) = self.kinds.get(name) else {
+            let known: Vec<_> = self.kinds.keys().map(AsRef::as_ref).collect();
+            let message = format!(
+                "no provider is called {name:?}; registered: {}",
+                known.join(", ")
+            );
+            return Err(Error::new(ErrorKind::Settings, message));
+        };
+        let named = ProviderName::new(name)
+            .map_err(|error| Error::new(ErrorKind::Settings, error.to_string()))?;
+        (kind.maker)(settings.for_provider(named, kind.settings))
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.kinds.keys()).finish()
+    }
+}
+
+fn wrong_mode(message: &'static str) -> Error {
+    Error::new(ErrorKind::WrongMode, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_not_registered_says_which_are() {
+        let maker: Maker = |_| Err(Error::new(ErrorKind::Settings, "made"));
+        let registry = Registry::new().with("stripe", maker);
+        let settings = || Settings::new(ModeKind::Test, [("key", "value")]);
+        let text = registry
+            .configure("stirpe", settings())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            text.contains("stirpe") && text.contains("registered: stripe"),
+            "{text}"
+        );
+        assert!(
+            registry
+                .configure("stripe", settings())
+                .unwrap_err()
+                .to_string()
+                .contains("made")
+        );
+    }
+}

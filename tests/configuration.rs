@@ -1,0 +1,242 @@
+//! Settings from the environment and from files: both modes, all faults at once, no value shown.
+
+#![allow(clippy::unwrap_used)]
+
+use counterfoil::ModeKind;
+use counterfoil::registry::{Configuration, Registry};
+
+const GOOD: [(&str, &str); 6] = [
+    ("COUNTERFOIL_STRIPE_TEST_NAMESPACE", "shop"),
+    ("COUNTERFOIL_STRIPE_TEST_SECRET_KEY", "rk_test_hidden1"),
+    ("COUNTERFOIL_STRIPE_TEST_WEBHOOK_SECRET", "whsec_hidden1"),
+    ("COUNTERFOIL_STRIPE_LIVE_NAMESPACE", "shop"),
+    ("COUNTERFOIL_STRIPE_LIVE_SECRET_KEY", "rk_live_hidden2"),
+    ("COUNTERFOIL_STRIPE_LIVE_WEBHOOK_SECRET", "whsec_hidden2"),
+];
+
+/// The good variables, with some given anew or, by an empty name of the value, taken away.
+fn variables(
+    changes: &[(&'static str, Option<&'static str>)],
+) -> Vec<(&'static str, &'static str)> {
+    let is_changed = |name| changes.iter().any(|(changed, _)| *changed == name);
+    let kept = GOOD.into_iter().filter(|(name, _)| !is_changed(*name));
+    let added = changes
+        .iter()
+        .filter_map(|(name, value)| Some((*name, (*value)?)));
+    kept.chain(added).collect()
+}
+
+fn fault(mode: ModeKind, changes: &[(&'static str, Option<&'static str>)]) -> String {
+    let registry = Registry::built_in();
+    let read = Configuration::from_vars(&registry, variables(changes));
+    let made = read.and_then(|configuration| configuration.configure(&registry, mode));
+    let error = made.unwrap_err();
+    let texts = format!("{error} {error:?}");
+    assert!(!texts.contains("hidden"), "a value is shown: {texts}");
+    error.message().to_owned()
+}
+
+#[test]
+fn both_modes_are_loaded_and_one_is_made() {
+    let registry = Registry::built_in();
+    let configuration = Configuration::from_vars(&registry, GOOD).unwrap();
+    assert_eq!(configuration.mode(), None);
+    for mode in [ModeKind::Test, ModeKind::Live] {
+        assert_eq!(
+            configuration.providers(mode).collect::<Vec<_>>(),
+            ["stripe"]
+        );
+        let made = configuration.configure(&registry, mode).unwrap();
+        assert_eq!(made.len(), 1);
+        assert_eq!(made.first().unwrap().mode(), mode);
+    }
+    assert!(!format!("{configuration:?}").contains("hidden"));
+}
+
+#[test]
+fn every_fault_is_told_at_once_by_the_name_of_its_variable() {
+    let text = fault(
+        ModeKind::Test,
+        &[
+            ("COUNTERFOIL_STRIPE_TEST_NAMESPACE", None),
+            ("COUNTERFOIL_STRIPE_TEST_SECRET_KEY", Some("pk_test_hidden")),
+            (
+                "COUNTERFOIL_STRIPE_TEST_WEBHOOK_SECRET",
+                Some("\"whsec_hidden\""),
+            ),
+            (
+                "COUNTERFOIL_STRIPE_TEST_WEBHOK_SECRET",
+                Some("whsec_hidden"),
+            ),
+        ],
+    );
+    for part in [
+        "COUNTERFOIL_STRIPE_TEST_NAMESPACE is missing: set it to a name for this installation",
+        "COUNTERFOIL_STRIPE_TEST_SECRET_KEY is a publishable key",
+        "COUNTERFOIL_STRIPE_TEST_WEBHOOK_SECRET has quotes around it",
+        "COUNTERFOIL_STRIPE_TEST_WEBHOK_SECRET is not a setting of it; it has namespace",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn the_modes_are_never_mixed() {
+    let text = fault(
+        ModeKind::Live,
+        &[("COUNTERFOIL_STRIPE_LIVE_SECRET_KEY", Some("sk_test_hidden"))],
+    );
+    assert!(text.contains("LIVE_SECRET_KEY is of test mode"), "{text}");
+
+    // A webhook secret tells no mode; that it stands in both does.
+    let text = fault(
+        ModeKind::Live,
+        &[(
+            "COUNTERFOIL_STRIPE_LIVE_WEBHOOK_SECRET",
+            Some("whsec_hidden1"),
+        )],
+    );
+    assert!(
+        text.contains("COUNTERFOIL_STRIPE_TEST_WEBHOOK_SECRET and COUNTERFOIL_STRIPE_LIVE_WEBHOOK_SECRET are the same"),
+        "{text}"
+    );
+
+    let all_live: Vec<_> = GOOD.iter().map(|(name, _)| (*name, None)).collect();
+    let text = fault(ModeKind::Live, &all_live);
+    assert!(
+        text.contains("no provider has settings for live mode"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_variable_that_is_meant_as_a_setting_must_be_one() {
+    for name in [
+        "COUNTERFOIL_STRIPE_SECRET_KEY",
+        "COUNTERFOIL_STRIPE_TETS_SECRET_KEY",
+        "COUNTERFOIL_STRPE_TEST_SECRET_KEY",
+        "COUNTERFOIL_STRIPE_TEST_secret_key",
+        "COUNTERFOIL_STRIPE_TEST_",
+    ] {
+        let text = fault(ModeKind::Test, &[(name, Some("sk_test_hidden"))]);
+        assert!(text.contains(name), "{name}: {text}");
+    }
+    let text = fault(ModeKind::Test, &[("COUNTERFOIL_MODE", Some("production"))]);
+    assert!(
+        text.contains("COUNTERFOIL_MODE must be `test` or `live`"),
+        "{text}"
+    );
+
+    let others = [
+        ("COUNTERFOIL_SHARED", "/somewhere"),
+        ("PATH", "/bin"),
+        ("COUNTERFOIL_MODE", "live"),
+    ];
+    let read = Configuration::from_vars(&Registry::built_in(), others).unwrap();
+    assert_eq!(read.mode(), Some(ModeKind::Live));
+}
+
+#[test]
+fn two_accounts_of_one_provider_have_names_of_their_own() {
+    let stripe = counterfoil::providers::stripe::KIND;
+    let registry = Registry::built_in().with_kind("stripe-eu", stripe);
+    let eu = [
+        ("COUNTERFOIL_STRIPE_EU_TEST_NAMESPACE", "shop-eu"),
+        ("COUNTERFOIL_STRIPE_EU_TEST_SECRET_KEY", "rk_test_hidden3"),
+        ("COUNTERFOIL_STRIPE_EU_TEST_WEBHOOK_SECRET", "whsec_hidden3"),
+    ];
+    let variables = GOOD.into_iter().chain(eu);
+    let configuration = Configuration::from_vars(&registry, variables).unwrap();
+    let made = configuration.configure(&registry, ModeKind::Test).unwrap();
+    let names: Vec<_> = made
+        .into_iter()
+        .map(|made| made.into_test().unwrap().name().to_string())
+        .collect();
+    assert_eq!(names, ["stripe", "stripe-eu"]);
+}
+
+#[test]
+fn a_file_tells_every_fault_at_once_and_no_value() {
+    let file = r#"{
+        "mode": 1,
+        "provider": {},
+        "providers": {
+            "stripe": {
+                "test": { "namespace": 12345678, "secret_key": ["hidden"], "a": "1", "a": "2" },
+                "sandbox": { "secret_key": "hidden" },
+                "live": "hidden"
+            }
+        }
+    }"#;
+    let error = Configuration::from_json(file).unwrap_err();
+    let text = error.to_string();
+    for part in [
+        "mode must be",
+        "provider is no key",
+        "providers.stripe.test.namespace must be text, in quotes",
+        "providers.stripe.test.secret_key must be text",
+        "providers.stripe.test has a twice",
+        "providers.stripe.sandbox must be called test or live",
+        "providers.stripe.live must be a table",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(
+        !text.contains("hidden") && !text.contains("12345678"),
+        "{text}"
+    );
+
+    let cut = Configuration::from_json(r#"{"providers": {"stripe": "sk_live_hidden"#).unwrap_err();
+    assert!(
+        cut.to_string().contains("line 1") && !cut.to_string().contains("hidden"),
+        "{cut}"
+    );
+}
+
+#[test]
+fn a_file_names_its_faults_by_their_path() {
+    let file = "[providers.stripe.live]\nsecret_key = 'rk_live_hidden'\n";
+    let configuration: Configuration = toml::from_str(file).unwrap();
+    let error = configuration
+        .configure(&Registry::built_in(), ModeKind::Live)
+        .unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains("providers.stripe.live.namespace is missing"),
+        "{text}"
+    );
+    assert!(
+        text.contains("providers.stripe.live.webhook_secret is missing"),
+        "{text}"
+    );
+
+    let bad: Result<Configuration, _> =
+        toml::from_str("[providers.stripe.live]\nsecret_key = 99887766\n");
+    let message = bad.unwrap_err().message().to_owned();
+    assert!(
+        message.contains("must be text") && !message.contains("99887766"),
+        "{message}"
+    );
+}
+
+#[test]
+fn the_table_of_variables_is_what_the_providers_read() {
+    let documented = include_str!("../src/registry/settings.md");
+    let table = documented
+        .split("settings -->\n")
+        .nth(1)
+        .unwrap_or_default();
+    let table = table.trim_end_matches("<!-- /").trim();
+    let mut expected = "| in the environment | must be there | what |\n|---|---|---|\n".to_owned();
+    for (provider, kind) in Registry::built_in().kinds() {
+        for setting in kind.settings {
+            let (provider, name) = (provider.to_uppercase(), setting.name.to_uppercase());
+            let required = if setting.is_required { "yes" } else { "no" };
+            expected += &format!(
+                "| `COUNTERFOIL_{provider}_{{TEST,LIVE}}_{name}` | {required} | {} |\n",
+                setting.what
+            );
+        }
+    }
+    assert_eq!(table, expected.trim(), "the table must be:\n\n{expected}");
+}
