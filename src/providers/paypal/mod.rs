@@ -175,8 +175,7 @@ pub struct WebhookEndpoint {
 
 impl PayPal<Test> {
     /// Makes the provider that [`Registry`](crate::registry::Registry) settings describe, in the
-    /// mode that they are for. The settings are `namespace`, `client_id`, `client_secret`,
-    /// `webhook_id`, and, if wanted, `webhook_id_previous`.
+    /// mode that they are for. [`KIND`] tells which settings there are.
     ///
     /// ```
     /// use counterfoil::ModeKind;
