@@ -8,7 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::store::{
-    Backlog, Batch, Commit, ConfirmationRow, EventRow, LeasedConfirmation, NoteRow, OrderRow, Store,
+    Backlog, Batch, Commit, ConfirmationRow, EventRow, LeasedConfirmation, NoteRow, OrderRow,
+    Purged, Store,
 };
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
@@ -205,6 +206,38 @@ impl Store for MemoryStore {
             confirmation_since: tables.undelivered.first().map(|(since, _)| *since),
         })
     }
+
+    async fn erase_order(&self, id: &OrderId, version: u64) -> Result<bool> {
+        let mut tables = self.tables();
+        let stored = tables.orders.get(id).map(|row| row.version);
+        let erased = stored == Some(version) && !tables.is_awaited(id);
+        if erased {
+            tables.erase(id);
+        }
+        Ok(erased)
+    }
+
+    async fn purge(&self, before: Timestamp, most: usize) -> Result<Purged> {
+        let mut tables = self.tables();
+        let quiet = tables.orders.values().filter(|row| {
+            let is_open = row.due_at.or(row.attention_since).or(row.open_since);
+            row.changed_at < before && is_open.is_none() && !tables.is_awaited(&row.id)
+        });
+        let orders: Vec<_> = quiet.take(most).map(|row| row.id.clone()).collect();
+        for id in &orders {
+            tables.erase(id);
+        }
+        let finished = tables.events.values();
+        let finished = finished.filter(|row| row.outcome.is_some() && row.received_at < before);
+        let events: Vec<_> = finished.take(most).map(|row| row.id.clone()).collect();
+        for id in &events {
+            tables.events.remove(id);
+        }
+        Ok(Purged {
+            orders: orders.len(),
+            events: events.len(),
+        })
+    }
 }
 
 impl Tables {
@@ -222,6 +255,13 @@ impl Tables {
                 return Err(Error::new(ErrorKind::Conflict, message));
             }
         }
+        for row in &batch.confirmations {
+            let named = self.kinds.get(&row.id);
+            if named.is_some_and(|(order, kind)| *order != row.order || *kind != row.kind) {
+                let message = "another confirmation has the id of a new one";
+                return Err(Error::new(ErrorKind::Conflict, message));
+            }
+        }
         if let Some(note) = &batch.note {
             let stored = self.notes.get(&note.name).map_or(0, |row| row.version);
             if note.version != stored + 1 {
@@ -229,6 +269,7 @@ impl Tables {
             }
         }
         // Nothing below can fail, so that the batch is applied whole.
+        let of_batch = batch.order.as_ref().map(|order| order.id.clone());
         if let Some(order) = batch.order {
             for link in batch.links {
                 self.links.insert(link, order.id.clone());
@@ -246,6 +287,7 @@ impl Tables {
             if let Some(row) = self.events.get(&id).cloned() {
                 self.put_event(EventRow {
                     outcome: Some(outcome),
+                    order: row.order.clone().or(of_batch.clone()),
                     ..row
                 });
             }
@@ -312,6 +354,31 @@ impl Tables {
         }
     }
 
+    /// Whether an unfinished event or a confirmation of the order waits.
+    fn is_awaited(&self, id: &OrderId) -> bool {
+        let from = (id.clone(), String::new());
+        let mut events = self.waiting.range(from.clone()..);
+        let mut confirmations = self.confirmations.range(from..);
+        events.next().is_some_and(|(order, _)| order == id)
+            || confirmations
+                .by_ref()
+                .take_while(|((order, _), _)| order == id)
+                .any(|(_, delivery)| delivery.free_at.is_some())
+    }
+
+    fn erase(&mut self, id: &OrderId) {
+        self.links.retain(|_, order| order != id);
+        self.confirmations.retain(|(order, _), _| order != id);
+        self.kinds.retain(|_, (order, _)| order != id);
+        for event in self.events.values_mut() {
+            if event.order.as_ref() == Some(id) {
+                event.order = None;
+                event.body = "{}".to_owned();
+            }
+        }
+        self.orders.remove(id);
+    }
+
     fn delivery(&mut self, id: &str) -> Option<&mut Delivery> {
         let key = self.kinds.get(id)?;
         self.confirmations.get_mut(key)
@@ -333,6 +400,6 @@ mod tests {
 
     #[tokio::test]
     async fn it_passes_the_store_suite() {
-        check_store(MemoryStore::new).await;
+        check_store(async || MemoryStore::new()).await;
     }
 }

@@ -51,6 +51,10 @@ mod orders;
 mod outbox;
 mod receive;
 mod records;
+mod retention;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "sqlite", feature = "postgres"))))]
+pub mod sql;
 mod standing;
 mod store;
 mod store_suite;
@@ -65,9 +69,16 @@ pub use records::{
     AttemptPhase, AttemptRecord, CommandOperation, CommandRecord, CommandState, HistoryEntry,
     OrderRecord, PaymentRecord,
 };
+#[cfg(feature = "postgres")]
+#[cfg_attr(docsrs, doc(cfg(feature = "postgres")))]
+pub use sql::postgres::PostgresStore;
+#[cfg(feature = "sqlite")]
+#[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]
+pub use sql::sqlite::SqliteStore;
 pub use standing::{Concern, Standing};
 pub use store::{
-    Backlog, Batch, Commit, ConfirmationRow, EventRow, LeasedConfirmation, NoteRow, OrderRow, Store,
+    Backlog, Batch, Commit, ConfirmationRow, EventRow, LeasedConfirmation, NoteRow, OrderRow,
+    Purged, Store,
 };
 pub use store_suite::check_store;
 pub use sweep::Swept;
@@ -200,6 +211,7 @@ impl<M: Mode> Cashier<M> {
                 due_at: record.due_at(),
                 attention_since: record.attention_since,
                 open_since: record.open_since(),
+                changed_at: now,
                 body,
             }),
             ..Batch::new(M::KIND)

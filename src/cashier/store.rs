@@ -37,7 +37,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// # Errors
     /// [`WrongMode`](crate::ErrorKind::WrongMode) for a batch of the other mode,
     /// [`Conflict`](crate::ErrorKind::Conflict) for a link to a payment that belongs to another
-    /// order. After [`Unavailable`](crate::ErrorKind::Unavailable) it may have been applied.
+    /// order, or a confirmation with the id of another. It may have been applied if the error's
+    /// effect is [`Unknown`](crate::Effect::Unknown): read the order.
     async fn commit(&self, batch: Batch) -> Result<Commit>;
 
     /// Claims orders that are due, earliest first, by making them due at `until`: another node
@@ -83,6 +84,16 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// Reads how old the oldest unfinished things are.
     async fn backlog(&self) -> Result<Backlog>;
+
+    /// Erases an order of this version with its links and confirmations, and what its events say;
+    /// of those only the bare ids stay, so that one that is delivered again changes nothing.
+    /// Gives whether it was done: not if the order has another version, nor while an unfinished
+    /// event or a confirmation of it waits.
+    async fn erase_order(&self, id: &OrderId, version: u64) -> Result<bool>;
+
+    /// Erases orders that were last changed before `before` and about which nothing is due, open
+    /// or waiting, and finished events that came before it; at most `most` of each.
+    async fn purge(&self, before: Timestamp, most: usize) -> Result<Purged>;
 }
 
 /// One order and all that is known about it.
@@ -98,6 +109,8 @@ pub struct OrderRow {
     pub attention_since: Option<Timestamp>,
     /// Since when something about it is open: a payment under way, a refund that is not done.
     pub open_since: Option<Timestamp>,
+    /// When it was last changed.
+    pub changed_at: Timestamp,
     /// The record as JSON.
     pub body: String,
 }
@@ -166,6 +179,15 @@ pub struct Backlog {
     pub confirmation_since: Option<Timestamp>,
 }
 
+/// What was too old to be kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Purged {
+    /// How many orders were erased.
+    pub orders: usize,
+    /// How many finished events were erased, those of the orders not counted.
+    pub events: usize,
+}
+
 /// What is written together.
 #[derive(Debug, Clone)]
 pub struct Batch {
@@ -178,7 +200,8 @@ pub struct Batch {
     pub links: Vec<String>,
     /// Events to add, unless they are there.
     pub new_events: Vec<EventRow>,
-    /// Ids of events that are finished, with what became of them.
+    /// Ids of events that are finished, with what became of them. An event that names no order
+    /// belongs to the order of the batch from then on.
     pub finished_events: Vec<(String, String)>,
     /// Confirmations to add, unless the order has one of that kind.
     pub confirmations: Vec<ConfirmationRow>,

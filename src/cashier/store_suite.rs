@@ -13,26 +13,26 @@ use crate::mode::ModeKind;
 /// # async fn run() {
 /// use counterfoil::cashier::{MemoryStore, check_store};
 ///
-/// check_store(MemoryStore::new).await;
+/// check_store(async || MemoryStore::new()).await;
 /// # }
 /// ```
 ///
 /// # Panics
 /// If the store breaks a promise; the message names it.
-pub async fn check_store<S: Store>(make: impl Fn() -> S) {
-    keeps_one_mode(&make()).await;
-    writes_an_order_once_per_version(&make()).await;
-    applies_a_batch_whole_or_not_at_all(&make()).await;
-    adds_an_event_once(&make()).await;
-    finds_events_that_wait_for_an_order(&make()).await;
-    gives_a_due_order_to_one_claimant(&make()).await;
-    gives_a_due_event_to_one_claimant(&make()).await;
-    links_a_payment_to_one_order(&make()).await;
-    confirms_once_per_order_and_kind(&make()).await;
-    redelivers_until_the_lease_holder_acknowledges(&make()).await;
-    lists_what_needs_a_person_oldest_first(&make()).await;
-    writes_a_note_once_per_version(&make()).await;
-    says_since_when_the_oldest_things_wait(&make()).await;
+pub async fn check_store<S: Store>(make: impl AsyncFn() -> S) {
+    keeps_one_mode(&make().await).await;
+    writes_an_order_once_per_version(&make().await).await;
+    applies_a_batch_whole_or_not_at_all(&make().await).await;
+    adds_an_event_once(&make().await).await;
+    finds_events_that_wait_for_an_order(&make().await).await;
+    gives_a_due_order_to_one_claimant(&make().await).await;
+    gives_a_due_event_to_one_claimant(&make().await).await;
+    links_a_payment_to_one_order(&make().await).await;
+    confirms_once_per_order_and_kind(&make().await).await;
+    redelivers_until_the_lease_holder_acknowledges(&make().await).await;
+    lists_what_needs_a_person_oldest_first(&make().await).await;
+    writes_a_note_once_per_version(&make().await).await;
+    says_since_when_the_oldest_things_wait(&make().await).await;
 }
 
 async fn keeps_one_mode(store: &impl Store) {
@@ -350,6 +350,7 @@ fn order(name: &str, version: u64) -> OrderRow {
         due_at: None,
         attention_since: None,
         open_since: None,
+        changed_at: at(1),
         body: format!(r#"{{"version":{version},"text":"Ünïcode ' \" \\"}}"#),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 
 use crate::cashier::{
-    Backlog, Batch, Commit, EventRow, LeasedConfirmation, NoteRow, OrderRow, Store,
+    Backlog, Batch, Commit, EventRow, LeasedConfirmation, NoteRow, OrderRow, Purged, Store,
 };
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
@@ -124,5 +124,13 @@ impl Store for BrittleStore {
 
     async fn backlog(&self) -> Result<Backlog> {
         self.answers()?.backlog().await
+    }
+
+    async fn erase_order(&self, id: &OrderId, version: u64) -> Result<bool> {
+        self.answers()?.erase_order(id, version).await
+    }
+
+    async fn purge(&self, before: Timestamp, most: usize) -> Result<Purged> {
+        self.answers()?.purge(before, most).await
     }
 }

@@ -6,7 +6,8 @@ use std::task::Poll;
 
 use async_trait::async_trait;
 use counterfoil::cashier::{
-    Backlog, Batch, Commit, EventRow, LeasedConfirmation, MemoryStore, NoteRow, OrderRow, Store,
+    Backlog, Batch, Commit, EventRow, LeasedConfirmation, MemoryStore, NoteRow, OrderRow, Purged,
+    Store,
 };
 use counterfoil::clock::Timestamp;
 use counterfoil::id::OrderId;
@@ -194,5 +195,13 @@ impl Store for ShakyStore {
 
     async fn backlog(&self) -> Result<Backlog> {
         self.shaken(self.inner.backlog()).await
+    }
+
+    async fn erase_order(&self, id: &OrderId, version: u64) -> Result<bool> {
+        self.shaken(self.inner.erase_order(id, version)).await
+    }
+
+    async fn purge(&self, before: Timestamp, most: usize) -> Result<Purged> {
+        self.shaken(self.inner.purge(before, most)).await
     }
 }

@@ -1,0 +1,5 @@
+DELETE FROM counterfoil_events WHERE id IN (
+    SELECT id FROM counterfoil_events WHERE outcome IS NOT NULL AND received_at < $1
+    ORDER BY received_at LIMIT $2 FOR UPDATE SKIP LOCKED
+)
+RETURNING id

@@ -1,0 +1,301 @@
+//! The cashier's store in an SQLite file.
+
+mod commit;
+mod connect;
+mod error;
+
+use std::fmt;
+use std::path::Path;
+
+use async_trait::async_trait;
+use sqlx::sqlite::{Sqlite, SqlitePool};
+use sqlx::{Transaction, query, query_as};
+
+use self::error::{uncertain, undone};
+use super::rows::{self, limit, signed};
+use super::{OpenedMode, no_such_confirmation, not_the_lease_holder, queries, stamp_has_changed};
+use crate::cashier::store::{
+    Backlog, Batch, Commit, EventRow, LeasedConfirmation, NoteRow, OrderRow, Purged, Store,
+};
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::id::OrderId;
+use crate::mode::ModeKind;
+
+/// The cashier's records in an SQLite file: nothing to install, for one machine.
+///
+/// A batch is on the disk before it is answered (`synchronous=FULL`, write-ahead log). Several
+/// processes of one machine may share the file; it must not lie on a network drive. Its tables are
+/// named `counterfoil_…`, and [`sql`](crate::cashier::sql) describes them.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> counterfoil::Result<()> {
+/// # let folder = std::env::temp_dir().join(format!("counterfoil-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder).unwrap();
+/// # let path = folder.join("shop.db");
+/// use counterfoil::ModeKind;
+/// use counterfoil::cashier::{SqliteStore, Store};
+///
+/// let store = SqliteStore::connect(&path).await?;
+/// store.open(ModeKind::Test).await?; // `Cashier::open` does so
+/// # drop(store);
+/// # std::fs::remove_dir_all(&folder).unwrap();
+/// # Ok(()) }
+/// ```
+pub struct SqliteStore {
+    writer: SqlitePool,
+    readers: SqlitePool,
+    opened: OpenedMode,
+}
+
+impl SqliteStore {
+    /// Opens the file, which is created if it is missing, and creates or updates the tables.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Settings`](crate::ErrorKind::Settings) if it cannot be opened, is no database,
+    /// or was written by a newer release.
+    pub async fn connect(path: impl AsRef<Path>) -> Result<Self> {
+        let options = connect::options().filename(path);
+        let readers = connect::readers(options.clone());
+        let writer = connect::writer(options).await?;
+        Self::with_pools(writer, readers).await
+    }
+
+    /// A database in memory, which is gone with the process: for tests and trials.
+    ///
+    /// # Errors
+    /// Those of SQLite, such as for lack of memory.
+    pub async fn in_memory() -> Result<Self> {
+        let writer = connect::writer(connect::options().in_memory(true)).await?;
+        let readers = writer.clone();
+        Self::with_pools(writer, readers).await
+    }
+
+    async fn with_pools(writer: SqlitePool, readers: SqlitePool) -> Result<Self> {
+        connect::update_schema(&writer).await?;
+        Ok(Self {
+            writer,
+            readers,
+            opened: OpenedMode::default(),
+        })
+    }
+
+    /// Begins to write, which one connection does at a time: what is read in between stays true.
+    async fn begin(&self) -> Result<Transaction<'static, Sqlite>> {
+        let begun = self.writer.begin_with("BEGIN IMMEDIATE").await;
+        begun.map_err(undone)
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore")
+            .field("opened", &self.opened)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn open(&self, mode: ModeKind) -> Result<()> {
+        let mut transaction = self.begin().await?;
+        let stamp = "UPDATE counterfoil_store SET mode = COALESCE(mode, $1) RETURNING mode";
+        let stamped: Option<(String,)> = query_as(stamp)
+            .bind(mode.as_str())
+            .fetch_optional(&mut *transaction)
+            .await
+            .map_err(undone)?;
+        transaction.commit().await.map_err(uncertain)?;
+        match stamped {
+            Some((stamped,)) => self.opened.set(&stamped, mode),
+            None => Err(stamp_has_changed()),
+        }
+    }
+
+    async fn order(&self, id: &OrderId) -> Result<Option<OrderRow>> {
+        let query = query_as(queries::ORDER).bind(id.as_str());
+        let found = query.fetch_optional(&self.readers).await.map_err(undone)?;
+        found.map(|row| rows::order(row, &self.opened)).transpose()
+    }
+
+    async fn order_of_payment(&self, payment: &str) -> Result<Option<OrderId>> {
+        let query = query_as(queries::ORDER_OF_PAYMENT).bind(payment);
+        let found = query.fetch_optional(&self.readers).await.map_err(undone)?;
+        let order = found.map(|row| rows::order_of(row, &self.opened));
+        order.transpose()
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<Commit> {
+        self.opened.check(batch.mode)?;
+        let mut transaction = self.begin().await?;
+        // Whatever ends this early rolls back.
+        let applied = commit::write(&mut transaction, &batch).await?;
+        if applied != Commit::Stale {
+            transaction.commit().await.map_err(uncertain)?;
+        }
+        Ok(applied)
+    }
+
+    async fn claim_orders(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<Vec<OrderId>> {
+        let mut transaction = self.begin().await?;
+        let due = "SELECT id, mode FROM counterfoil_orders WHERE due_at <= $1
+                   ORDER BY due_at, id LIMIT $2";
+        let due: Vec<(String, String)> = query_as(due)
+            .bind(now.unix())
+            .bind(limit(most))
+            .fetch_all(&mut *transaction)
+            .await
+            .map_err(undone)?;
+        for (id, _) in &due {
+            let claim = query("UPDATE counterfoil_orders SET due_at = $1 WHERE id = $2");
+            let claim = claim.bind(until.unix()).bind(id);
+            claim.execute(&mut *transaction).await.map_err(undone)?;
+        }
+        transaction.commit().await.map_err(uncertain)?;
+        let claimed = due.into_iter();
+        claimed
+            .map(|row| rows::order_of(row, &self.opened))
+            .collect()
+    }
+
+    async fn claim_events(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<Vec<EventRow>> {
+        let mut transaction = self.begin().await?;
+        let due = "SELECT id, mode, order_id, received_at, due_at, outcome, body
+                   FROM counterfoil_events WHERE outcome IS NULL AND due_at <= $1
+                   ORDER BY due_at, id LIMIT $2";
+        let due: Vec<rows::EventColumns> = query_as(due)
+            .bind(now.unix())
+            .bind(limit(most))
+            .fetch_all(&mut *transaction)
+            .await
+            .map_err(undone)?;
+        for event in &due {
+            let claim = query("UPDATE counterfoil_events SET due_at = $1 WHERE id = $2");
+            let claim = claim.bind(until.unix()).bind(&event.0);
+            claim.execute(&mut *transaction).await.map_err(undone)?;
+        }
+        transaction.commit().await.map_err(uncertain)?;
+        let claimed = due.into_iter();
+        claimed.map(|row| rows::event(row, &self.opened)).collect()
+    }
+
+    async fn events_waiting_for(&self, order: &OrderId) -> Result<Vec<EventRow>> {
+        let query = query_as(queries::EVENTS_WAITING).bind(order.as_str());
+        let waiting = query.fetch_all(&self.readers).await.map_err(undone)?;
+        let waiting = waiting.into_iter();
+        waiting.map(|row| rows::event(row, &self.opened)).collect()
+    }
+
+    async fn lease_confirmations(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<Vec<LeasedConfirmation>> {
+        let mut transaction = self.begin().await?;
+        let free = "SELECT id, mode, order_id, kind, created_at, lease + 1
+                    FROM counterfoil_confirmations WHERE free_at <= $1
+                    ORDER BY created_at, id LIMIT $2";
+        let free: Vec<rows::ConfirmationColumns> = query_as(free)
+            .bind(now.unix())
+            .bind(limit(most))
+            .fetch_all(&mut *transaction)
+            .await
+            .map_err(undone)?;
+        for confirmation in &free {
+            let lease = "UPDATE counterfoil_confirmations SET lease = lease + 1, free_at = $1
+                         WHERE id = $2";
+            let lease = query(lease).bind(until.unix()).bind(&confirmation.0);
+            lease.execute(&mut *transaction).await.map_err(undone)?;
+        }
+        transaction.commit().await.map_err(uncertain)?;
+        let leased = free.into_iter();
+        leased.map(|row| rows::leased(row, &self.opened)).collect()
+    }
+
+    async fn acknowledge(&self, id: &str, lease: u64) -> Result<()> {
+        let mut transaction = self.begin().await?;
+        let held = "SELECT lease = $1 AND free_at IS NOT NULL FROM counterfoil_confirmations
+                    WHERE id = $2";
+        let held: Option<(bool,)> = query_as(held)
+            .bind(signed(lease))
+            .bind(id)
+            .fetch_optional(&mut *transaction)
+            .await
+            .map_err(undone)?;
+        match held {
+            Some((true,)) => {}
+            Some((false,)) => return Err(not_the_lease_holder()),
+            None => return Err(no_such_confirmation()),
+        }
+        query("UPDATE counterfoil_confirmations SET free_at = NULL WHERE id = $1")
+            .bind(id)
+            .execute(&mut *transaction)
+            .await
+            .map_err(undone)?;
+        transaction.commit().await.map_err(uncertain)
+    }
+
+    async fn orders_needing_attention(&self, most: usize) -> Result<Vec<OrderRow>> {
+        let query = query_as(queries::ORDERS_NEEDING_ATTENTION).bind(limit(most));
+        let oldest = query.fetch_all(&self.readers).await.map_err(undone)?;
+        let oldest = oldest.into_iter();
+        oldest.map(|row| rows::order(row, &self.opened)).collect()
+    }
+
+    async fn note(&self, name: &str) -> Result<Option<NoteRow>> {
+        let query = query_as(queries::NOTE).bind(name);
+        let found = query.fetch_optional(&self.readers).await.map_err(undone)?;
+        found.map(|row| rows::note(row, &self.opened)).transpose()
+    }
+
+    async fn backlog(&self) -> Result<Backlog> {
+        let oldest = query_as(queries::BACKLOG).fetch_one(&self.readers).await;
+        Ok(rows::backlog(oldest.map_err(undone)?))
+    }
+
+    async fn erase_order(&self, id: &OrderId, version: u64) -> Result<bool> {
+        self.opened.get()?;
+        let mut transaction = self.begin().await?;
+        let erased = commit::erase(&mut transaction, id.as_str(), signed(version)).await?;
+        transaction.commit().await.map_err(uncertain)?;
+        Ok(erased)
+    }
+
+    async fn purge(&self, before: Timestamp, most: usize) -> Result<Purged> {
+        self.opened.get()?;
+        let mut transaction = self.begin().await?;
+        let quiet: Vec<(String, i64)> = query_as(queries::QUIET_ORDERS)
+            .bind(before.unix())
+            .bind(limit(most))
+            .fetch_all(&mut *transaction)
+            .await
+            .map_err(undone)?;
+        let mut purged = Purged::default();
+        for (id, version) in quiet {
+            let erased = commit::erase(&mut transaction, &id, version).await?;
+            purged.orders += usize::from(erased);
+        }
+        let delete = "DELETE FROM counterfoil_events WHERE id IN (
+                          SELECT id FROM counterfoil_events
+                          WHERE outcome IS NOT NULL AND received_at < $1
+                          ORDER BY received_at LIMIT $2
+                      )";
+        let delete = query(delete).bind(before.unix()).bind(limit(most));
+        let deleted = delete.execute(&mut *transaction).await.map_err(undone)?;
+        purged.events = usize::try_from(deleted.rows_affected()).unwrap_or(usize::MAX);
+        transaction.commit().await.map_err(uncertain)?;
+        Ok(purged)
+    }
+}

@@ -1,0 +1,83 @@
+//! Databases for tests: each gets one of its own, which goes when the test is done.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use counterfoil::cashier::PostgresStore;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{Connection, Executor};
+
+/// Numbers the databases of this process.
+static NUMBER: AtomicU64 = AtomicU64::new(0);
+
+/// A name that no other test has.
+fn unique_name() -> String {
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    format!("counterfoil_{}_{number}", std::process::id())
+}
+
+/// A folder for an SQLite file, removed with it.
+#[derive(Debug)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "it makes a folder")]
+    pub fn new() -> Self {
+        let path = std::env::temp_dir().join(unique_name());
+        std::fs::create_dir_all(&path).expect("a folder for tests");
+        Self(path)
+    }
+
+    /// The path of the one file in it.
+    #[must_use]
+    pub fn file(&self) -> PathBuf {
+        self.0.join("shop.db")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What is left lies in the folder for temporary files.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The PostgreSQL that tests may use.
+#[derive(Debug, Clone)]
+pub struct Server(PgConnectOptions);
+
+impl Server {
+    /// The one that `COUNTERFOIL_POSTGRES` names; without one, says that `test` did not run.
+    #[must_use]
+    pub fn find(test: &str) -> Option<Self> {
+        let Ok(url) = std::env::var("COUNTERFOIL_POSTGRES") else {
+            let missing = "COUNTERFOIL_POSTGRES names no database; see tests/stores/postgres.sh";
+            // The harness hides `eprintln!` of a test that passes.
+            let _ = writeln!(std::io::stderr(), "NOT RUN: {test}: {missing}");
+            return None;
+        };
+        Some(Self(url.parse().expect("a PostgreSQL URL")))
+    }
+
+    /// Makes an empty database. It goes with the server.
+    pub async fn database(&self) -> PgConnectOptions {
+        let name = unique_name();
+        let mut connection = self.connection().await;
+        let create = format!("CREATE DATABASE {name}");
+        connection.execute(&*create).await.expect("a new database");
+        self.0.clone().database(&name)
+    }
+
+    /// Makes an empty database and a store in it.
+    pub async fn store(&self) -> PostgresStore {
+        let options = self.database().await;
+        PostgresStore::with_options(options).await.expect("a store")
+    }
+
+    /// A connection that may do everything.
+    pub async fn connection(&self) -> PgConnection {
+        PgConnection::connect_with(&self.0).await.expect("a server")
+    }
+}
