@@ -5,6 +5,7 @@
 pub mod capture;
 mod card_number;
 pub mod clock;
+pub mod country;
 pub mod dispute;
 pub mod error;
 pub mod id;

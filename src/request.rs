@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::card_number::has_card_number;
 use crate::clock::Timestamp;
+use crate::country::Country;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::is_loopback;
 use crate::id::{Attempt, CommandId, OrderId, PaymentId};
@@ -45,6 +46,8 @@ pub struct CreateRequest {
     pub email: Option<String>,
     /// When an unpaid checkout ends, if the provider lets the host choose.
     pub expires_at: Option<Timestamp>,
+    /// Where the shopper is, to choose among several providers.
+    pub country: Option<Country>,
     /// More data for the provider to keep, without personal data.
     pub metadata: BTreeMap<String, String>,
 }
@@ -62,6 +65,7 @@ impl CreateRequest {
             description: None,
             email: None,
             expires_at: None,
+            country: None,
             metadata: BTreeMap::new(),
         }
     }
@@ -98,6 +102,13 @@ impl CreateRequest {
     #[must_use]
     pub fn with_expiry(mut self, expires_at: Timestamp) -> Self {
         self.expires_at = Some(expires_at);
+        self
+    }
+
+    /// Says where the shopper is, to choose among several providers.
+    #[must_use]
+    pub fn with_country(mut self, country: Country) -> Self {
+        self.country = Some(country);
         self
     }
 

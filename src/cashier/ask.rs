@@ -14,7 +14,7 @@ use super::records::{
 use crate::capability::Operation;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::id::{Attempt, OrderId, Reference};
+use crate::id::{Attempt, OrderId, ProviderName, Reference};
 use crate::mode::Mode;
 use crate::payment::PaymentStatus;
 
@@ -67,6 +67,11 @@ impl<M: Mode> Cashier<M> {
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
+        match self.complete_approved(&record).await {
+            Ok(None) => {}
+            Ok(Some(completed)) => record = completed,
+            Err(error) => failure = failure.or(Some(error)),
+        }
         for payment in record.stale_checkouts() {
             if self.can_void(&record, &payment) {
                 match self.command_once(id, &Wish::void(&payment)).await {
@@ -76,6 +81,19 @@ impl<M: Mode> Cashier<M> {
             }
         }
         failure.map_or(Ok(record), Err)
+    }
+
+    /// Takes or holds what the shopper has approved, if the order wants it.
+    pub(super) async fn complete_approved(
+        &self,
+        record: &OrderRecord<M>,
+    ) -> Result<Option<OrderRecord<M>>> {
+        let Some((payment, amount)) = record.approved() else {
+            return Ok(None);
+        };
+        let wish = Wish::complete(&payment, amount);
+        let completed = self.command_once(&record.order.id, &wish).await?;
+        Ok(Some(completed.record))
     }
 
     async fn gather(&self, record: &OrderRecord<M>) -> Answers<M> {
@@ -95,26 +113,31 @@ impl<M: Mode> Cashier<M> {
         attempt: &AttemptRecord<M>,
         answers: &mut Answers<M>,
     ) {
-        if let Some(id) = &attempt.payment {
-            match self.provider.fetch_payment(id).await {
-                Ok(payment) => answers.facts.push(Fact::Payment(Box::new(payment))),
-                Err(error) => answers.fail(error),
+        let provider = match self.provider(&attempt.provider) {
+            Ok(provider) => provider,
+            Err(error) => return answers.fail(error),
+        };
+        let can = |operation| provider.capabilities().supports(operation);
+        match &attempt.payment {
+            Some(id) if can(Operation::FetchPayment) => {
+                match provider.fetch_payment(id).await {
+                    Ok(payment) => answers.facts.push(Fact::Payment(Box::new(payment))),
+                    Err(error) => answers.fail(error),
+                }
+                return;
             }
-            return;
-        }
-        if !self
-            .provider
-            .capabilities()
-            .supports(Operation::FindPayments)
-        {
-            return;
+            None if can(Operation::FindPayments) => {}
+            _ => {
+                answers.is_silent = true;
+                return;
+            }
         }
         let reference = Reference {
-            namespace: self.provider.namespace().clone(),
+            namespace: provider.namespace().clone(),
             order: record.order.id.clone(),
             attempt: attempt.attempt,
         };
-        match self.provider.find_payments(&reference).await {
+        match provider.find_payments(&reference).await {
             Ok(found) if found.is_empty() => answers.missing.push(attempt.attempt),
             Ok(found) => {
                 let payments = found.into_iter().map(Box::new).map(Fact::Payment);
@@ -133,7 +156,15 @@ impl<M: Mode> Cashier<M> {
         let Some(known) = payment.ledger.payment() else {
             return;
         };
-        let fetched = match self.provider.fetch_payment(&known.id).await {
+        let provider = match self.provider_of(&known.id) {
+            Ok(provider) => provider,
+            Err(error) => return answers.fail(error),
+        };
+        if !provider.capabilities().supports(Operation::FetchPayment) {
+            answers.is_silent = true;
+            return;
+        }
+        let fetched = match provider.fetch_payment(&known.id).await {
             Ok(fetched) => fetched,
             Err(error) => return answers.fail(error),
         };
@@ -145,13 +176,8 @@ impl<M: Mode> Cashier<M> {
         let has_refunds = fetched.refunded.is_positive() || refund_expected;
         answers.fetched.push(known.id.to_string());
         answers.facts.push(Fact::Payment(Box::new(fetched)));
-        if has_refunds
-            && self
-                .provider
-                .capabilities()
-                .supports(Operation::ListRefunds)
-        {
-            let refunds = self.provider.list_refunds(known.id.clone());
+        if has_refunds && provider.capabilities().supports(Operation::ListRefunds) {
+            let refunds = provider.list_refunds(known.id.clone());
             match refunds.try_collect::<Vec<_>>().await {
                 Ok(refunds) => {
                     answers.listed.push(known.id.to_string());
@@ -190,15 +216,20 @@ impl<M: Mode> Cashier<M> {
             let may_resend = match command.operation {
                 // The provider has just said that it is still held, so it was not done.
                 CommandOperation::Capture { is_final } => {
-                    let is_safe = is_final || self.remembers(command.requested_at, now);
+                    let is_safe = is_final
+                        || self.remembers(payment.id.provider(), command.requested_at, now);
                     is_safe && answers.fetched.contains(&id) && payment.is_held()
+                }
+                CommandOperation::Complete => {
+                    answers.fetched.contains(&id) && payment.status == PaymentStatus::Approved
                 }
                 CommandOperation::Void => {
                     answers.fetched.contains(&id) && !payment.status.is_final()
                 }
                 CommandOperation::Refund { .. } if !answers.listed.contains(&id) => false,
                 CommandOperation::Refund { .. } => {
-                    let is_remembered = self.remembers(command.requested_at, now);
+                    let is_remembered =
+                        self.remembers(payment.id.provider(), command.requested_at, now);
                     let is_old = now.abs_diff(command.sent_at) > NEVER_ARRIVES_AFTER;
                     if !is_remembered && is_old && !record.has_unclaimed_refund(command) {
                         command.state = CommandState::Failed;
@@ -217,8 +248,16 @@ impl<M: Mode> Cashier<M> {
 
     /// Whether the provider surely still knows a key that it may have got at `since`: three
     /// quarters of what it promises, since clocks and requests are not exact.
-    pub(super) fn remembers(&self, since: Timestamp, now: Timestamp) -> bool {
-        let capabilities = self.provider.capabilities();
+    pub(super) fn remembers(
+        &self,
+        provider: &ProviderName,
+        since: Timestamp,
+        now: Timestamp,
+    ) -> bool {
+        let Ok(provider) = self.provider(provider) else {
+            return false;
+        };
+        let capabilities = provider.capabilities();
         capabilities.idempotent_writes && now.abs_diff(since) < capabilities.key_retention / 4 * 3
     }
 }
@@ -231,6 +270,8 @@ struct Answers<M: Mode> {
     /// Payments that were fetched, and those whose refunds were listed to the end.
     fetched: Vec<String>,
     listed: Vec<String>,
+    /// Whether a provider cannot be asked: only its webhooks tell.
+    is_silent: bool,
     /// The first thing that went wrong.
     failure: Option<Error>,
 }
@@ -242,6 +283,7 @@ impl<M: Mode> Default for Answers<M> {
             missing: Vec::new(),
             fetched: Vec::new(),
             listed: Vec::new(),
+            is_silent: false,
             failure: None,
         }
     }

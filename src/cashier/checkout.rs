@@ -7,16 +7,18 @@ use super::Cashier;
 use super::fold::Fact;
 use super::orders::conflict;
 use super::records::{AttemptPhase, AttemptRecord, CommandOperation, OrderRecord};
+use super::routes::allows_another;
 use crate::capability::Operation;
 use crate::clock::Timestamp;
 use crate::error::{Effect, Error, ErrorKind, Result};
-use crate::id::{Attempt, IdempotencyKey, OrderId, PaymentId};
+use crate::handle::Provider;
+use crate::id::{Attempt, IdempotencyKey, OrderId, PaymentId, ProviderName};
 use crate::mode::Mode;
 use crate::payment::{Payment, PaymentStatus};
 use crate::request::{CaptureMode, Checkout, CreateRequest, DirectMethod, Presence};
 
 /// How many steps one call takes to bring earlier attempts to an end before it gives up.
-const MOST_STEPS: u32 = 6;
+const MOST_STEPS: usize = 6;
 
 impl<M: Mode> Cashier<M> {
     /// Begins to pay an order, and says what the shopper must do next in [`Payment::next_action`].
@@ -26,32 +28,85 @@ impl<M: Mode> Cashier<M> {
     /// again, as by a double click, gives the same payment. A new attempt begins once the last has
     /// ended; an open checkout for another wish is ended first.
     ///
+    /// With several providers, [`Routes`](super::Routes) choose among them. The next one is tried
+    /// only if the first has said that it began nothing; while nobody knows, the attempt stays
+    /// where it is.
+    ///
     /// # Errors
     /// [`ErrorKind::Conflict`] if the order is paid or closed, costs something else, or is being
     /// paid; [`ErrorKind::NotFound`] if it was not placed; [`ErrorKind::Unavailable`] while nobody
-    /// knows what became of the last attempt; and the provider's. After [`Effect::Unknown`] call it
-    /// again: the provider is asked before anything is sent.
+    /// knows what became of the last attempt; [`ErrorKind::Unsupported`] if no route fits; and the
+    /// provider's. After [`Effect::Unknown`] call it again: the provider is asked before anything
+    /// is sent.
     pub async fn check_out(&self, request: &CreateRequest) -> Result<Payment<M>> {
-        let fingerprint = fingerprint(request);
+        self.check_out_by(None, request).await
+    }
+
+    /// As [`check_out`](Self::check_out), by the provider of this name and no other: a token
+    /// belongs to the provider whose script made it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Settings`] if no provider is called that, and those of
+    /// [`check_out`](Self::check_out).
+    pub async fn check_out_with(
+        &self,
+        provider: &ProviderName,
+        request: &CreateRequest,
+    ) -> Result<Payment<M>> {
+        self.check_out_by(Some(provider), request).await
+    }
+
+    async fn check_out_by(
+        &self,
+        wanted: Option<&ProviderName>,
+        request: &CreateRequest,
+    ) -> Result<Payment<M>> {
         let order = &request.order;
-        for _ in 0..MOST_STEPS {
-            let plan =
-                |record: &mut OrderRecord<M>, now| self.plan(record, request, &fingerprint, now);
+        let _turn = self.turns.take(order).await;
+        let fingerprint = fingerprint(request, wanted);
+        let mut candidates = self.candidates(request, wanted).map(Vec::into_iter);
+        let mut next = candidates.as_mut().ok().and_then(Iterator::next);
+        let mut failure = None;
+        for _ in 0..MOST_STEPS + self.providers.len() {
+            let plan = |record: &mut OrderRecord<M>, now| {
+                self.plan(record, request, &fingerprint, next, now)
+            };
             let (plan, _) = self.change(order, plan).await?;
             match plan {
-                Plan::Send(attempt) => return self.begin(request, attempt).await,
+                Plan::Send(attempt, provider) => {
+                    let error = match self.begin(request, attempt, &provider).await {
+                        Ok(payment) => return Ok(payment),
+                        Err(error) => error,
+                    };
+                    let is_over = self.order(order).await?.is_refused(attempt);
+                    if !is_over || !allows_another(&error) {
+                        return Err(error);
+                    }
+                    next = candidates.as_mut().ok().and_then(Iterator::next);
+                    failure = Some(error);
+                }
+                Plan::NoProvider => {
+                    let message = "no provider can take this checkout";
+                    let none = || Error::new(ErrorKind::Unsupported, message);
+                    return Err(failure.or(candidates.err()).unwrap_or_else(none));
+                }
                 Plan::Look(attempt) => {
                     self.ask(order).await?;
-                    if self.mark_resent(order, attempt, &fingerprint).await? {
-                        return self.begin(request, attempt).await;
+                    if let Some(provider) = self.mark_resent(order, attempt, &fingerprint).await? {
+                        return self.begin(request, attempt, &provider).await;
                     }
                 }
                 Plan::GiveBack(id) => {
-                    let payment = self.provider.fetch_payment(&id).await?;
+                    let payment = self.provider_of(&id)?.fetch_payment(&id).await?;
                     self.take_in(order, Fact::Payment(Box::new(payment.clone())), "asked")
                         .await?;
                     if is_open(&payment.status) {
                         return Ok(payment);
+                    }
+                }
+                Plan::SendAgain(attempt) => {
+                    if let Some(provider) = self.mark_resent(order, attempt, &fingerprint).await? {
+                        return self.begin(request, attempt, &provider).await;
                     }
                 }
                 Plan::End(id) => {
@@ -83,6 +138,7 @@ impl<M: Mode> Cashier<M> {
         record: &mut OrderRecord<M>,
         request: &CreateRequest,
         fingerprint: &str,
+        next: Option<&Provider<M>>,
         now: Timestamp,
     ) -> Result<Plan<M>> {
         if record.order.closed_at.is_some() {
@@ -99,92 +155,121 @@ impl<M: Mode> Cashier<M> {
             );
             return Err(Error::new(ErrorKind::Conflict, message));
         }
-        let Some(last) = record.attempts.last() else {
-            return Ok(self.store_attempt(record, request, fingerprint, Attempt::FIRST, now));
+        if let Some(last) = record.attempts.last()
+            && let Some(plan) = self.plan_for(record, last, fingerprint, now)?
+        {
+            return Ok(plan);
+        }
+        let Some(provider) = next else {
+            return Ok(Plan::NoProvider);
         };
-        let (number, next) = (last.attempt, last.attempt.next());
+        Ok(store_attempt(record, provider, request, fingerprint, now))
+    }
+
+    /// What the last attempt still needs before another can begin.
+    fn plan_for(
+        &self,
+        record: &OrderRecord<M>,
+        last: &AttemptRecord<M>,
+        fingerprint: &str,
+        now: Timestamp,
+    ) -> Result<Option<Plan<M>>> {
+        let number = last.attempt;
         match last.phase {
-            AttemptPhase::Stored => return Ok(Plan::Look(number)),
+            AttemptPhase::Stored => return Ok(Some(Plan::Look(number))),
             AttemptPhase::Refused | AttemptPhase::NeverArrived | AttemptPhase::Released => {
-                return Ok(self.store_attempt(record, request, fingerprint, next, now));
+                return Ok(None);
             }
             AttemptPhase::Begun => {}
         }
         if record.payments_of(number).next().is_none() {
-            return Ok(Plan::Look(number));
+            return Ok(Some(Plan::Look(number)));
         }
         for payment in record.payments_of(number) {
             let Some(known) = payment.ledger.payment() else {
                 continue;
             };
             let id = known.id.clone();
+            let is_same = *last.fingerprint == *fingerprint;
             match &known.status {
                 _ if known.is_held() => {
                     return Err(conflict("an amount is held: capture it or void it"));
                 }
                 PaymentStatus::Captured | PaymentStatus::Canceled | PaymentStatus::Expired => {}
-                status if is_open(status) && *last.fingerprint == *fingerprint => {
-                    return Ok(Plan::GiveBack(id));
+                PaymentStatus::Approved if is_same => {
+                    return Err(conflict("the shopper has approved it: resume the order"));
                 }
-                status if is_open(status) => return Ok(Plan::End(id)),
+                status if is_open(status) && self.has_ended_unheard(known, now) => {}
+                status if is_open(status) && is_same => {
+                    let can_fetch = self.supports(&id, Operation::FetchPayment);
+                    return Ok(Some(match can_fetch {
+                        true => Plan::GiveBack(id),
+                        false => Plan::SendAgain(number),
+                    }));
+                }
+                status if is_open(status) && self.can_void(record, &id) => {
+                    return Ok(Some(Plan::End(id)));
+                }
+                // Nothing moves unless it is completed from here.
+                status if is_open(status) && last.is_completed_here => {}
+                PaymentStatus::Approved if last.is_completed_here => {}
+                status if is_open(status) => {
+                    let message = "another checkout is open and cannot be ended: let the shopper \
+                                   finish it, wait until it ends, or release the attempt";
+                    return Err(conflict(message));
+                }
                 // The provider may take another try on the same page: that ends first.
-                PaymentStatus::Failed(_) if self.can_void(record, &id) => return Ok(Plan::End(id)),
+                PaymentStatus::Failed(_) if self.can_void(record, &id) => {
+                    return Ok(Some(Plan::End(id)));
+                }
                 PaymentStatus::Failed(_) => {}
                 _ => return Err(conflict("a payment is under way: wait for its end")),
             }
         }
-        Ok(self.store_attempt(record, request, fingerprint, next, now))
+        Ok(None)
     }
 
-    fn store_attempt(
-        &self,
-        record: &mut OrderRecord<M>,
-        request: &CreateRequest,
-        fingerprint: &str,
-        attempt: Attempt,
-        now: Timestamp,
-    ) -> Plan<M> {
-        let asked = request.clone().with_attempt(attempt);
-        let reference = self.provider.reference(&asked);
-        record.attempts.push(AttemptRecord {
-            attempt,
-            key: IdempotencyKey::for_creation(&reference),
-            fingerprint: fingerprint.into(),
-            amount: request.amount,
-            capture: request.capture,
-            begun_at: now,
-            sent_at: now,
-            phase: AttemptPhase::Stored,
-            payment: None,
-        });
-        let what = format!("attempt {attempt} at {}", request.amount);
-        record.note(now, what, None);
-        Plan::Send(attempt)
+    /// Whether an unpaid checkout is past its end at a provider that can neither be asked nor tells
+    /// of it.
+    fn has_ended_unheard(&self, payment: &Payment<M>, now: Timestamp) -> bool {
+        let ended = payment.expires_at.is_some_and(|end| end < now);
+        ended && !self.supports(&payment.id, Operation::FetchPayment)
     }
 
     /// Asks the provider for an attempt that is stored.
-    async fn begin(&self, request: &CreateRequest, attempt: Attempt) -> Result<Payment<M>> {
+    async fn begin(
+        &self,
+        request: &CreateRequest,
+        attempt: Attempt,
+        provider: &ProviderName,
+    ) -> Result<Payment<M>> {
         let order = &request.order;
         let asked = request.clone().with_attempt(attempt);
-        let error = match self.provider.create(&asked).await {
+        let created = self.provider(provider)?.create(&asked).await;
+        let outcome = created.as_ref().err();
+        self.wellness
+            .note(provider, outcome, &self.routes, self.now());
+        let error = match created {
             Ok(payment) => {
                 let fact = Fact::Payment(Box::new(payment.clone()));
                 let record = self.take_in(order, fact, "created").await?;
                 if record.stale_checkouts().contains(&payment.id) {
-                    self.void_of(order, &payment.id).await?;
+                    if self.can_void(&record, &payment.id) {
+                        self.void_of(order, &payment.id).await?;
+                    }
                     return Err(conflict("the order was changed meanwhile: check out again"));
                 }
                 return Ok(payment);
             }
             Err(error) => error,
         };
-        let refused = error.effect() == Effect::NotApplied
-            && matches!(
-                error.kind(),
-                ErrorKind::InvalidRequest | ErrorKind::Unsupported | ErrorKind::Declined(_)
-            );
+        let is_refusal = matches!(
+            error.kind(),
+            ErrorKind::InvalidRequest | ErrorKind::Declined(_)
+        );
+        let is_not_applied = error.effect() == Effect::NotApplied;
         let made: Option<PaymentId<M>> = error.payment();
-        if !refused && made.is_none() {
+        if !is_not_applied && made.is_none() {
             return Err(error);
         }
         self.change(order, |record, now| {
@@ -199,6 +284,8 @@ impl<M: Mode> Cashier<M> {
                     stored.phase = AttemptPhase::Begun;
                     stored.payment = Some(id.clone());
                 }
+                // That one call did nothing says nothing about an earlier or a parallel one.
+                None if !is_refusal && stored.sends != 1 => return Ok(()),
                 None => stored.phase = AttemptPhase::Refused,
             }
             let what = format!("attempt {attempt} refused: {}", error.kind().name());
@@ -215,38 +302,58 @@ impl<M: Mode> Cashier<M> {
         Err(error)
     }
 
-    /// Whether the attempt is to be sent again as it was, since the provider knows nothing of it.
+    /// Marks the attempt as sent again as it was, and gives its provider, unless its outcome has
+    /// become known.
     async fn mark_resent(
         &self,
         order: &OrderId,
         attempt: Attempt,
         fingerprint: &str,
-    ) -> Result<bool> {
+    ) -> Result<Option<ProviderName>> {
         let mark = |record: &mut OrderRecord<M>, now| {
             let mut attempts = record.attempts.iter_mut();
-            let stored = attempts
-                .find(|stored| stored.attempt == attempt && stored.phase == AttemptPhase::Stored);
+            let stored = attempts.find(|stored| {
+                let is_open = matches!(stored.phase, AttemptPhase::Stored | AttemptPhase::Begun);
+                stored.attempt == attempt && is_open
+            });
             let Some(stored) = stored else {
-                return Ok(false);
+                return Ok(None);
             };
-            if *stored.fingerprint != *fingerprint || !self.remembers(stored.begun_at, now) {
+            let is_unheard = stored.phase == AttemptPhase::Stored;
+            let can_fetch =
+                |provider: &Provider<M>| provider.capabilities().supports(Operation::FetchPayment);
+            if !is_unheard && self.provider(&stored.provider).is_ok_and(can_fetch) {
+                return Ok(None);
+            }
+            let is_remembered = self.remembers(&stored.provider, stored.begun_at, now);
+            if *stored.fingerprint != *fingerprint || !is_remembered {
                 let message = "nobody knows yet what became of the last attempt: try again later";
                 return Err(Error::new(ErrorKind::Unavailable, message));
             }
             stored.sent_at = now;
-            Ok(true)
+            stored.sends = stored.sends.saturating_add(1);
+            Ok(Some(stored.provider.clone()))
         };
         Ok(self.change(order, mark).await?.0)
     }
 
     pub(super) fn can_void(&self, record: &OrderRecord<M>, id: &PaymentId<M>) -> bool {
+        let of = record.payment(id);
         let was_tried = record.commands.iter().any(|command| {
-            let of = record.payment(id);
             command.operation == CommandOperation::Void
                 && command.state.is_settled()
                 && of.is_some_and(|payment| payment.is_called(&command.payment))
         });
-        self.provider.capabilities().supports(Operation::Void) && !was_tried
+        let is_held = of
+            .and_then(|of| of.ledger.payment())
+            .is_some_and(Payment::is_held);
+        let provider = self.provider_of(id);
+        let can = provider.is_ok_and(|provider| {
+            let capabilities = provider.capabilities();
+            let is_voidable = is_held || capabilities.voidable_checkouts;
+            capabilities.supports(Operation::Void) && is_voidable
+        });
+        can && !was_tried
     }
 
     pub(super) async fn take_in(
@@ -261,17 +368,62 @@ impl<M: Mode> Cashier<M> {
 }
 
 enum Plan<M: Mode> {
-    /// Ask the provider for this attempt, which has just been stored.
-    Send(Attempt),
+    /// Ask this provider for this attempt, which has just been stored.
+    Send(Attempt, ProviderName),
+    /// There is no provider for a new attempt.
+    NoProvider,
     /// Find out what became of this attempt.
     Look(Attempt),
     /// Give the open payment of the same wish.
     GiveBack(PaymentId<M>),
+    /// Send this attempt again under its key, since the provider gives its open payment in no other
+    /// way.
+    SendAgain(Attempt),
     /// End this payment, so that a new attempt can begin.
     End(PaymentId<M>),
 }
 
+fn store_attempt<M: Mode>(
+    record: &mut OrderRecord<M>,
+    provider: &Provider<M>,
+    request: &CreateRequest,
+    fingerprint: &str,
+    now: Timestamp,
+) -> Plan<M> {
+    let last = record.attempts.last();
+    let attempt = last.map_or(Attempt::FIRST, |last| last.attempt.next());
+    let asked = request.clone().with_attempt(attempt);
+    let reference = provider.reference(&asked);
+    record.attempts.push(AttemptRecord {
+        attempt,
+        provider: provider.name().clone(),
+        is_completed_here: provider.capabilities().supports(Operation::Complete),
+        key: IdempotencyKey::for_creation(&reference),
+        fingerprint: fingerprint.into(),
+        amount: request.amount,
+        capture: request.capture,
+        begun_at: now,
+        sent_at: now,
+        sends: 1,
+        phase: AttemptPhase::Stored,
+        payment: None,
+    });
+    let what = format!(
+        "attempt {attempt} at {} by {}",
+        request.amount,
+        provider.name()
+    );
+    record.note(now, what, None);
+    Plan::Send(attempt, provider.name().clone())
+}
+
 impl<M: Mode> OrderRecord<M> {
+    /// Whether the provider has refused this attempt without making a payment.
+    fn is_refused(&self, attempt: Attempt) -> bool {
+        let mut attempts = self.attempts.iter();
+        attempts.any(|a| a.attempt == attempt && a.phase == AttemptPhase::Refused)
+    }
+
     /// Whether no money can come by this attempt any more, as far as the provider has said.
     pub(super) fn is_over(&self, attempt: &AttemptRecord<M>) -> bool {
         match attempt.phase {
@@ -282,9 +434,12 @@ impl<M: Mode> OrderRecord<M> {
                 payments.peek().is_some()
                     && payments.all(|payment| {
                         let known = payment.ledger.payment();
-                        known.is_some_and(|known| {
-                            known.status.is_final()
-                                || matches!(known.status, PaymentStatus::Failed(_))
+                        known.is_some_and(|known| match known.status {
+                            PaymentStatus::Failed(_) => true,
+                            PaymentStatus::Created
+                            | PaymentStatus::ActionRequired
+                            | PaymentStatus::Approved => attempt.is_completed_here,
+                            _ => known.status.is_final(),
                         })
                     })
             }
@@ -329,7 +484,7 @@ const fn is_open(status: &PaymentStatus) -> bool {
 
 /// A hash of what is wished for. What may differ between two clicks, such as addresses and expiry,
 /// is not part of it.
-fn fingerprint(request: &CreateRequest) -> String {
+fn fingerprint(request: &CreateRequest, wanted: Option<&ProviderName>) -> String {
     let how = match &request.checkout {
         Checkout::Hosted { .. } => vec!["hosted"],
         Checkout::Embedded { .. } => vec!["embedded"],
@@ -354,7 +509,8 @@ fn fingerprint(request: &CreateRequest) -> String {
         CaptureMode::Manual => "manual",
     };
     let mut hash = Sha256::new();
-    for part in [amount.as_str(), capture].into_iter().chain(how) {
+    let wanted = wanted.map_or("", ProviderName::as_str);
+    for part in [amount.as_str(), capture, wanted].into_iter().chain(how) {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }

@@ -15,7 +15,7 @@ use crate::id::{IdempotencyKey, OrderId, PaymentId};
 use crate::mode::Mode;
 use crate::money::{Money, PositiveMoney};
 use crate::payment::PaymentStatus;
-use crate::request::{CaptureRequest, RefundRequest};
+use crate::request::{CaptureRequest, CompleteRequest, RefundRequest};
 
 /// How long who has just sent a command is left alone with it: one minute, longer than a request
 /// may take.
@@ -152,11 +152,11 @@ impl<M: Mode> Cashier<M> {
                 is_new: false,
             });
         }
-        record.check(wish, self.provider.capabilities())?;
+        record.check(wish, self.provider_of(wish.payment)?.capabilities())?;
         let (id, captured_before) = (payment.id.clone(), payment.captured);
         let key = IdempotencyKey::for_command(
             name,
-            self.provider.namespace(),
+            self.provider_of(&id)?.namespace(),
             &id,
             wish.command.map_or("", |command| command.as_str()),
         );
@@ -212,8 +212,12 @@ impl<M: Mode> Cashier<M> {
             }
             Err(error) => {
                 // The host may give a capture or refund up, and is told that it was not done. A
-                // void is wanted until it is done.
-                let is_given_up = is_first && command.operation != CommandOperation::Void;
+                // void or a completion is wanted until it is done.
+                let is_given_up = is_first
+                    && !matches!(
+                        command.operation,
+                        CommandOperation::Void | CommandOperation::Complete
+                    );
                 let is_refused = error.effect() == Effect::NotApplied
                     && (is_given_up || is_definite_refusal(error.kind()));
                 let take_in = |record: &mut OrderRecord<M>, _| {
@@ -241,25 +245,31 @@ impl<M: Mode> Cashier<M> {
     /// What the provider answered; nothing, if it has only received the command.
     async fn call(&self, command: &CommandRecord<M>) -> Result<Option<Fact<M>>> {
         let payment = command.payment.clone();
+        let provider = self.provider_of(&payment)?;
         let wished = command.amount.map(PositiveMoney::new).transpose()?;
         let (amount, id) = match (command.operation, wished, command.command.clone()) {
             (CommandOperation::Void, _, _) => {
-                let voided = self.provider.void(&payment).await?;
+                let voided = provider.void(&payment).await?;
                 return Ok(fact_of(voided));
+            }
+            (CommandOperation::Complete, Some(amount), _) => {
+                let request = CompleteRequest::new(payment, amount);
+                let completed = provider.complete(&request).await?;
+                return Ok(Some(Fact::Payment(Box::new(completed))));
             }
             (_, Some(amount), Some(id)) => (amount, id),
             _ => return Err(conflict("the stored command has no amount or name")),
         };
         if let CommandOperation::Refund { reason } = command.operation {
             let request = RefundRequest::new(payment, amount, id).with_reason(reason);
-            let refund = self.provider.refund(&request).await?;
+            let refund = provider.refund(&request).await?;
             return Ok(Some(Fact::Refund(Box::new(refund))));
         }
         let mut request = CaptureRequest::new(payment, amount, id);
         if command.operation == (CommandOperation::Capture { is_final: false }) {
             request = request.keeping_the_rest();
         }
-        let captured = self.provider.capture(&request).await?;
+        let captured = provider.capture(&request).await?;
         Ok(fact_of(captured))
     }
 }
@@ -295,6 +305,17 @@ impl<'a, M: Mode> Wish<'a, M> {
     }
 }
 
+impl<'a, M: Mode> Wish<'a, M> {
+    pub(super) const fn complete(payment: &'a PaymentId<M>, amount: Money) -> Self {
+        Self {
+            operation: CommandOperation::Complete,
+            payment,
+            amount: Some(amount),
+            command: None,
+        }
+    }
+}
+
 struct StoredCommand<M: Mode> {
     command: CommandRecord<M>,
     is_new: bool,
@@ -315,6 +336,12 @@ impl<M: Mode> OrderRecord<M> {
                 }
             }
             CommandOperation::Void => Ok(()),
+            CommandOperation::Complete => {
+                if self.approved() == Some((payment.id.clone(), payment.amount)) {
+                    return Ok(());
+                }
+                Err(conflict("the order does not want this payment now"))
+            }
             CommandOperation::Capture { .. } if !payment.is_held() => {
                 Err(conflict("nothing is held by this payment"))
             }
@@ -348,6 +375,30 @@ impl<M: Mode> OrderRecord<M> {
                 check_bound(wish.amount, self.refundable(wish.payment)?, "is left")
             }
         }
+    }
+
+    /// The payment that the shopper has approved and that the order wants: it is for what is left
+    /// to pay, the order is open, and no other money is under way for it.
+    pub(super) fn approved(&self) -> Option<(PaymentId<M>, Money)> {
+        let left = self.order.total.checked_sub(self.received().ok()?).ok()?;
+        let is_wanted = self.order.closed_at.is_none() && self.paid_at.is_none();
+        let is_completing = self.commands.iter().any(|command| {
+            command.operation == CommandOperation::Complete && !command.state.is_settled()
+        });
+        if !is_wanted || is_completing || self.holds_money() {
+            return None;
+        }
+        let mut payments = self
+            .payments
+            .iter()
+            .rev()
+            .filter_map(|p| p.ledger.payment());
+        let approved = payments.find(|payment| {
+            payment.status == PaymentStatus::Approved
+                && payment.reference.is_some()
+                && payment.amount == left
+        });
+        approved.map(|payment| (payment.id.clone(), payment.amount))
     }
 
     fn command_mut(&mut self, key: &str) -> Option<&mut CommandRecord<M>> {

@@ -31,6 +31,16 @@ pub(super) enum Fact<M: Mode> {
 }
 
 impl<M: Mode> Fact<M> {
+    /// The payment that it is about.
+    pub(super) fn payment(&self) -> &PaymentId<M> {
+        match self {
+            Self::Payment(payment) => &payment.id,
+            Self::Capture(capture) => &capture.payment,
+            Self::Refund(refund) => &refund.payment,
+            Self::Dispute(dispute) => &dispute.payment,
+        }
+    }
+
     /// What an event says about an order, if it does.
     pub(super) fn of(kind: &EventKind<M>) -> Option<Self> {
         Some(match kind {
@@ -209,6 +219,7 @@ impl<M: Mode> OrderRecord<M> {
             match command.operation {
                 CommandOperation::Refund { .. } => self.settle_refund(command),
                 CommandOperation::Capture { .. } => self.settle_capture(command),
+                CommandOperation::Complete => self.settle_completion(command),
                 CommandOperation::Void => self.settle_void(command),
             }
             if command.state != before {
@@ -269,6 +280,23 @@ impl<M: Mode> OrderRecord<M> {
         } else if is_refused || is_over {
             command.state = CommandState::Failed;
         }
+    }
+
+    fn settle_completion(&self, command: &mut CommandRecord<M>) {
+        let known = self.payment(&command.payment);
+        let Some(payment) = known.and_then(|known| known.ledger.payment()) else {
+            return;
+        };
+        if command.state.is_settled() {
+            return;
+        }
+        command.state = match payment.status {
+            PaymentStatus::Captured | PaymentStatus::Authorized => CommandState::Succeeded,
+            PaymentStatus::Failed(_) | PaymentStatus::Canceled | PaymentStatus::Expired => {
+                CommandState::Failed
+            }
+            _ => command.state,
+        };
     }
 
     fn settle_void(&self, command: &mut CommandRecord<M>) {

@@ -1,4 +1,5 @@
-//! The durable flow from order to confirmation and refund, over one [`Provider`] and a [`Store`].
+//! The durable flow from order to confirmation and refund, over one [`Provider`] or several and a
+//! [`Store`].
 //!
 //! [`Cashier`] stores every wish before the provider is asked, under a key that stays the same, and
 //! takes in what the provider says from webhooks, redirects and sweeps alike. What the host must
@@ -49,9 +50,11 @@ mod fold;
 mod memory;
 mod orders;
 mod outbox;
+mod providers;
 mod receive;
 mod records;
 mod retention;
+mod routes;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "sqlite", feature = "postgres"))))]
 pub mod sql;
@@ -59,6 +62,7 @@ mod standing;
 mod store;
 mod store_suite;
 mod sweep;
+mod turns;
 
 use std::sync::Arc;
 
@@ -69,6 +73,7 @@ pub use records::{
     AttemptPhase, AttemptRecord, CommandOperation, CommandRecord, CommandState, HistoryEntry,
     OrderRecord, PaymentRecord,
 };
+pub use routes::{Route, Routes};
 #[cfg(feature = "postgres")]
 #[cfg_attr(docsrs, doc(cfg(feature = "postgres")))]
 pub use sql::postgres::PostgresStore;
@@ -86,18 +91,24 @@ pub use sweep::Swept;
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::handle::Provider;
-use crate::id::{OrderId, PaymentId};
+use crate::id::{OrderId, PaymentId, ProviderName};
 use crate::mode::Mode;
+use routes::Wellness;
+use turns::Turns;
 
 /// How often an order is read again because another writer was faster, before giving up.
 const MOST_RETRIES: u32 = 64;
 
-/// The durable flow of one shop over one provider and a store. Clones share both.
+/// The durable flow of one shop over its providers and a store. Clones share them.
 ///
 /// Several processes may hold a cashier on one store at a time.
 #[derive(Debug, Clone)]
 pub struct Cashier<M: Mode> {
-    provider: Provider<M>,
+    providers: Arc<Vec<Provider<M>>>,
+    names: Arc<Vec<ProviderName>>,
+    routes: Arc<Routes>,
+    wellness: Arc<Wellness>,
+    turns: Arc<Turns>,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
 }
@@ -110,7 +121,11 @@ impl<M: Mode> Cashier<M> {
     pub async fn open(provider: Provider<M>, store: Arc<dyn Store>) -> Result<Self> {
         store.open(M::KIND).await?;
         Ok(Self {
-            provider,
+            names: Arc::new(vec![provider.name().clone()]),
+            providers: Arc::new(vec![provider]),
+            routes: Arc::default(),
+            wellness: Arc::default(),
+            turns: Arc::default(),
             store,
             clock: Arc::new(SystemClock),
         })

@@ -1,17 +1,26 @@
 //! Webhooks: verified, stored, answered, and only then acted on.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::Cashier;
 use super::fold::Fact;
 use super::store::{Batch, Commit, EventRow};
+use crate::capability::Operation;
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::OrderId;
+use crate::handle::Provider;
+use crate::id::{OrderId, ProviderName};
 use crate::mode::Mode;
 use crate::payment::Payment;
 use crate::webhook::{
     Authenticity, Delivery, Event, EventKind, SetAside, SetAsideReason, WebhookRequest,
 };
+
+/// How long the notice of a capture, refund or dispute waits for that of its payment, where the
+/// provider cannot be asked and the notice names no order: 30 days, as long as any provider known
+/// here goes on sending (Adyen).
+const WAITS_FOR_PAYMENT: Duration = Duration::from_secs(30 * 86_400);
 
 /// What became of a webhook.
 #[derive(Debug)]
@@ -33,23 +42,42 @@ impl<M: Mode> Cashier<M> {
     ///
     /// An event of an order that was not placed yet waits for it. One of another mode, account or
     /// installation is kept apart and changes nothing.
+    /// With several providers each has an endpoint of its own: see
+    /// [`receive_from`](Self::receive_from).
     pub async fn receive(&self, request: &WebhookRequest) -> Received {
-        let delivery = match self.provider.webhook(request).await {
-            Ok(delivery) => delivery,
-            Err(refusal) => {
-                return Received {
-                    answer: refusal.answer(),
-                    orders: Vec::new(),
-                    error: Some(refusal.into()),
-                };
+        match self.providers.as_slice() {
+            [only] => self.receive_by(only, request).await,
+            _ => {
+                let message = "there are several providers: say whose webhook it is";
+                refused(500, Error::new(ErrorKind::InvalidRequest, message))
             }
+        }
+    }
+
+    /// As [`receive`](Self::receive), for the endpoint of one provider of several. A name that is
+    /// not known is answered with 404.
+    pub async fn receive_from(&self, name: &str, request: &WebhookRequest) -> Received {
+        let mut all = self.providers.iter();
+        match all.find(|provider| provider.name().as_str() == name) {
+            Some(provider) => self.receive_by(provider, request).await,
+            None => {
+                let message = "no provider is called that here: see the address of the endpoint";
+                refused(404, Error::new(ErrorKind::NotFound, message))
+            }
+        }
+    }
+
+    async fn receive_by(&self, provider: &Provider<M>, request: &WebhookRequest) -> Received {
+        let delivery = match provider.webhook(request).await {
+            Ok(delivery) => delivery,
+            Err(refusal) => return refused(refusal.answer(), refusal.into()),
         };
         let mut received = Received {
             answer: delivery.answer(),
             orders: Vec::new(),
             error: None,
         };
-        let new = match self.store_events(delivery).await {
+        let new = match self.store_events(provider.name(), delivery).await {
             Ok(new) => new,
             Err(error) => {
                 received.answer = 500;
@@ -67,11 +95,15 @@ impl<M: Mode> Cashier<M> {
     }
 
     /// Stores the events of a delivery and gives those that are new and to be acted on.
-    async fn store_events(&self, delivery: Delivery<M>) -> Result<Vec<EventRow>> {
+    async fn store_events(
+        &self,
+        provider: &ProviderName,
+        delivery: Delivery<M>,
+    ) -> Result<Vec<EventRow>> {
         let events = delivery.events.iter().map(|event| self.event_row(event));
         let mut rows = events.collect::<Result<Vec<_>>>()?;
         let set_aside = delivery.set_aside.iter();
-        rows.extend(set_aside.map(|notice| self.set_aside_row(notice)));
+        rows.extend(set_aside.map(|notice| self.set_aside_row(provider, notice)));
         if rows.is_empty() {
             return Ok(rows);
         }
@@ -112,7 +144,7 @@ impl<M: Mode> Cashier<M> {
         })
     }
 
-    fn set_aside_row(&self, notice: &SetAside) -> EventRow {
+    fn set_aside_row(&self, provider: &ProviderName, notice: &SetAside) -> EventRow {
         let reason = match notice.reason {
             SetAsideReason::WrongMode { found } => format!("set_aside: {found} mode"),
             SetAsideReason::OtherAccount => "set_aside: another account".to_owned(),
@@ -120,7 +152,7 @@ impl<M: Mode> Cashier<M> {
         };
         tracing::warn!(event = notice.type_text, reason, "webhook set aside");
         EventRow {
-            id: format!("{}:set_aside:{}", self.provider.name(), notice.id),
+            id: format!("{provider}:set_aside:{}", notice.id),
             order: None,
             received_at: self.now(),
             due_at: self.now(),
@@ -143,9 +175,13 @@ impl<M: Mode> Cashier<M> {
         } else {
             self.prove(fact).await?
         };
-        let Some((order, payment)) = self.owner(&fact).await? else {
-            self.finish(&event.id, "unmatched").await?;
-            return Ok(None);
+        let (order, payment) = match self.owner(&fact, event).await? {
+            Owner::Order(order, payment) => (order, payment),
+            Owner::Nobody => {
+                self.finish(&event.id, "unmatched").await?;
+                return Ok(None);
+            }
+            Owner::NotYet => return Ok(None),
         };
         if self.read(&order).await?.is_none() {
             return Ok(None);
@@ -157,7 +193,10 @@ impl<M: Mode> Cashier<M> {
             record.fold(fact.clone(), &event.id, now)
         };
         match self.change_and_finish(&order, Some(&event.id), fold).await {
-            Ok(_) => Ok(Some(order)),
+            Ok((_, record)) => {
+                self.complete_approved(&record).await?;
+                Ok(Some(order))
+            }
             // What contradicts the record will do so the next time too.
             Err(error) if error.kind() == &ErrorKind::Conflict => {
                 self.finish(&event.id, "contradicts").await?;
@@ -178,7 +217,8 @@ impl<M: Mode> Cashier<M> {
 
     /// Asks the provider for what a notice whose signature does not cover its body is about.
     async fn prove(&self, claimed: Fact<M>) -> Result<Fact<M>> {
-        let proven = self.provider.look_up(&claimed.into()).await?;
+        let provider = self.provider_of(claimed.payment())?;
+        let proven = provider.look_up(&claimed.into()).await?;
         Fact::of(&proven).ok_or_else(|| {
             let message = "the provider answered with another thing than was asked for";
             Error::new(ErrorKind::UnexpectedResponse, message)
@@ -186,36 +226,44 @@ impl<M: Mode> Cashier<M> {
     }
 
     /// The order that a fact belongs to, and the payment if it must be taken in before the fact.
-    async fn owner(&self, fact: &Fact<M>) -> Result<Option<(OrderId, Option<Box<Payment<M>>>)>> {
-        let id = match fact {
-            Fact::Payment(payment) => {
-                return Ok(self.owner_of(payment).await?.map(|order| (order, None)));
-            }
-            Fact::Capture(capture) => &capture.payment,
-            Fact::Refund(refund) => &refund.payment,
-            Fact::Dispute(dispute) => &dispute.payment,
-        };
+    async fn owner(&self, fact: &Fact<M>, event: &EventRow) -> Result<Owner<M>> {
+        if let Fact::Payment(payment) = fact {
+            let order = self.owner_of(payment).await?;
+            return Ok(order.map_or(Owner::Nobody, |order| Owner::Order(order, None)));
+        }
+        let id = fact.payment();
         if let Some(order) = self.store.order_of_payment(&id.to_string()).await? {
             let known = self.read(&order).await?;
             if known.is_some_and(|known| known.record.payment(id).is_some()) {
-                return Ok(Some((order, None)));
+                return Ok(Owner::Order(order, None));
             }
         }
-        let payment = match self.provider.fetch_payment(id).await {
+        if !self.supports(id, Operation::FetchPayment) {
+            // The notice of the payment itself may come later, if it is one of ours at all.
+            let is_ours = event.order.is_some();
+            let is_young = self.now().abs_diff(event.received_at) < WAITS_FOR_PAYMENT;
+            return Ok(match is_ours || is_young {
+                true => Owner::NotYet,
+                false => Owner::Nobody,
+            });
+        }
+        let payment = match self.provider_of(id)?.fetch_payment(id).await {
             Ok(payment) => payment,
             // Not in this account, or of another installation on it.
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Conflict) => {
-                return Ok(None);
+                return Ok(Owner::Nobody);
             }
             Err(error) => return Err(error),
         };
         let order = self.owner_of(&payment).await?;
-        Ok(order.map(|order| (order, Some(Box::new(payment)))))
+        let owned = |order| Owner::Order(order, Some(Box::new(payment)));
+        Ok(order.map_or(Owner::Nobody, owned))
     }
 
-    async fn owner_of(&self, payment: &Payment<M>) -> Result<Option<OrderId>> {
+    pub(super) async fn owner_of(&self, payment: &Payment<M>) -> Result<Option<OrderId>> {
+        let provider = self.provider_of(&payment.id)?;
         match &payment.reference {
-            Some(reference) if reference.namespace == *self.provider.namespace() => {
+            Some(reference) if reference.namespace == *provider.namespace() => {
                 return Ok(Some(reference.order.clone()));
             }
             Some(_) => return Ok(None),
@@ -228,6 +276,24 @@ impl<M: Mode> Cashier<M> {
         }
         Ok(None)
     }
+}
+
+fn refused(answer: u16, error: Error) -> Received {
+    Received {
+        answer,
+        orders: Vec::new(),
+        error: Some(error),
+    }
+}
+
+/// Whose a fact is.
+enum Owner<M: Mode> {
+    /// This order's, and the payment must be taken in before the fact.
+    Order(OrderId, Option<Box<Payment<M>>>),
+    /// No order's of this installation.
+    Nobody,
+    /// Not known before the notice of its payment has come.
+    NotYet,
 }
 
 /// An event as the inbox keeps it: what it says in this library's terms, without the payload.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::capture::CaptureStatus;
 use crate::clock::Timestamp;
-use crate::id::{Attempt, CommandId, IdempotencyKey, PaymentId, RefundId};
+use crate::id::{Attempt, CommandId, IdempotencyKey, PaymentId, ProviderName, RefundId};
 use crate::ledger::Ledger;
 use crate::mode::Mode;
 use crate::money::{Money, MoneyError, PositiveMoney};
@@ -29,7 +29,7 @@ pub struct OrderRecord<M: Mode> {
     pub attempts: Vec<AttemptRecord<M>>,
     /// The payments that were made for it, in the order in which they were heard of.
     pub payments: Vec<PaymentRecord<M>>,
-    /// The captures, voids and refunds that were asked for here.
+    /// The completions, captures, voids and refunds that were asked for here.
     pub commands: Vec<CommandRecord<M>>,
     /// What has happened, the first thing first, each with its evidence.
     pub history: Vec<HistoryEntry>,
@@ -162,6 +162,11 @@ impl<M: Mode> OrderRecord<M> {
 pub struct AttemptRecord<M: Mode> {
     /// Its number.
     pub attempt: Attempt,
+    /// The provider that is asked for it.
+    pub provider: ProviderName,
+    /// Whether money moves only once the payment is completed from here, after the shopper has
+    /// approved it.
+    pub is_completed_here: bool,
     /// The key under which the provider is asked for it.
     pub key: IdempotencyKey,
     /// A hash of what is asked, so that another wish is not taken for the same.
@@ -174,6 +179,8 @@ pub struct AttemptRecord<M: Mode> {
     pub begun_at: Timestamp,
     /// When it was last sent, or about to be.
     pub sent_at: Timestamp,
+    /// How often it was sent, or about to be.
+    pub(super) sends: u32,
     /// What became of asking the provider.
     pub phase: AttemptPhase,
     /// The provider's name for its payment, once it is known.
@@ -218,14 +225,14 @@ impl<M: Mode> PaymentRecord<M> {
     }
 }
 
-/// A capture, void or refund that was asked for here.
+/// A completion, capture, void or refund that was asked for here.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(bound = "")]
 #[non_exhaustive]
 pub struct CommandRecord<M: Mode> {
     /// What is asked for.
     pub operation: CommandOperation,
-    /// The host's name for the wish. A void has none: there is one per payment.
+    /// The host's name for the wish. A void or a completion has none: there is one per payment.
     pub command: Option<CommandId>,
     /// The payment, by the name under which the provider is asked.
     pub payment: PaymentId<M>,
@@ -263,6 +270,8 @@ pub enum CommandOperation {
         /// Whether the rest is let go.
         is_final: bool,
     },
+    /// Take or hold what the shopper has approved.
+    Complete,
     /// Let what is held go, or end an unpaid checkout.
     Void,
     /// Give money back.
@@ -278,6 +287,7 @@ impl CommandOperation {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Capture { .. } => "capture",
+            Self::Complete => "complete",
             Self::Void => "void",
             Self::Refund { .. } => "refund",
         }

@@ -8,12 +8,15 @@
     reason = "each test file uses its part, and a test fails by panicking"
 )]
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use async_trait::async_trait;
+use bytes::Bytes;
 use counterfoil::cashier::{Cashier, MemoryStore, OrderRecord, Standing};
 use counterfoil::clock::{Clock, Timestamp};
-use counterfoil::http::{ManualTimer, RetryPolicy, Transport};
+use counterfoil::http::{ManualTimer, RetryPolicy, Transport, TransportError};
 use counterfoil::id::{CommandId, Namespace, OrderId, PaymentId, ProviderName};
 use counterfoil::money::{Currency, Money, PositiveMoney};
 use counterfoil::providers::stripe::{Stripe, StripeConfig};
@@ -27,10 +30,34 @@ pub const START: i64 = 1_795_000_000;
 pub const DAY: u64 = 86_400;
 const SECRET: &str = "whsec_flow";
 
+/// The way to Stripe: it lets others go on while a request is under way, and counts the writes.
+#[derive(Debug)]
+struct Wire {
+    inner: Arc<SimulatorTransport<StripeSimulator>>,
+    writes: Arc<AtomicU32>,
+}
+
+#[async_trait]
+impl Transport for Wire {
+    async fn send(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Result<http::Response<Bytes>, TransportError> {
+        if request.method() == http::Method::POST {
+            self.writes.fetch_add(1, Ordering::SeqCst);
+        }
+        tokio::task::yield_now().await;
+        let answer = self.inner.send(request).await;
+        tokio::task::yield_now().await;
+        answer
+    }
+}
+
 /// An account at Stripe and the way to it.
 pub struct Account {
     pub stripe: Arc<Mutex<StripeSimulator>>,
     pub line: Arc<SimulatorTransport<StripeSimulator>>,
+    pub writes: Arc<AtomicU32>,
 }
 
 impl Account {
@@ -39,7 +66,11 @@ impl Account {
         stripe.subscribe("https://shop.example/webhooks", SECRET);
         let stripe = Arc::new(Mutex::new(stripe));
         let line = Arc::new(SimulatorTransport::new(Arc::clone(&stripe)));
-        Self { stripe, line }
+        Self {
+            stripe,
+            line,
+            writes: Arc::default(),
+        }
     }
 
     /// The provider for this account, registered as `name`. It sends nothing twice by itself.
@@ -47,7 +78,10 @@ impl Account {
         let config = StripeConfig::<Test>::new("sk_test_flow", SECRET)
             .unwrap()
             .with_name(ProviderName::new(name).unwrap())
-            .with_transport(Arc::clone(&self.line) as Arc<dyn Transport>)
+            .with_transport(Arc::new(Wire {
+                inner: Arc::clone(&self.line),
+                writes: Arc::clone(&self.writes),
+            }))
             .with_timer(Arc::new(ManualTimer::new()))
             .with_clock(Arc::clone(&self.line) as Arc<dyn Clock>)
             .with_retry_policy(RetryPolicy::never());
