@@ -1,0 +1,412 @@
+//! Orders begun and read, holds captured and let go.
+
+use std::sync::Arc;
+
+use counterfoil::error::DeclineReason;
+use counterfoil::id::{CommandId, Namespace, OrderId};
+use counterfoil::payment::{NextAction, Payment, PaymentStatus};
+use counterfoil::providers::paypal::PayPal;
+use counterfoil::request::{CaptureRequest, Checkout, CreateRequest};
+use counterfoil::{Effect, ErrorKind, Test};
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::answers::{self, CAPTURE, HOLD, ORDER, ORDER_PATH, capture, hold, order};
+use crate::script::{self, Reply, Script, body, header, id, money};
+
+fn request(amount: &str) -> CreateRequest {
+    let page = Checkout::hosted("https://shop.example/done", "https://shop.example/cart");
+    CreateRequest::new(OrderId::new("A-1").unwrap(), money(amount), page)
+}
+
+fn capture_request(amount: &str, command: &str) -> CaptureRequest<Test> {
+    CaptureRequest::new(id(ORDER), money(amount), CommandId::new(command).unwrap())
+}
+
+/// How an order reads.
+async fn read(answer: Value) -> counterfoil::Result<Payment<Test>> {
+    let script = Arc::new(Script::default());
+    script.json(&format!("GET {ORDER_PATH}"), 200, answer);
+    script::provider(&script).fetch_payment(&id(ORDER)).await
+}
+
+#[tokio::test]
+async fn an_order_is_begun_with_reference_key_and_page() {
+    let script = Arc::new(Script::default());
+    let created = order("AUTHORIZE", "PAYER_ACTION_REQUIRED", json!({}));
+    script.json("POST /v2/checkout/orders", 201, created);
+    let provider = script::provider(&script);
+    let request = request("20.00 EUR")
+        .with_manual_capture()
+        .with_description("Two chairs")
+        .with_email("a@shop.example");
+    let payment = provider.create(&request).await.unwrap();
+    assert_eq!(payment.status, PaymentStatus::ActionRequired);
+    assert!(payment.is_checkout);
+    let Some(NextAction::Redirect { url }) = &payment.next_action else {
+        panic!("{payment:?}")
+    };
+    assert!(url.contains("checkoutnow"));
+
+    let sent = script.take().remove(0);
+    let expected = json!({
+        "intent": "AUTHORIZE",
+        "purchase_units": [{
+            "amount": {"currency_code": "EUR", "value": "20.00"},
+            "custom_id": "shop:A-1:1", "invoice_id": "shop:A-1:1", "description": "Two chairs",
+        }],
+        "payment_source": {"paypal": {
+            "email_address": "a@shop.example",
+            "experience_context": {
+                "user_action": "PAY_NOW", "return_url": "https://shop.example/done",
+                "cancel_url": "https://shop.example/cart",
+            },
+        }},
+    });
+    assert_eq!(body(&sent), expected);
+    assert_eq!(header(&sent, "prefer"), "return=representation");
+    assert_eq!(header(&sent, "paypal-request-id").len(), 43);
+    assert_eq!(header(&sent, "authorization"), "Bearer token-1");
+    assert_eq!(sent.uri().host(), Some("api-m.sandbox.paypal.com"));
+}
+
+#[tokio::test]
+async fn what_paypal_lacks_is_refused_before_anything_is_sent() {
+    let script = Arc::new(Script::default());
+    let provider = script::provider(&script);
+    let long = "x".repeat(128);
+    for (request, kind) in [
+        (
+            request("20.00 EUR").with_metadata("a", "b"),
+            ErrorKind::Unsupported,
+        ),
+        (
+            request("20.00 EUR").with_expiry(script::NOW),
+            ErrorKind::Unsupported,
+        ),
+        (request("18.600 KWD"), ErrorKind::Unsupported),
+        (request("20.50 HUF"), ErrorKind::InvalidRequest),
+        (
+            request("20.00 EUR").with_description(long),
+            ErrorKind::InvalidRequest,
+        ),
+    ] {
+        let error = provider.create(&request).await.unwrap_err();
+        assert_eq!(error.kind(), &kind, "{error}");
+    }
+    assert_eq!((script.lines().len(), script.tokens()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_token_is_fetched_once_and_again_when_it_is_refused() {
+    let script = Arc::new(Script::default());
+    let get = format!("GET {ORDER_PATH}");
+    script.json(&get, 200, answers::paid());
+    script.json(&get, 401, json!({"name": "AUTHENTICATION_FAILURE"}));
+    script.json(&get, 200, answers::paid());
+    let provider = script::provider(&script);
+    for _ in 0..3 {
+        provider.clone().fetch_payment(&id(ORDER)).await.unwrap();
+    }
+    assert_eq!(script.tokens(), 2);
+    let bearers: Vec<_> = script
+        .take()
+        .iter()
+        .map(|r| header(r, "authorization").to_owned())
+        .collect();
+    assert_eq!(
+        bearers,
+        [
+            "Bearer token-1",
+            "Bearer token-1",
+            "Bearer token-2",
+            "Bearer token-2"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn credentials_of_the_other_mode_are_told_as_that() {
+    let script = Arc::new(Script::default());
+    let refused = json!({"error": "invalid_client", "error_description": "secret-of-the-shop"});
+    script.json("POST /v1/oauth2/token", 401, refused);
+    let error = script::provider(&script)
+        .create(&request("20.00 EUR"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::Credentials);
+    assert_eq!(error.effect(), Effect::NotApplied);
+    let text = format!("{error} {error:?}");
+    assert!(
+        text.contains("live app") && text.contains("sandbox"),
+        "{text}"
+    );
+    assert!(!text.contains("secret-of-the-shop"), "{text}");
+    assert_eq!(script.lines(), [""; 0]);
+}
+
+#[tokio::test]
+async fn every_state_of_an_order_is_read() {
+    let refused = |status: &str| {
+        let mut refused = capture(CAPTURE, status, "20.00");
+        refused["processor_response"] = json!({"response_code": "5120"});
+        json!({"captures": [refused]})
+    };
+    let captured = |status: &str| json!({"captures": [capture(CAPTURE, status, "20.00")]});
+    let held = |status: &str| json!({"authorizations": [hold(status, "20.00")]});
+    let mut lapsed = hold("CREATED", "20.00");
+    lapsed["expiration_time"] = "2026-11-16T11:59:59Z".into();
+    for (status, payments, expected, taken) in [
+        ("CREATED", json!({}), "Created", 0),
+        ("SAVED", json!({}), "Created", 0),
+        ("PAYER_ACTION_REQUIRED", json!({}), "ActionRequired", 0),
+        ("APPROVED", json!({}), "Approved", 0),
+        ("VOIDED", json!({}), "Canceled", 0),
+        ("COMPLETED", json!({}), "Pending", 0),
+        ("OF_TOMORROW", json!({}), "Unrecognized", 0),
+        ("COMPLETED", captured("COMPLETED"), "Captured", 2000),
+        (
+            "COMPLETED",
+            captured("PARTIALLY_REFUNDED"),
+            "Captured",
+            2000,
+        ),
+        ("COMPLETED", captured("REFUNDED"), "Captured", 2000),
+        ("COMPLETED", captured("PENDING"), "Pending", 0),
+        ("COMPLETED", captured("OF_TOMORROW"), "Unrecognized", 0),
+        ("COMPLETED", refused("DECLINED"), "Failed", 0),
+        ("COMPLETED", refused("FAILED"), "Failed", 0),
+        // The shopper has approved again, with another way to pay.
+        ("APPROVED", refused("DECLINED"), "Approved", 0),
+        ("COMPLETED", held("CREATED"), "Authorized", 0),
+        ("COMPLETED", held("PENDING"), "Pending", 0),
+        ("COMPLETED", held("DENIED"), "Failed", 0),
+        ("COMPLETED", held("VOIDED"), "Canceled", 0),
+        ("COMPLETED", held("OF_TOMORROW"), "Unrecognized", 0),
+        (
+            "COMPLETED",
+            json!({"authorizations": [lapsed]}),
+            "Expired",
+            0,
+        ),
+    ] {
+        let payment = read(order("CAPTURE", status, payments.clone()))
+            .await
+            .unwrap();
+        let found = format!("{:?}", payment.status);
+        assert!(found.starts_with(expected), "{status} {payments}: {found}");
+        assert_eq!(payment.captured.minor(), taken, "{status} {payments}");
+        assert_eq!(payment.reference.unwrap().to_string(), "shop:A-1:1");
+    }
+    let failed = read(order("CAPTURE", "COMPLETED", refused("DECLINED")))
+        .await
+        .unwrap();
+    let PaymentStatus::Failed(decline) = failed.status else {
+        panic!("{failed:?}")
+    };
+    assert_eq!(decline.reason, DeclineReason::InsufficientFunds);
+}
+
+#[tokio::test]
+async fn an_answer_that_links_to_the_live_host_is_refused() {
+    let live = answers::paid().to_string().replace(".sandbox", "");
+    let error = read(serde_json::from_str(&live).unwrap())
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::WrongMode);
+}
+
+#[tokio::test]
+async fn order_authorization_and_capture_lead_to_one_payment() {
+    let script = Arc::new(Script::default());
+    let payments = json!({
+        "authorizations": [hold("PARTIALLY_CAPTURED", "20.00")],
+        "captures": [capture(CAPTURE, "COMPLETED", "12.00")],
+    });
+    script.json(
+        &format!("GET {ORDER_PATH}"),
+        200,
+        order("AUTHORIZE", "COMPLETED", payments),
+    );
+    let of_capture = capture(CAPTURE, "COMPLETED", "12.00");
+    script.json(
+        &format!("GET /v2/payments/captures/{CAPTURE}"),
+        200,
+        of_capture,
+    );
+    let of_hold = hold("PARTIALLY_CAPTURED", "20.00");
+    script.json(
+        &format!("GET /v2/payments/authorizations/{HOLD}"),
+        200,
+        of_hold,
+    );
+    let provider = script::provider(&script);
+    for name in [ORDER, HOLD, CAPTURE] {
+        let payment = provider.fetch_payment(&id(name)).await.unwrap();
+        assert_eq!(payment.id.raw(), ORDER);
+        assert!(payment.ids().any(|id| id.raw() == name));
+        let sums = (payment.captured.minor(), payment.capturable.minor());
+        assert_eq!(
+            (sums, payment.status),
+            ((1200, 800), PaymentStatus::Captured),
+            "{name}"
+        );
+    }
+    let nobodys = provider.fetch_payment(&id("NOBODYS")).await.unwrap_err();
+    assert_eq!(nobodys.kind(), &ErrorKind::NotFound);
+    script.take();
+    let impossible = provider.fetch_payment(&id("lower-case")).await.unwrap_err();
+    assert_eq!(impossible.kind(), &ErrorKind::NotFound);
+    assert_eq!(script.lines(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_capture_carries_a_mark_and_is_found_by_it() {
+    let script = Arc::new(Script::default());
+    let get = format!("GET {ORDER_PATH}");
+    let post = format!("POST /v2/payments/authorizations/{HOLD}/capture");
+    script.json(&get, 200, answers::held());
+    script.on(&post, Reply::Lost);
+    let provider = script::provider(&script);
+    let request = capture_request("12.00 EUR", "ship").keeping_the_rest();
+    let lost = provider.capture(&request).await.unwrap_err();
+    assert_eq!(lost.effect(), Effect::Unknown);
+    let sent = script.take();
+    let sent: Vec<_> = sent.iter().filter(|r| r.method() == Method::POST).collect();
+    let [first, again] = sent.as_slice() else {
+        panic!("{} times", sent.len())
+    };
+    assert_eq!(
+        header(first, "paypal-request-id"),
+        header(again, "paypal-request-id")
+    );
+    let mark = body(first)["invoice_id"].clone();
+    assert!(mark.as_str().unwrap().starts_with("shop:A-1:1:"), "{mark}");
+    assert_eq!(body(first)["final_capture"], false);
+
+    // It had been done: the capture with that mark is there, and nothing is sent again.
+    let mut done = capture(CAPTURE, "COMPLETED", "12.00");
+    done["invoice_id"] = mark;
+    let payments = json!({
+        "authorizations": [hold("PARTIALLY_CAPTURED", "20.00")], "captures": [done],
+    });
+    let script = Arc::new(Script::default());
+    script.json(&get, 200, order("AUTHORIZE", "COMPLETED", payments));
+    let change = script::provider(&script).capture(&request).await.unwrap();
+    assert_eq!(change.payment().unwrap().captured.minor(), 1200);
+    assert!(
+        script
+            .take()
+            .iter()
+            .all(|request| request.method() == Method::GET)
+    );
+}
+
+#[tokio::test]
+async fn a_capture_beyond_the_hold_or_in_another_currency_is_not_sent() {
+    let script = Arc::new(Script::default());
+    script.json(&format!("GET {ORDER_PATH}"), 200, answers::held());
+    let provider = script::provider(&script);
+    for amount in ["20.01 EUR", "20.00 USD"] {
+        let error = provider
+            .capture(&capture_request(amount, amount))
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), &ErrorKind::InvalidRequest);
+    }
+    assert!(
+        script
+            .take()
+            .iter()
+            .all(|request| request.method() == Method::GET)
+    );
+}
+
+#[tokio::test]
+async fn a_refused_capture_is_a_decline_and_the_hold_stands() {
+    let script = Arc::new(Script::default());
+    script.json(&format!("GET {ORDER_PATH}"), 200, answers::held());
+    let refused = capture(CAPTURE, "DECLINED", "20.00");
+    script.json(
+        &format!("POST /v2/payments/authorizations/{HOLD}/capture"),
+        201,
+        refused,
+    );
+    let error = script::provider(&script)
+        .capture(&capture_request("20.00 EUR", "ship"))
+        .await
+        .unwrap_err();
+    assert!(error.decline().is_some(), "{error}");
+    assert_eq!(error.payment::<Test>().unwrap().raw(), ORDER);
+}
+
+#[tokio::test]
+async fn a_hold_is_voided_and_what_was_captured_is_not() {
+    let script = Arc::new(Script::default());
+    let get = format!("GET {ORDER_PATH}");
+    script.json(&get, 200, answers::held());
+    let gone = json!({"authorizations": [hold("VOIDED", "20.00")]});
+    script.json(&get, 200, order("AUTHORIZE", "COMPLETED", gone));
+    let post = format!("POST /v2/payments/authorizations/{HOLD}/void");
+    script.json(&post, 200, hold("VOIDED", "20.00"));
+    let provider = script::provider(&script);
+    let voided = provider.void(&id(ORDER)).await.unwrap();
+    assert_eq!(voided.payment().unwrap().status, PaymentStatus::Canceled);
+    let sent = script.take();
+    assert!(sent[1].body().is_empty());
+    // Voided again, it is voided.
+    let again = provider.void(&id(ORDER)).await.unwrap();
+    assert_eq!(again.payment().unwrap().status, PaymentStatus::Canceled);
+    assert!(
+        script
+            .take()
+            .iter()
+            .all(|request| request.method() == Method::GET)
+    );
+
+    let script = Arc::new(Script::default());
+    script.json(&get, 200, answers::paid());
+    let error = script::provider(&script)
+        .void(&id(ORDER))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::Conflict);
+    let script = Arc::new(Script::default());
+    script.json(&get, 200, order("CAPTURE", "CREATED", json!({})));
+    let error = script::provider(&script)
+        .void(&id(ORDER))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::Unsupported);
+    assert_eq!(script.lines(), [get]);
+}
+
+#[tokio::test]
+async fn an_amount_is_held_anew_once_under_a_command() {
+    let script = Arc::new(Script::default());
+    script.json(&format!("GET {ORDER_PATH}"), 200, answers::held());
+    let post = format!("POST /v2/payments/authorizations/{HOLD}/reauthorize");
+    script.json(&post, 201, hold("CREATED", "20.00"));
+    let paypal = PayPal::new(script::config(&script)).unwrap();
+    let command = CommandId::new("day four").unwrap();
+    let mut keys = Vec::new();
+    for _ in 0..2 {
+        let held = paypal
+            .reauthorize(&id(ORDER), money("20.00 EUR"), &command)
+            .await;
+        assert_eq!(held.unwrap().status, PaymentStatus::Authorized);
+        let sent = script.take();
+        let post = sent.iter().find(|r| r.method() == Method::POST).unwrap();
+        assert_eq!(body(post), json!({"amount": answers::amount("20.00")}));
+        keys.push(header(post, "paypal-request-id").to_owned());
+    }
+    assert_eq!(keys[0], keys[1]);
+    let more = paypal
+        .reauthorize(&id(ORDER), money("20.01 EUR"), &command)
+        .await;
+    assert_eq!(more.unwrap_err().kind(), &ErrorKind::InvalidRequest);
+    // A clone is the provider that the host holds.
+    let provider = paypal.into_provider(Namespace::new("shop").unwrap());
+    assert!(provider.fetch_payment(&id(ORDER)).await.is_ok());
+    assert_eq!(script.tokens(), 1);
+}
