@@ -22,6 +22,7 @@
 //! # Ok::<(), http::Error>(())
 //! ```
 
+pub mod adyen;
 mod agenda;
 mod answering;
 mod fault;
@@ -120,9 +121,14 @@ pub fn by_name(name: &str, seed: u64, start: Timestamp) -> Option<Box<dyn Simula
 
 type Build = fn(u64, Timestamp) -> Box<dyn SimulatedProvider>;
 
-const PROVIDERS: &[(&str, Build)] = &[("stripe", |seed, start| {
-    Box::new(stripe::StripeSimulator::new(seed, start))
-})];
+const PROVIDERS: &[(&str, Build)] = &[
+    ("adyen", |seed, start| {
+        Box::new(adyen::AdyenSimulator::new(seed, start))
+    }),
+    ("stripe", |seed, start| {
+        Box::new(stripe::StripeSimulator::new(seed, start))
+    }),
+];
 
 /// What comes back for a request.
 #[derive(Debug)]
