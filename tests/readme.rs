@@ -3,6 +3,7 @@
 use counterfoil::Test;
 use counterfoil::capability::{Capabilities, Operation};
 use counterfoil::id::Namespace;
+use counterfoil::providers::adyen::{Adyen, AdyenConfig};
 use counterfoil::providers::paypal::{PayPal, PayPalConfig, PayPalCredentials};
 use counterfoil::providers::stripe::{Stripe, StripeConfig};
 
@@ -20,9 +21,12 @@ fn the_table_of_providers_is_what_their_capabilities_say() -> counterfoil::Resul
     let sandbox = PayPalCredentials::sandbox("id", "secret", "1JE4291016473214C")?;
     let paypal = PayPal::new(PayPalConfig::new(sandbox))?;
     let paypal = paypal.into_provider(Namespace::new("readme")?);
+    let config = AdyenConfig::<Test>::new("key", "Shop", "0123456789abcdef".repeat(4))?;
+    let adyen = Adyen::new(config)?.into_provider(Namespace::new("readme")?);
     let expected = render(&[
         ("Stripe", stripe.capabilities()),
         ("PayPal", paypal.capabilities()),
+        ("Adyen", adyen.capabilities()),
     ]);
     assert_eq!(
         table,

@@ -1,0 +1,15 @@
+//! The Adyen provider over a scripted wire, with what Adyen's own specification gives as examples.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod changes;
+mod creation;
+mod management;
+mod notices;
+mod shop;
+mod signatures;
