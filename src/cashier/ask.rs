@@ -14,6 +14,7 @@ use super::records::{
 use crate::capability::Operation;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
+use crate::handle::Provider;
 use crate::id::{Attempt, OrderId, ProviderName, Reference};
 use crate::mode::Mode;
 use crate::payment::PaymentStatus;
@@ -21,13 +22,6 @@ use crate::payment::PaymentStatus;
 /// A request that was not found at the provider this long after it was stored will not arrive any
 /// more: one hour, many times a request's own time limit.
 const NEVER_ARRIVES_AFTER: Duration = Duration::from_secs(3600);
-/// Open things are asked about after half their age, within these bounds.
-const SOONEST: Duration = Duration::from_secs(60);
-const LATEST: Duration = Duration::from_secs(6 * 3600);
-/// Ended ones are looked at after a day, then each time their age has doubled, until this age:
-/// refunds made elsewhere, and refunds that failed late, are found even if no webhook came.
-const WATCHED_FOR: Duration = Duration::from_secs(180 * 86_400);
-const DAY: Duration = Duration::from_secs(86_400);
 
 impl<M: Mode> Cashier<M> {
     /// Asks the provider how the order's payments stand, as when a browser comes back from the
@@ -104,7 +98,33 @@ impl<M: Mode> Cashier<M> {
         for payment in &record.payments {
             self.ask_about(record, payment, &mut answers).await;
         }
+        if record.is_waiting_for_nothing() {
+            // It may be paid by an attempt that is not known here, as after a restored backup.
+            for provider in self.providers.iter() {
+                if provider.capabilities().supports(Operation::FindPayments) {
+                    let attempt = record.next_attempt();
+                    self.find(provider, record, attempt, &mut answers).await;
+                }
+            }
+        }
         answers
+    }
+
+    /// Whether something of it is open at a provider that cannot be asked.
+    pub(super) fn is_silent(&self, record: &OrderRecord<M>) -> bool {
+        let mut attempts = record.unheard_attempts();
+        let mut payments = record.payments.iter().filter_map(|p| p.ledger.payment());
+        let can = |provider: &ProviderName, operation| {
+            let provider = self.provider(provider);
+            provider.is_ok_and(|provider| provider.capabilities().supports(operation))
+        };
+        attempts.any(|attempt| match &attempt.payment {
+            Some(id) => !can(id.provider(), Operation::FetchPayment),
+            None => !can(&attempt.provider, Operation::FindPayments),
+        }) || payments.any(|payment| {
+            let is_over = payment.status.is_final() && !payment.is_held();
+            !is_over && !can(payment.id.provider(), Operation::FetchPayment)
+        })
     }
 
     async fn look_for(
@@ -127,18 +147,26 @@ impl<M: Mode> Cashier<M> {
                 return;
             }
             None if can(Operation::FindPayments) => {}
-            _ => {
-                answers.is_silent = true;
-                return;
-            }
+            // Only its webhooks tell.
+            _ => return,
         }
+        self.find(provider, record, attempt.attempt, answers).await;
+    }
+
+    async fn find(
+        &self,
+        provider: &Provider<M>,
+        record: &OrderRecord<M>,
+        attempt: Attempt,
+        answers: &mut Answers<M>,
+    ) {
         let reference = Reference {
             namespace: provider.namespace().clone(),
             order: record.order.id.clone(),
-            attempt: attempt.attempt,
+            attempt,
         };
         match provider.find_payments(&reference).await {
-            Ok(found) if found.is_empty() => answers.missing.push(attempt.attempt),
+            Ok(found) if found.is_empty() => answers.missing.push(attempt),
             Ok(found) => {
                 let payments = found.into_iter().map(Box::new).map(Fact::Payment);
                 answers.facts.extend(payments);
@@ -161,7 +189,6 @@ impl<M: Mode> Cashier<M> {
             Err(error) => return answers.fail(error),
         };
         if !provider.capabilities().supports(Operation::FetchPayment) {
-            answers.is_silent = true;
             return;
         }
         let fetched = match provider.fetch_payment(&known.id).await {
@@ -270,8 +297,6 @@ struct Answers<M: Mode> {
     /// Payments that were fetched, and those whose refunds were listed to the end.
     fetched: Vec<String>,
     listed: Vec<String>,
-    /// Whether a provider cannot be asked: only its webhooks tell.
-    is_silent: bool,
     /// The first thing that went wrong.
     failure: Option<Error>,
 }
@@ -283,7 +308,6 @@ impl<M: Mode> Default for Answers<M> {
             missing: Vec::new(),
             fetched: Vec::new(),
             listed: Vec::new(),
-            is_silent: false,
             failure: None,
         }
     }
@@ -296,61 +320,6 @@ impl<M: Mode> Answers<M> {
 }
 
 impl<M: Mode> OrderRecord<M> {
-    /// When the provider should be asked about it next.
-    pub(super) fn due_at(&self) -> Option<Timestamp> {
-        let open_since = |since: Timestamp| {
-            let asked = self.asked_at.max(since);
-            let wait = (asked.abs_diff(since) / 2).clamp(SOONEST, LATEST);
-            Some(asked.saturating_add(wait))
-        };
-        let attempts = self.unheard_attempts();
-        let attempts = attempts.map(|attempt| open_since(attempt.begun_at));
-        let commands = self.commands.iter();
-        let commands = commands.filter(|command| !command.state.is_settled());
-        let commands = commands.map(|command| open_since(command.requested_at));
-        let payments = self.payments.iter().filter_map(|p| p.ledger.payment());
-        let payments = payments.map(|payment| {
-            if !payment.status.is_final() || payment.is_held() {
-                let next = open_since(payment.created_at);
-                // An unpaid checkout ends without a word: it is asked about right after.
-                let ended = payment.expires_at.map(|end| end.saturating_add(SOONEST));
-                return next.min(ended.filter(|end| *end > self.asked_at).or(next));
-            }
-            let asked = self.asked_at.max(payment.created_at);
-            let age = asked.abs_diff(payment.created_at);
-            (age < WATCHED_FOR).then(|| asked.saturating_add(age.max(DAY)))
-        });
-        attempts.chain(commands).chain(payments).flatten().min()
-    }
-
-    /// Since when something about it is open: an attempt without an answer, a payment under way, a
-    /// command or a refund that is not done.
-    pub(super) fn open_since(&self) -> Option<Timestamp> {
-        let attempts = self.unheard_attempts().map(|attempt| attempt.begun_at);
-        let commands = self.commands.iter();
-        let commands = commands.filter(|command| !command.state.is_settled());
-        let commands = commands.map(|command| command.requested_at);
-        let payments = self.payments.iter().filter_map(|p| p.ledger.payment());
-        let payments = payments.filter(|payment| {
-            let is_over = payment.status.is_final() && !payment.is_held();
-            !is_over && !matches!(payment.status, PaymentStatus::Failed(_))
-        });
-        let payments = payments.map(|payment| payment.created_at);
-        attempts.chain(commands).chain(payments).min()
-    }
-
-    /// The attempts that may have a payment which nobody has told of yet.
-    fn unheard_attempts(&self) -> impl Iterator<Item = &AttemptRecord<M>> {
-        self.attempts.iter().filter(|attempt| {
-            let is_known = self.payments_of(attempt.attempt).next().is_some();
-            let is_over = matches!(
-                attempt.phase,
-                AttemptPhase::Refused | AttemptPhase::NeverArrived
-            );
-            !is_known && !is_over
-        })
-    }
-
     /// Whether there is a refund that no command is known to have asked for and that `command` may
     /// have.
     fn has_unclaimed_refund(&self, command: &CommandRecord<M>) -> bool {

@@ -390,8 +390,7 @@ fn store_attempt<M: Mode>(
     fingerprint: &str,
     now: Timestamp,
 ) -> Plan<M> {
-    let last = record.attempts.last();
-    let attempt = last.map_or(Attempt::FIRST, |last| last.attempt.next());
+    let attempt = record.next_attempt();
     let asked = request.clone().with_attempt(attempt);
     let reference = provider.reference(&asked);
     record.attempts.push(AttemptRecord {

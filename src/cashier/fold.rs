@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::outbox::ConfirmationKind;
+use super::patience::Patience;
 use super::records::{
     AttemptPhase, CommandOperation, CommandRecord, CommandState, OrderRecord, PaymentRecord,
 };
@@ -120,14 +121,14 @@ impl<M: Mode> OrderRecord<M> {
 
     /// Brings commands, the paid mark, concerns and confirmations up to the facts. Gives the
     /// confirmations that are new.
-    pub(super) fn settle(&mut self, now: Timestamp) -> Vec<ConfirmationKind> {
+    pub(super) fn settle(&mut self, now: Timestamp, patience: &Patience) -> Vec<ConfirmationKind> {
         self.settle_commands(now);
         if self.paid_at.is_none() && self.was_paid() {
             self.paid_at = Some(now);
             self.note(now, format!("paid: {}", self.order.total), None);
         }
         let mut kinds = self.kinds();
-        let concerns = self.concerns(now);
+        let concerns = self.concerns(now, patience);
         self.attention_since = match (concerns.is_empty(), self.attention_since) {
             (true, _) => None,
             (false, since) => Some(since.unwrap_or(now)),

@@ -46,10 +46,13 @@
 mod ask;
 mod checkout;
 mod commands;
+mod disputes;
+mod due;
 mod fold;
 mod memory;
 mod orders;
 mod outbox;
+mod patience;
 mod providers;
 mod receive;
 mod records;
@@ -68,6 +71,7 @@ use std::sync::Arc;
 
 pub use memory::MemoryStore;
 pub use outbox::{Confirmation, ConfirmationKind};
+pub use patience::Patience;
 pub use receive::Received;
 pub use records::{
     AttemptPhase, AttemptRecord, CommandOperation, CommandRecord, CommandState, HistoryEntry,
@@ -94,6 +98,9 @@ use crate::handle::Provider;
 use crate::id::{OrderId, PaymentId, ProviderName};
 use crate::mode::Mode;
 use routes::Wellness;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sweep::Limits;
 use turns::Turns;
 
 /// How often an order is read again because another writer was faster, before giving up.
@@ -109,6 +116,8 @@ pub struct Cashier<M: Mode> {
     routes: Arc<Routes>,
     wellness: Arc<Wellness>,
     turns: Arc<Turns>,
+    patience: Patience,
+    limits: Limits,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
 }
@@ -126,6 +135,8 @@ impl<M: Mode> Cashier<M> {
             routes: Arc::default(),
             wellness: Arc::default(),
             turns: Arc::default(),
+            patience: Patience::default(),
+            limits: Limits::default(),
             store,
             clock: Arc::new(SystemClock),
         })
@@ -135,6 +146,13 @@ impl<M: Mode> Cashier<M> {
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
+        self
+    }
+
+    /// Sets how long things may take before a person is told.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Patience) -> Self {
+        self.patience = patience;
         self
     }
 
@@ -149,6 +167,35 @@ impl<M: Mode> Cashier<M> {
     async fn require(&self, id: &OrderId) -> Result<Stored<M>> {
         let stored = self.read(id).await?;
         stored.ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no such order: place it"))
+    }
+
+    /// A note and its version; of one that is not there yet, the default and 0.
+    async fn read_note<T: DeserializeOwned + Default>(&self, name: &str) -> Result<(T, u64)> {
+        let Some(row) = self.store.note(name).await? else {
+            return Ok((T::default(), 0));
+        };
+        let note = serde_json::from_str(&row.body).map_err(|error| {
+            let message = "a note in the store is of a newer version";
+            Error::new(ErrorKind::UnexpectedResponse, message).with_source(error)
+        })?;
+        Ok((note, row.version))
+    }
+
+    async fn write_note<T: Serialize>(&self, name: &str, version: u64, note: &T) -> Result<Commit> {
+        let body = serde_json::to_string(note).map_err(|error| {
+            let message = "a note cannot be written as JSON";
+            Error::new(ErrorKind::UnexpectedResponse, message).with_source(error)
+        })?;
+        let row = NoteRow {
+            name: name.to_owned(),
+            version,
+            body,
+        };
+        let batch = Batch {
+            note: Some(row),
+            ..Batch::new(M::KIND)
+        };
+        self.store.commit(batch).await
     }
 
     /// The order of a payment that was begun or heard of here.
@@ -206,7 +253,7 @@ impl<M: Mode> Cashier<M> {
     /// The record as it shall be stored, with the confirmations that follow from it.
     fn batch_of(&self, record: &mut OrderRecord<M>, version: u64, now: Timestamp) -> Result<Batch> {
         let id = record.order.id.clone();
-        let kinds = record.settle(now);
+        let kinds = record.settle(now, &self.patience);
         let body = serde_json::to_string(record).map_err(|error| {
             let message = "the order's record cannot be written as JSON";
             Error::new(ErrorKind::UnexpectedResponse, message).with_source(error)
@@ -223,7 +270,7 @@ impl<M: Mode> Cashier<M> {
             order: Some(OrderRow {
                 id,
                 version,
-                due_at: record.due_at(),
+                due_at: record.due_at(&self.patience),
                 attention_since: record.attention_since,
                 open_since: record.open_since(),
                 changed_at: now,

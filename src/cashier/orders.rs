@@ -1,6 +1,7 @@
 //! Orders: placed, amended, closed and looked at.
 
 use super::records::{AttemptPhase, OrderRecord};
+use super::standing::Concern;
 use super::store::Commit;
 use super::{Cashier, Stored};
 use crate::error::{Error, ErrorKind, Result};
@@ -101,7 +102,7 @@ impl<M: Mode> Cashier<M> {
     }
 
     /// Reads up to `most` orders that need a person, those that have waited longest first. Why
-    /// stands in [`OrderRecord::concerns`].
+    /// stands in [`concerns`](Self::concerns).
     ///
     /// # Errors
     /// Those of the store.
@@ -111,13 +112,19 @@ impl<M: Mode> Cashier<M> {
         rows.into_iter().map(read).collect()
     }
 
+    /// What a person must look at now about an order, without what was resolved.
+    #[must_use]
+    pub fn concerns(&self, record: &OrderRecord<M>) -> Vec<Concern> {
+        record.concerns(self.now(), &self.patience)
+    }
+
     /// Says that a person has dealt with a concern; `note` is kept in the history.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] if the order has no concern of this name.
     pub async fn resolve(&self, id: &OrderId, concern: &str, note: &str) -> Result<()> {
         self.change(id, |record, now| {
-            let concerns = record.concerns(now);
+            let concerns = record.concerns(now, &self.patience);
             if !concerns.iter().any(|open| open.name == concern) {
                 let message = "the order has no such concern now";
                 return Err(Error::new(ErrorKind::NotFound, message));

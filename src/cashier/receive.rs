@@ -22,6 +22,12 @@ use crate::webhook::{
 /// here goes on sending (Adyen).
 const WAITS_FOR_PAYMENT: Duration = Duration::from_secs(30 * 86_400);
 
+/// How long an event waits for an order that was not placed yet: 30 days as well.
+const WAITS_FOR_ORDER: Duration = WAITS_FOR_PAYMENT;
+/// How long the provider may know nothing of what a notice is about, before it is taken for forged:
+/// a day.
+const PROVEN_WITHIN: Duration = Duration::from_secs(86_400);
+
 /// What became of a webhook.
 #[derive(Debug)]
 #[must_use = "the provider waits for the answer"]
@@ -170,12 +176,19 @@ impl<M: Mode> Cashier<M> {
         let Some(fact) = stored.fact else {
             return Ok(None);
         };
+        let age = self.now().abs_diff(event.received_at);
         let fact = if stored.is_proven {
             fact
         } else {
-            self.prove(fact).await?
+            match self.prove(fact).await {
+                Err(error) if error.kind() == &ErrorKind::NotFound && age > PROVEN_WITHIN => {
+                    self.finish(&event.id, "unproven").await?;
+                    return Ok(None);
+                }
+                proven => proven?,
+            }
         };
-        let (order, payment) = match self.owner(&fact, event).await? {
+        let (order, payment) = match self.owner(&fact, self.may_wait(event)).await? {
             Owner::Order(order, payment) => (order, payment),
             Owner::Nobody => {
                 self.finish(&event.id, "unmatched").await?;
@@ -184,6 +197,9 @@ impl<M: Mode> Cashier<M> {
             Owner::NotYet => return Ok(None),
         };
         if self.read(&order).await?.is_none() {
+            if age > WAITS_FOR_ORDER {
+                self.finish(&event.id, "unmatched").await?;
+            }
             return Ok(None);
         }
         let fold = |record: &mut super::OrderRecord<M>, now| {
@@ -226,7 +242,7 @@ impl<M: Mode> Cashier<M> {
     }
 
     /// The order that a fact belongs to, and the payment if it must be taken in before the fact.
-    async fn owner(&self, fact: &Fact<M>, event: &EventRow) -> Result<Owner<M>> {
+    pub(super) async fn owner(&self, fact: &Fact<M>, may_wait: bool) -> Result<Owner<M>> {
         if let Fact::Payment(payment) = fact {
             let order = self.owner_of(payment).await?;
             return Ok(order.map_or(Owner::Nobody, |order| Owner::Order(order, None)));
@@ -239,10 +255,7 @@ impl<M: Mode> Cashier<M> {
             }
         }
         if !self.supports(id, Operation::FetchPayment) {
-            // The notice of the payment itself may come later, if it is one of ours at all.
-            let is_ours = event.order.is_some();
-            let is_young = self.now().abs_diff(event.received_at) < WAITS_FOR_PAYMENT;
-            return Ok(match is_ours || is_young {
+            return Ok(match may_wait {
                 true => Owner::NotYet,
                 false => Owner::Nobody,
             });
@@ -258,6 +271,12 @@ impl<M: Mode> Cashier<M> {
         let order = self.owner_of(&payment).await?;
         let owned = |order| Owner::Order(order, Some(Box::new(payment)));
         Ok(order.map_or(Owner::Nobody, owned))
+    }
+
+    /// Whether the notice of the payment itself may still come, if it is one of ours at all.
+    fn may_wait(&self, event: &EventRow) -> bool {
+        let is_young = self.now().abs_diff(event.received_at) < WAITS_FOR_PAYMENT;
+        is_young || event.order.is_some()
     }
 
     pub(super) async fn owner_of(&self, payment: &Payment<M>) -> Result<Option<OrderId>> {
@@ -287,7 +306,7 @@ fn refused(answer: u16, error: Error) -> Received {
 }
 
 /// Whose a fact is.
-enum Owner<M: Mode> {
+pub(super) enum Owner<M: Mode> {
     /// This order's, and the payment must be taken in before the fact.
     Order(OrderId, Option<Box<Payment<M>>>),
     /// No order's of this installation.

@@ -1,9 +1,11 @@
 //! What the cashier knows of one order: plain values that a store keeps as JSON.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::patience::Patience;
 use crate::capture::CaptureStatus;
 use crate::clock::Timestamp;
 use crate::id::{Attempt, CommandId, IdempotencyKey, PaymentId, ProviderName, RefundId};
@@ -66,6 +68,14 @@ impl<M: Mode> OrderRecord<M> {
     #[must_use]
     pub fn last_attempt(&self) -> Option<&AttemptRecord<M>> {
         self.attempts.last()
+    }
+
+    /// The number of the next try.
+    pub(super) fn next_attempt(&self) -> Attempt {
+        let begun = self.attempts.iter().map(|attempt| attempt.attempt);
+        let heard = self.payments.iter().filter_map(|payment| payment.attempt);
+        let last = begun.chain(heard).max();
+        last.map_or(Attempt::FIRST, Attempt::next)
     }
 
     /// The payment that `id`, or an alias of it, names.
@@ -253,6 +263,14 @@ pub struct CommandRecord<M: Mode> {
 }
 
 impl<M: Mode> CommandRecord<M> {
+    /// How long it may be pending.
+    pub(super) const fn patience(&self, patience: &Patience) -> Duration {
+        match self.operation {
+            CommandOperation::Refund { .. } => patience.refund,
+            _ => patience.silence,
+        }
+    }
+
     /// Whether the amount is set aside for it: it was asked for, and the payment's ledger does not
     /// count it yet.
     pub(super) fn reserves(&self) -> bool {

@@ -1,7 +1,6 @@
 //! How an order stands, computed from the facts about its payments, and what a person must look at.
 
 use std::cmp::Ordering;
-use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::dispute::DisputeStatus;
@@ -12,14 +11,9 @@ use crate::money::Money;
 use crate::payment::PaymentStatus;
 use crate::refund::RefundStatus;
 
+use super::due::{is_in_the_dark, is_on_its_way};
+use super::patience::Patience;
 use super::records::{AttemptPhase, CommandState, OrderRecord};
-
-/// How long an outcome may stay unknown before a person is told: one hour.
-const UNKNOWN_TOO_LONG: Duration = Duration::from_secs(3600);
-/// How long a refund may be pending before a person is told: ten days.
-const REFUND_TOO_LONG: Duration = Duration::from_secs(10 * 86_400);
-/// How long before a held amount lapses a person is told: one day.
-const LAPSE_WARNING: Duration = Duration::from_secs(86_400);
 
 /// How an order stands. The first that applies is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,9 +126,10 @@ impl<M: Mode> OrderRecord<M> {
         }
     }
 
-    /// What a person must look at now, without what was resolved.
+    /// What a person must look at now, without what was resolved. The cashier's own
+    /// [`Patience`] is in [`Cashier::concerns`](super::Cashier::concerns).
     #[must_use]
-    pub fn concerns(&self, now: Timestamp) -> Vec<Concern> {
+    pub fn concerns(&self, now: Timestamp, patience: &Patience) -> Vec<Concern> {
         let mut all = Vec::new();
         let mut add = |name: String, text: String| all.push(Concern { name, text });
         match self.standing() {
@@ -154,7 +149,7 @@ impl<M: Mode> OrderRecord<M> {
         }
         for attempt in &self.attempts {
             let waited = now.abs_diff(attempt.begun_at);
-            if attempt.phase == AttemptPhase::Stored && waited > UNKNOWN_TOO_LONG {
+            if attempt.phase == AttemptPhase::Stored && waited > patience.unknown {
                 let number = attempt.attempt;
                 add(
                     format!("attempt_unknown:{number}"),
@@ -167,19 +162,24 @@ impl<M: Mode> OrderRecord<M> {
             let name = command.operation.name();
             let of = &command.payment;
             match command.state {
-                CommandState::Unknown | CommandState::Requested if waited > UNKNOWN_TOO_LONG => {
+                CommandState::Unknown | CommandState::Requested if waited > patience.unknown => {
                     add(
                         format!("{name}_unknown:{}", command.key),
                         format!("nobody knows whether the {name} of {of} was done"),
                     );
                 }
-                CommandState::Pending if waited > REFUND_TOO_LONG => add(
-                    format!("{name}_pending:{}", command.key),
-                    format!(
-                        "the {name} of {of} has been pending since {}",
-                        command.requested_at
-                    ),
-                ),
+                // Of a refund that has an id the ledger tells below.
+                CommandState::Pending
+                    if command.refund.is_none() && waited > command.patience(patience) =>
+                {
+                    add(
+                        format!("{name}_pending:{}", command.key),
+                        format!(
+                            "the {name} of {of} has been pending since {}",
+                            command.requested_at
+                        ),
+                    );
+                }
                 _ => {}
             }
         }
@@ -188,7 +188,7 @@ impl<M: Mode> OrderRecord<M> {
             if let Some(known) = ledger.payment() {
                 let lapses = known
                     .capture_before
-                    .is_some_and(|before| now >= before.saturating_sub(LAPSE_WARNING));
+                    .is_some_and(|before| now >= before.saturating_sub(patience.lapse));
                 if known.is_held() && lapses {
                     add(
                         format!("lapsing:{}", known.id),
@@ -196,7 +196,29 @@ impl<M: Mode> OrderRecord<M> {
                     );
                 }
             }
+            if let Some(known) = ledger.payment()
+                && is_in_the_dark(known)
+                && now.abs_diff(known.as_of) > patience.silence
+            {
+                add(
+                    format!("silent:{}", known.id),
+                    format!(
+                        "nothing was heard of {} since {}: see the dashboard",
+                        known.id, known.as_of
+                    ),
+                );
+            }
             for refund in ledger.refunds() {
+                let waited = now.abs_diff(refund.created_at);
+                if is_on_its_way(&refund.status) && waited > patience.refund {
+                    add(
+                        format!("refund_pending:{}", refund.id),
+                        format!(
+                            "{} of {} has been on its way since {}",
+                            refund.amount, refund.id, refund.created_at
+                        ),
+                    );
+                }
                 if matches!(refund.status, RefundStatus::Failed | RefundStatus::Canceled) {
                     add(
                         format!("refund_failed:{}", refund.id),

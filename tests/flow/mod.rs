@@ -8,6 +8,8 @@
     reason = "each test file uses its part, and a test fails by panicking"
 )]
 
+pub mod quiet;
+
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;

@@ -1,0 +1,238 @@
+//! A small provider whose abilities a test chooses: one that cannot be asked, one whose payments
+//! must be completed, one whose signatures leave the body out.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use counterfoil::capability::{Capabilities, Operation};
+use counterfoil::clock::{Clock, ManualClock, Timestamp};
+use counterfoil::dispute::Dispute;
+use counterfoil::id::{DisputeId, EventId, IdempotencyKey, Namespace, PaymentId, ProviderName};
+use counterfoil::id::{Reference, RefundId};
+use counterfoil::payment::{Payment, PaymentStatus};
+use counterfoil::refund::Refund;
+use counterfoil::request::{CompleteRequest, CreateRequest, Cursor, Page, Period};
+use counterfoil::webhook::{
+    Authenticity, EventDraft, EventKind, Notice, SetAside, SetAsideReason, WebhookRefusal,
+    WebhookRefusalKind, WebhookRequest,
+};
+use counterfoil::{Error, ErrorKind, ModeKind, PaymentProvider, Provider, Result, Test};
+
+/// What has happened at the provider, and what it was asked.
+#[derive(Debug, Default)]
+pub struct Books {
+    pub payments: BTreeMap<String, Payment<Test>>,
+    pub refunds: Vec<Refund<Test>>,
+    pub disputes: Vec<Dispute<Test>>,
+    pub keys: Vec<String>,
+    pub completions: u32,
+    pub fetches: u32,
+}
+
+#[derive(Debug)]
+pub struct Quiet {
+    name: ProviderName,
+    capabilities: Capabilities,
+    books: Arc<Mutex<Books>>,
+    clock: Arc<ManualClock>,
+}
+
+/// The test's hands on it.
+#[derive(Clone)]
+pub struct Hands {
+    books: Arc<Mutex<Books>>,
+    pub clock: Arc<ManualClock>,
+}
+
+impl Quiet {
+    pub fn open(capabilities: Capabilities) -> (Provider<Test>, Hands) {
+        let clock = Arc::new(ManualClock::new(Timestamp::from_unix(super::START)));
+        let books = Arc::<Mutex<Books>>::default();
+        let quiet = Self {
+            name: ProviderName::new("quiet").unwrap(),
+            capabilities,
+            books: Arc::clone(&books),
+            clock: Arc::clone(&clock),
+        };
+        let provider = Provider::new(quiet, Namespace::new("shop").unwrap());
+        let provider = provider.with_clock(Arc::clone(&clock) as Arc<dyn Clock>);
+        (provider, Hands { books, clock })
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap()
+    }
+}
+
+impl Hands {
+    pub fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap()
+    }
+
+    /// Changes the payment, as of now, and gives it.
+    pub fn set(&self, raw: &str, status: PaymentStatus) -> Payment<Test> {
+        let mut books = self.books();
+        let payment = books.payments.get_mut(raw).unwrap();
+        if status == PaymentStatus::Captured {
+            payment.captured = payment.amount;
+        }
+        payment.status = status;
+        payment.as_of = self.clock.now();
+        payment.clone()
+    }
+}
+
+/// A webhook that says this. `signature` is `body`, `header`, `foreign` or `forged`.
+pub fn notice(id: &str, signature: &str, about: &About) -> WebhookRequest {
+    let body = serde_json::to_vec(&(id, about)).unwrap();
+    let mut headers = http::HeaderMap::new();
+    headers.insert("signature", signature.parse().unwrap());
+    WebhookRequest::new(headers, body)
+}
+
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub enum About {
+    Payment(Box<Payment<Test>>),
+    Refund(Box<Refund<Test>>),
+    Dispute(Box<Dispute<Test>>),
+}
+
+pub fn dispute_id(raw: &str) -> DisputeId<Test> {
+    DisputeId::new(ProviderName::new("quiet").unwrap(), raw).unwrap()
+}
+
+fn unknown() -> Error {
+    Error::new(ErrorKind::NotFound, "there is no such thing")
+}
+
+#[async_trait]
+impl PaymentProvider for Quiet {
+    type Mode = Test;
+
+    fn name(&self) -> &ProviderName {
+        &self.name
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    async fn create(
+        &self,
+        request: &CreateRequest,
+        reference: &Reference,
+        key: &IdempotencyKey,
+    ) -> Result<Payment<Test>> {
+        let mut books = self.books();
+        books.keys.push(key.as_str().to_owned());
+        let raw = format!("q{}", &key.as_str()[3..12]);
+        if let Some(made) = books.payments.get(&raw) {
+            return Ok(made.clone());
+        }
+        let id = PaymentId::new(self.name.clone(), &raw)?;
+        let amount = request.amount.money();
+        let mut payment = Payment::new(id, PaymentStatus::Created, amount, self.clock.now());
+        payment.reference = Some(reference.clone());
+        books.payments.insert(raw, payment.clone());
+        Ok(payment)
+    }
+
+    async fn complete(
+        &self,
+        request: &CompleteRequest<Test>,
+        _: &IdempotencyKey,
+    ) -> Result<Payment<Test>> {
+        let mut books = self.books();
+        books.completions += 1;
+        let payment = books.payments.get_mut(request.payment.raw());
+        let payment = payment.ok_or_else(unknown)?;
+        payment.status = PaymentStatus::Captured;
+        payment.captured = payment.amount;
+        Ok(payment.clone())
+    }
+
+    async fn fetch_payment(&self, id: &PaymentId<Test>) -> Result<Payment<Test>> {
+        let mut books = self.books();
+        books.fetches += 1;
+        let payment = books.payments.get(id.raw()).cloned();
+        payment.ok_or_else(unknown)
+    }
+
+    async fn find_payments(&self, reference: &Reference) -> Result<Vec<Payment<Test>>> {
+        let books = self.books();
+        let all = books.payments.values();
+        let its = all.filter(|payment| payment.reference.as_ref() == Some(reference));
+        Ok(its.cloned().collect())
+    }
+
+    async fn fetch_refund(&self, id: &RefundId<Test>) -> Result<Refund<Test>> {
+        let books = self.books();
+        let found = books.refunds.iter().find(|refund| refund.id == *id);
+        found.cloned().ok_or_else(unknown)
+    }
+
+    async fn list_refunds(
+        &self,
+        _: &PaymentId<Test>,
+        _: Option<&Cursor>,
+    ) -> Result<Page<Refund<Test>>> {
+        let items = self.books().refunds.clone();
+        Ok(Page { items, next: None })
+    }
+
+    async fn list_disputes(
+        &self,
+        period: &Period,
+        _: Option<&Cursor>,
+    ) -> Result<Page<Dispute<Test>>> {
+        let books = self.books();
+        let all = books.disputes.iter();
+        let listed =
+            all.filter(|dispute| period.from.is_none_or(|from| dispute.created_at >= from));
+        let items = listed.cloned().collect();
+        Ok(Page { items, next: None })
+    }
+
+    async fn verify_webhook(
+        &self,
+        request: &WebhookRequest,
+        _: Timestamp,
+    ) -> Result<Vec<Notice<Test>>, WebhookRefusal> {
+        let signature = request.headers().get("signature");
+        let signature = signature.and_then(|value| value.to_str().ok());
+        let authenticity = match signature {
+            Some("body" | "foreign") => Authenticity::Body,
+            Some("header") => Authenticity::HeaderOnly,
+            _ => {
+                let kind = WebhookRefusalKind::WrongSignature;
+                return Err(WebhookRefusal::new(kind, "forged"));
+            }
+        };
+        let (id, about): (String, About) = serde_json::from_slice(request.body()).unwrap();
+        if signature == Some("foreign") {
+            let found = ModeKind::Live;
+            let reason = SetAsideReason::WrongMode { found };
+            return Ok(vec![Notice::SetAside(SetAside::new(&id, "paid", reason))]);
+        }
+        let kind = match about {
+            About::Payment(payment) => EventKind::Payment(payment),
+            About::Refund(refund) => EventKind::Refund(refund),
+            About::Dispute(dispute) => EventKind::Dispute(dispute),
+        };
+        let id = EventId::new(self.name.clone(), &id).unwrap();
+        let draft = EventDraft::new(id, "news", self.clock.now(), kind);
+        Ok(vec![Notice::Event(draft.with_authenticity(authenticity))])
+    }
+}
+
+/// All that a provider can do, but for these.
+pub fn all_but(without: &[Operation]) -> Capabilities {
+    let all = Operation::ALL.iter().copied();
+    let rest: Vec<_> = all
+        .filter(|operation| !without.contains(operation))
+        .collect();
+    Capabilities::new(&rest)
+        .with_partial_refunds()
+        .with_idempotent_writes(std::time::Duration::from_secs(super::DAY))
+}
