@@ -45,6 +45,13 @@ impl Script {
         }
     }
 
+    /// Takes back what was scripted for a request.
+    #[allow(dead_code, reason = "the contract tests share this file")]
+    pub(crate) fn forget(&self, request: &str) {
+        let mut answers = self.answers.lock().unwrap();
+        answers.retain(|(known, _)| known != request);
+    }
+
     pub(crate) fn json(&self, request: &str, status: u16, body: Value) {
         self.on(request, Reply::Json(status, body));
     }

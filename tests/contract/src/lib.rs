@@ -77,7 +77,7 @@ impl Contract {
         let Some((template, operation)) = self.operation(method, path) else {
             return vec![format!("{method} {path} is not in the specification")];
         };
-        let schema = query_schema(operation);
+        let schema = self.query_schema(operation);
         let query = self.coerce(form::decode(query), &schema);
         let mut problems = self.check(&format!("query {method} {template}"), &schema, &query);
         let content = &operation["requestBody"]["content"];
@@ -161,6 +161,29 @@ impl Contract {
 
     fn component(&self, name: &str) -> &Value {
         &self.spec["components"]["schemas"][name]
+    }
+
+    /// The query parameters of an operation as one object schema.
+    fn query_schema(&self, operation: &Value) -> Value {
+        let (mut properties, mut required) = (Map::new(), BTreeSet::new());
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            let shared = parameter["$ref"]
+                .as_str()
+                .and_then(|name| name.strip_prefix("#/components/parameters/"));
+            let parameter = match shared {
+                Some(name) => &self.spec["components"]["parameters"][name],
+                None => parameter,
+            };
+            if parameter["in"] == "query"
+                && let Some(name) = parameter["name"].as_str()
+            {
+                let _ = properties.insert(name.to_owned(), parameter["schema"].clone());
+                if parameter["required"] == true {
+                    let _ = required.insert(name);
+                }
+            }
+        }
+        json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
     }
 
     /// The operation for a path; a literal segment goes before a variable one.
@@ -298,22 +321,6 @@ fn is_of_type(schema: &Value, kind: &str) -> bool {
         Value::Array(several) => several.iter().any(|one| one == kind),
         _ => false,
     }
-}
-
-/// The query parameters of an operation as one object schema.
-fn query_schema(operation: &Value) -> Value {
-    let (mut properties, mut required) = (Map::new(), BTreeSet::new());
-    for parameter in operation["parameters"].as_array().into_iter().flatten() {
-        if parameter["in"] == "query"
-            && let Some(name) = parameter["name"].as_str()
-        {
-            let _ = properties.insert(name.to_owned(), parameter["schema"].clone());
-            if parameter["required"] == true {
-                let _ = required.insert(name);
-            }
-        }
-    }
-    json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
 }
 
 /// Turns OpenAPI 3.0 into JSON Schema: `nullable`, boolean `exclusiveMinimum`, no formats of its own.

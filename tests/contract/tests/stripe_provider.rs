@@ -76,9 +76,10 @@ async fn every_request_is_what_the_specification_says() {
     shop.give_back().await;
     shop.read_pages_and_payouts().await;
 
-    let every: BTreeSet<_> = Operation::ALL.into();
-    let unsent = every.difference(&shop.driven).collect::<Vec<_>>();
-    assert_eq!(unsent, [&Operation::VerifyWebhook], "operations not driven");
+    let can = shop.stripe.capabilities();
+    let every = Operation::ALL.into_iter().filter(|o| can.supports(*o));
+    let unsent: Vec<_> = every.filter(|o| !shop.driven.contains(o)).collect();
+    assert_eq!(unsent, [Operation::VerifyWebhook], "operations not driven");
 
     let (mut problems, mut faults_met) = (BTreeSet::new(), BTreeSet::new());
     let mut samples = BTreeMap::new();
