@@ -410,6 +410,8 @@ pub(super) fn undo(world: &mut World, psp: &str) {
             "REFUND_FAILED" => "Refund Failed".to_owned(),
             _ => String::new(),
         },
+        // Such a notice names no order.
+        additional: Map::new(),
         ..Item::modification(&payment, &modification, true)
     };
     world.modifications.put(modification);

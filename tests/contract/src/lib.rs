@@ -111,6 +111,14 @@ impl Contract {
         self.check(&format!("schema {name}"), &schema, value)
     }
 
+    /// What is wrong with the body of a webhook that the specification names, such as `CAPTURE`.
+    #[must_use]
+    pub fn check_webhook(&self, name: &str, body: &Value) -> Vec<String> {
+        let operation = &self.spec["webhooks"][format!("/{name}")]["post"];
+        let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+        self.check(&format!("webhook {name}"), schema, body)
+    }
+
     /// `label` also names the compiled schema, so that it is compiled once.
     fn check(&self, label: &str, schema: &Value, value: &Value) -> Vec<String> {
         if schema.is_null() {
