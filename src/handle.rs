@@ -144,6 +144,9 @@ impl<M: Mode> Provider<M> {
         self.run(Operation::FetchPayment, async {
             self.check_name(id.provider())?;
             let payment = self.inner.fetch_payment(id).await?;
+            if !payment.ids().any(|its| its == id) {
+                return Err(another(id));
+            }
             self.check_ours(payment)
         })
         .await
@@ -263,7 +266,11 @@ impl<M: Mode> Provider<M> {
     pub async fn fetch_refund(&self, id: &RefundId<M>) -> Result<Refund<M>> {
         self.run(Operation::FetchRefund, async {
             self.check_name(id.provider())?;
-            self.inner.fetch_refund(id).await
+            let refund = self.inner.fetch_refund(id).await?;
+            if refund.id != *id {
+                return Err(another(id));
+            }
+            Ok(refund)
         })
         .await
     }
@@ -439,6 +446,11 @@ impl<M: Mode> fmt::Debug for Provider<M> {
             .field("namespace", &self.namespace)
             .finish_non_exhaustive()
     }
+}
+
+fn another(asked: &impl fmt::Display) -> Error {
+    let message = format!("{asked} was asked for, and the answer is about another");
+    Error::new(ErrorKind::UnexpectedResponse, message)
 }
 
 fn stands_still() -> Error {

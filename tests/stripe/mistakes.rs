@@ -11,7 +11,8 @@ use counterfoil::id::{Namespace, Reference};
 use counterfoil::payment::PaymentStatus;
 use counterfoil::providers::stripe::{Stripe, StripeConfig};
 use counterfoil::request::Period;
-use counterfoil::simulator::{Fault, FaultRule};
+use counterfoil::simulator::stripe::StripeSimulator;
+use counterfoil::simulator::{Fault, FaultRule, SimulatorTransport};
 use counterfoil::{Effect, ErrorKind, Provider, Test};
 use futures_util::StreamExt;
 use http::Method;
@@ -156,5 +157,67 @@ impl Transport for Endless {
             "livemode":false,"created":1,"amount":1,"currency":"eur","status":"lost",
             "charge":"ch_1","payment_intent":"pi_1"}]}"#;
         Ok(http::Response::new(Bytes::from_static(page.as_bytes())))
+    }
+}
+
+#[tokio::test]
+async fn an_answer_about_another_payment_or_refund_is_not_taken() {
+    let shop = Shop::open(67);
+    let mut ids = Vec::new();
+    for order in ["A-1", "A-2"] {
+        let paid = shop.charge(order, "10.00 EUR", "pm_card_visa").await;
+        let paid = paid.unwrap();
+        let refunded = shop.stripe.refund(&refund(&paid, "1.00 EUR", "r-1")).await;
+        ids.push((paid.id, refunded.unwrap().id));
+    }
+    let [(first, first_refund), (second, second_refund)] = &ids[..] else {
+        panic!("two orders were paid");
+    };
+    let mixed_up = Arc::new(MixedUp {
+        inner: SimulatorTransport::new(Arc::clone(&shop.simulator)),
+        swapped: [
+            (first.raw().to_owned(), second.raw().to_owned()),
+            (
+                first_refund.raw().to_owned(),
+                second_refund.raw().to_owned(),
+            ),
+        ],
+    });
+    let config = StripeConfig::<Test>::new("sk_test_shop", "whsec_1").unwrap();
+    let stripe = Stripe::new(config.with_transport(mixed_up))
+        .unwrap()
+        .into_provider(Namespace::new("shop").unwrap());
+    let payment = stripe.fetch_payment(first).await.unwrap_err();
+    assert_eq!(payment.kind(), &ErrorKind::UnexpectedResponse);
+    let refund = stripe.fetch_refund(first_refund).await.unwrap_err();
+    assert_eq!(refund.kind(), &ErrorKind::UnexpectedResponse);
+    assert_eq!(
+        stripe.fetch_refund(second_refund).await.unwrap().id,
+        *second_refund
+    );
+}
+
+/// A cache in between that gives the answers for one object to who asks for another.
+#[derive(Debug)]
+struct MixedUp {
+    inner: SimulatorTransport<StripeSimulator>,
+    swapped: [(String, String); 2],
+}
+
+#[async_trait]
+impl Transport for MixedUp {
+    async fn send(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Result<http::Response<Bytes>, TransportError> {
+        let (mut parts, body) = request.into_parts();
+        let mut path = parts.uri.to_string();
+        for (asked, answered) in &self.swapped {
+            path = path.replace(asked, answered);
+        }
+        parts.uri = path.parse().unwrap();
+        self.inner
+            .send(http::Request::from_parts(parts, body))
+            .await
     }
 }

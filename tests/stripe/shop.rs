@@ -27,7 +27,7 @@ pub(crate) struct Shop {
     pub(crate) stripe: Provider<Test>,
     pub(crate) wire: Arc<Wire>,
     clock: Arc<ManualClock>,
-    simulator: Arc<Mutex<StripeSimulator>>,
+    pub(crate) simulator: Arc<Mutex<StripeSimulator>>,
 }
 
 impl Shop {
