@@ -16,10 +16,11 @@ use counterfoil::simulator::{self, SimulatedProvider, SimulatorServer};
 const USAGE: &str = "\
 usage: simulator --provider NAME --port PORT [--webhook-url URL --webhook-secret SECRET] [--seed N]
 
-  --provider NAME          the provider to simulate, such as adyen or stripe
+  --provider NAME          the provider to simulate: adyen, paypal or stripe
   --port PORT              the port on 127.0.0.1; 0 takes a free one
   --webhook-url URL        where to post webhooks, on loopback
-  --webhook-secret SECRET  what signs them: whsec_test, or for Adyen an HMAC key
+  --webhook-secret SECRET  what signs them: whsec_test, for Adyen an HMAC key, for PayPal the
+                           webhook's id
   --seed N                 what ids are drawn from (default 1)";
 
 #[tokio::main]

@@ -28,6 +28,7 @@ mod answering;
 mod fault;
 mod mailroom;
 mod page;
+pub mod paypal;
 mod server;
 pub mod stripe;
 mod table;
@@ -62,7 +63,8 @@ pub trait SimulatedProvider: fmt::Debug + Send + 'static {
     /// Where hosted pages are said to be, such as `http://127.0.0.1:12111`.
     fn set_base_url(&mut self, base_url: &str);
 
-    /// Posts all webhooks to `url` from now on, signed with `secret`.
+    /// Posts all webhooks to `url` from now on, signed with `secret`: what the provider's receivers
+    /// are configured with.
     fn subscribe(&mut self, url: &str, secret: &str);
 
     /// How to point SDKs here by hand: lines for a person, one way each.
@@ -124,6 +126,9 @@ type Build = fn(u64, Timestamp) -> Box<dyn SimulatedProvider>;
 const PROVIDERS: &[(&str, Build)] = &[
     ("adyen", |seed, start| {
         Box::new(adyen::AdyenSimulator::new(seed, start))
+    }),
+    ("paypal", |seed, start| {
+        Box::new(paypal::PaypalSimulator::new(seed, start))
     }),
     ("stripe", |seed, start| {
         Box::new(stripe::StripeSimulator::new(seed, start))
