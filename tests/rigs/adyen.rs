@@ -1,0 +1,381 @@
+//! Adyen's provider wired to Adyen's simulator, for the suites that need a rig.
+
+#![allow(dead_code)] // each suite uses a part of it
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // a rig is a test
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use counterfoil::clock::{Clock, Timestamp};
+use counterfoil::conformance::{
+    Booked, Fault, Happening, Rig, Shopper, SignedWith, Strikes, Unable, UnusualNotice,
+};
+use counterfoil::error::{DeclineReason, InputField};
+use counterfoil::http::{ManualTimer, Transport, TransportError};
+use counterfoil::id::{Namespace, Reference};
+use counterfoil::payment::Payment;
+use counterfoil::providers::adyen::{Adyen, AdyenConfig, LivePrefix};
+use counterfoil::request::Checkout;
+use counterfoil::simulator::adyen::{AdyenSimulator, MERCHANT_ACCOUNT, ShopperOutcome};
+use counterfoil::simulator::{self, Answer, FaultRule, SimulatedProvider, SimulatorTransport};
+use counterfoil::webhook::WebhookRequest;
+use counterfoil::{Live, Provider, Test};
+use hmac::{Hmac, KeyInit, Mac};
+use http::{HeaderMap, Method, Request};
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+const KEY: &str = "AQEyhmfxKI7MYhBEw0m-key-of-the-shop";
+const UNKNOWN_KEY: &str = "AQEyhmfxKI7MYhBEw0m-key-that-opens-nothing";
+const HMAC_KEY: &str = "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056";
+const FORGERS_KEY: &str = "0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF";
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+pub(crate) struct AdyenRig {
+    prefers_tokens: bool,
+    wire: Arc<Wire>,
+}
+
+/// The simulator, its requests counted.
+#[derive(Debug)]
+struct Wire {
+    simulator: Arc<Mutex<AdyenSimulator>>,
+    transport: SimulatorTransport<AdyenSimulator>,
+    requests: AtomicUsize,
+}
+
+#[async_trait]
+impl Transport for Wire {
+    async fn send(&self, request: Request<Bytes>) -> Result<http::Response<Bytes>, TransportError> {
+        self.requests.fetch_add(1, Ordering::SeqCst);
+        self.transport.send(request).await
+    }
+}
+
+impl Clock for Wire {
+    fn now(&self) -> Timestamp {
+        self.transport.now()
+    }
+}
+
+impl AdyenRig {
+    /// Whether most payments are by token, and whether Adyen tells of captures that it makes by
+    /// itself.
+    pub(crate) fn new(prefers_tokens: bool, tells_automatic_captures: bool) -> Self {
+        let mut simulator = AdyenSimulator::new(7, Timestamp::from_unix(1_795_000_000));
+        simulator.add_webhook(MERCHANT_ACCOUNT, "https://shop.example/hook", HMAC_KEY);
+        simulator.tell_automatic_captures(MERCHANT_ACCOUNT, tells_automatic_captures);
+        simulator.refuse_key(UNKNOWN_KEY);
+        let simulator = Arc::new(Mutex::new(simulator));
+        let wire = Wire {
+            transport: SimulatorTransport::new(Arc::clone(&simulator)),
+            simulator,
+            requests: AtomicUsize::new(0),
+        };
+        Self {
+            prefers_tokens,
+            wire: Arc::new(wire),
+        }
+    }
+
+    fn simulator(&self) -> MutexGuard<'_, AdyenSimulator> {
+        self.wire.simulator.lock().unwrap()
+    }
+
+    fn with_key(&self, key: &str, installation: &Namespace) -> Provider<Test> {
+        let config = AdyenConfig::<Test>::new(key, MERCHANT_ACCOUNT, HMAC_KEY)
+            .unwrap()
+            .with_transport(self.wire.clone())
+            .with_timer(Arc::new(ManualTimer::new()))
+            .with_clock(self.wire.clone())
+            .with_seed(7);
+        let adyen = Adyen::new(config).unwrap();
+        adyen.into_provider(installation.clone())
+    }
+
+    /// Hands the shop's page what the bank's page brought back, past the provider.
+    fn submit(&self, result: &str) {
+        let body = json!({"details": {"redirectResult": result}}).to_string();
+        let request = Request::post("https://checkout-test.adyen.com/v72/payments/details")
+            .header("x-api-key", KEY)
+            .header("content-type", "application/json")
+            .body(Bytes::from(body))
+            .unwrap();
+        match self.simulator().handle(&request) {
+            Answer::Response(response) => assert_eq!(response.status(), 200),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+impl Rig for AdyenRig {
+    fn provider(&self, installation: &Namespace) -> Provider<Test> {
+        self.with_key(KEY, installation)
+    }
+
+    fn live_provider(&self, installation: &Namespace) -> Provider<Live> {
+        let prefix = LivePrefix::new("1797a841fbb37ca7-Shop").unwrap();
+        let config = AdyenConfig::<Live>::new(KEY, MERCHANT_ACCOUNT, HMAC_KEY, prefix).unwrap();
+        let adyen = Adyen::new(config).unwrap();
+        Provider::new(adyen, installation.clone()).with_clock(self.wire.clone())
+    }
+
+    fn provider_with_wrong_key(&self, installation: &Namespace) -> Provider<Test> {
+        self.with_key(UNKNOWN_KEY, installation)
+    }
+
+    fn secrets(&self) -> Vec<String> {
+        [KEY, UNKNOWN_KEY, HMAC_KEY].map(String::from).into()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.wire.now()
+    }
+
+    fn requests(&self) -> usize {
+        self.wire.requests.load(Ordering::SeqCst)
+    }
+
+    fn books(&self, reference: &Reference) -> Vec<Booked> {
+        let reference = reference.to_string();
+        let is_its = |text: &str| text.strip_suffix(":held").unwrap_or(text) == reference;
+        let simulator = self.simulator();
+        let pages = simulator.open_pages().into_iter();
+        let pages = pages.filter(|page| is_its(&page.reference)).map(|page| {
+            let zero = counterfoil::money::Money::zero(page.amount.currency());
+            Booked {
+                currency: page.amount.currency().code().to_owned(),
+                amount: page.amount.to_decimal(),
+                captured: zero.to_decimal(),
+                refunded: zero.to_decimal(),
+            }
+        });
+        let payments = simulator.ledger().into_iter();
+        let payments = payments
+            .filter(|entry| is_its(&entry.reference))
+            .map(|entry| Booked {
+                currency: entry.amount.currency().code().to_owned(),
+                amount: entry.amount.to_decimal(),
+                captured: entry.captured.to_decimal(),
+                refunded: entry.refunded.to_decimal(),
+            });
+        pages.chain(payments).collect()
+    }
+
+    fn shopper(&self, payment: &Payment<Test>, shopper: Shopper) -> Result<(), Unable> {
+        let id = payment.id.raw();
+        // A payment by token is challenged already; on a link's page the method comes first.
+        if id.starts_with("PL") && id.len() > 16 {
+            let method = method(shopper)?;
+            self.simulator().shopper().pay(id, &method).unwrap();
+        }
+        let answered = match shopper {
+            Shopper::PassesChallenge => self.simulator().shopper().approve(id).unwrap(),
+            Shopper::FailsChallenge => self.simulator().shopper().fail(id).unwrap(),
+            _ => return Ok(()),
+        };
+        if let ShopperOutcome::Returned { result } = answered {
+            self.submit(&result);
+        }
+        Ok(())
+    }
+
+    fn prefers_tokens(&self) -> bool {
+        self.prefers_tokens
+    }
+
+    fn token(&self, shopper: Shopper) -> Result<Checkout, Unable> {
+        let method = method(shopper)?;
+        let (name, holder) = method.split_once(':').unwrap_or((&method, "J. Smith"));
+        let method = match name {
+            "sepadirectdebit" => json!({
+                "type": name, "ownerName": holder, "iban": "NL13TEST0123456789",
+            }),
+            _ => json!({
+                "type": "scheme",
+                "encryptedCardNumber": match name {
+                    "visa_3ds" => "test_4917610000000000",
+                    _ => "test_4111111111111111",
+                },
+                "encryptedExpiryMonth": "test_03",
+                "encryptedExpiryYear": "test_2030",
+                "encryptedSecurityCode": "test_737",
+                "holderName": holder,
+            }),
+        };
+        let state = json!({"paymentMethod": method}).to_string();
+        Ok(Checkout::token(state, "https://shop.example/done"))
+    }
+
+    fn happen(&self, happening: Happening<'_>) -> Result<(), Unable> {
+        let mut simulator = self.simulator();
+        match happening {
+            Happening::CheckoutExpires(_) => simulator.advance(2 * DAY),
+            Happening::HoldLapses(_) => simulator.advance(40 * DAY),
+            Happening::SlowPaymentSucceeds(_) | Happening::SlowPaymentFails(_) => {
+                simulator.advance(5 * DAY);
+            }
+            Happening::RefundSettles(_) | Happening::PaysOut => simulator.advance(2 * DAY),
+            Happening::DashboardRefund(payment, amount) => {
+                let refunded = simulator
+                    .dashboard()
+                    .refund(payment.id.raw(), amount.minor());
+                refunded.unwrap();
+            }
+            _ => return Err(Unable),
+        }
+        Ok(())
+    }
+
+    fn fault(&self, fault: Fault, on: Strikes, requests: usize) -> Result<(), Unable> {
+        let fault = match fault {
+            Fault::LostBefore => simulator::Fault::DropBefore,
+            Fault::LostAfter => simulator::Fault::DropAfter,
+            Fault::ServerErrorBefore => simulator::Fault::ErrorBefore,
+            Fault::ServerErrorAfter => simulator::Fault::ErrorAfter,
+            Fault::RateLimited => simulator::Fault::RateLimited,
+            _ => return Err(Unable),
+        };
+        let times = u32::try_from(requests).unwrap_or(u32::MAX);
+        let mut simulator = self.simulator();
+        simulator.faults().clear();
+        if times > 0 {
+            let method = match on {
+                Strikes::Reads => Method::GET,
+                Strikes::Writes => Method::POST,
+            };
+            let rule = FaultRule::next(fault).with_method(method);
+            simulator.faults().script(rule.with_times(times));
+        }
+        Ok(())
+    }
+
+    fn webhooks(&self) -> Vec<WebhookRequest> {
+        self.wire.transport.webhooks()
+    }
+
+    /// The scheme has no time in it: only a notice of now can be signed.
+    fn sign(&self, body: &[u8], at: Timestamp, by: SignedWith) -> Result<WebhookRequest, Unable> {
+        let key = match by {
+            SignedWith::TheEndpointsSecret => Some(HMAC_KEY),
+            SignedWith::AnotherSecret => Some(FORGERS_KEY),
+            SignedWith::Nothing => None,
+        };
+        if at != self.now() {
+            return Err(Unable);
+        }
+        let mut signed = body.to_vec();
+        if let Ok(mut value) = serde_json::from_slice::<Value>(body)
+            && let Some(items) = value["notificationItems"].as_array_mut()
+        {
+            for item in items {
+                sign_item(&mut item["NotificationRequestItem"], key);
+            }
+            signed = value.to_string().into_bytes();
+        }
+        Ok(WebhookRequest::new(HeaderMap::new(), signed))
+    }
+
+    fn unusual_notice(&self, notice: UnusualNotice<'_>) -> Result<Vec<u8>, Unable> {
+        let (code, success, reference, amount) = match notice {
+            UnusualNotice::NotAboutPayments => ("REPORT_AVAILABLE", "true", String::new(), 0),
+            UnusualNotice::UnknownType => ("MOON_WAXING", "true", String::new(), 0),
+            UnusualNotice::UnknownStatus(payment) => {
+                let reference = payment.reference.as_ref().unwrap().to_string();
+                (
+                    "AUTHORISATION",
+                    "resting",
+                    reference,
+                    payment.amount.minor(),
+                )
+            }
+            _ => return Err(Unable),
+        };
+        let item = json!({
+            "additionalData": {}, "amount": {"currency": "EUR", "value": amount},
+            "eventCode": code, "eventDate": "2026-11-18T12:00:00+01:00",
+            "merchantAccountCode": MERCHANT_ACCOUNT, "merchantReference": reference,
+            "pspReference": "UNUSUAL000000001", "reason": "", "success": success,
+        });
+        let body = json!({
+            "live": "false", "notificationItems": [{"NotificationRequestItem": item}],
+        });
+        Ok(body.to_string().into())
+    }
+
+    fn known_gaps(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            (
+                "forgeries::a_stale_notice_is_refused",
+                "Adyen signs no time, so that a repetition is known by its id alone",
+            ),
+            (
+                "forgeries::a_notice_from_the_future_is_refused",
+                "Adyen signs no time",
+            ),
+            (
+                "forgeries::a_doubled_signature_is_refused",
+                "the signature stands in the body, and no header is read",
+            ),
+        ]
+    }
+}
+
+/// The simulator's test payment method for a shopper, with its trigger.
+fn method(shopper: Shopper) -> Result<String, Unable> {
+    use DeclineReason as Reason;
+    let trigger = match shopper {
+        Shopper::Pays => return Ok("visa".to_owned()),
+        Shopper::PassesChallenge | Shopper::FailsChallenge | Shopper::LeavesChallenge => {
+            return Ok("visa_3ds".to_owned());
+        }
+        Shopper::PaysSlowly => return Ok("sepadirectdebit".to_owned()),
+        Shopper::PaysSlowlyInVain => {
+            return Ok("sepadirectdebit:SIM_PENDING_REFUSED".to_owned());
+        }
+        Shopper::IsDeclined(Reason::InsufficientFunds) => "NOT_ENOUGH_BALANCE",
+        Shopper::IsDeclined(Reason::TryLater) => "ISSUER_UNAVAILABLE",
+        Shopper::IsDeclined(Reason::WrongInput(InputField::SecurityCode)) => "CVC_DECLINED",
+        Shopper::IsDeclined(Reason::WrongInput(InputField::Expiry)) => "CARD_EXPIRED",
+        Shopper::IsDeclined(Reason::Fraud) => "FRAUD",
+        Shopper::IsDeclined(Reason::Generic) => "DECLINED",
+        Shopper::PaysAndRefundsPend => "SIM_REFUND_SLOW",
+        Shopper::PaysAndRefundsFail => "SIM_REFUND_FAILED",
+        Shopper::PaysAndDisputes => "SIM_CHARGEBACK",
+        _ => return Err(Unable),
+    };
+    Ok(format!("visa:{trigger}"))
+}
+
+/// Signs a notice, or takes its signature away.
+fn sign_item(item: &mut Value, key: Option<&str>) {
+    let Some(key) = key else {
+        if let Some(data) = item["additionalData"].as_object_mut() {
+            data.remove("hmacSignature");
+        }
+        return;
+    };
+    let text = |value: &Value| match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let signed = [
+        text(&item["pspReference"]),
+        text(&item["originalReference"]),
+        text(&item["merchantAccountCode"]),
+        text(&item["merchantReference"]),
+        text(&item["amount"]["value"]),
+        text(&item["amount"]["currency"]),
+        text(&item["eventCode"]),
+        text(&item["success"]),
+    ];
+    let mac = Hmac::<Sha256>::new_from_slice(&hex::decode(key).unwrap()).unwrap();
+    let tag = mac.chain_update(signed.join(":")).finalize().into_bytes();
+    item["additionalData"]["hmacSignature"] = STANDARD.encode(tag).into();
+}
