@@ -49,6 +49,7 @@ mod commands;
 mod disputes;
 mod due;
 mod fold;
+mod health;
 mod memory;
 mod orders;
 mod outbox;
@@ -64,11 +65,13 @@ pub mod sql;
 mod standing;
 mod store;
 mod store_suite;
+mod stream;
 mod sweep;
 mod turns;
 
 use std::sync::Arc;
 
+pub use health::{Health, ProviderHealth, WebhookHealth};
 pub use memory::MemoryStore;
 pub use outbox::{Confirmation, ConfirmationKind};
 pub use patience::Patience;
@@ -97,9 +100,11 @@ use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::handle::Provider;
 use crate::id::{OrderId, PaymentId, ProviderName};
 use crate::mode::Mode;
+use health::Counts;
 use routes::Wellness;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use stream::Bell;
 use sweep::Limits;
 use turns::Turns;
 
@@ -116,6 +121,8 @@ pub struct Cashier<M: Mode> {
     routes: Arc<Routes>,
     wellness: Arc<Wellness>,
     turns: Arc<Turns>,
+    bell: Arc<Bell>,
+    counts: Arc<Counts>,
     patience: Patience,
     limits: Limits,
     store: Arc<dyn Store>,
@@ -135,6 +142,8 @@ impl<M: Mode> Cashier<M> {
             routes: Arc::default(),
             wellness: Arc::default(),
             turns: Arc::default(),
+            bell: Arc::default(),
+            counts: Arc::default(),
             patience: Patience::default(),
             limits: Limits::default(),
             store,
@@ -240,9 +249,13 @@ impl<M: Mode> Cashier<M> {
                 let outcome = "applied".to_owned();
                 batch.finished_events.push((event.to_owned(), outcome));
             }
+            let is_news = !batch.confirmations.is_empty();
             // A commit whose answer was lost may have been applied, and what it stores will be done.
             let unknown = |error: Error| error.with_effect(Effect::Unknown);
             if self.store.commit(batch).await.map_err(unknown)? != Commit::Stale {
+                if is_news {
+                    self.bell.ring();
+                }
                 return Ok((value, record));
             }
         }

@@ -76,8 +76,13 @@ impl<M: Mode> Cashier<M> {
     async fn receive_by(&self, provider: &Provider<M>, request: &WebhookRequest) -> Received {
         let delivery = match provider.webhook(request).await {
             Ok(delivery) => delivery,
-            Err(refusal) => return refused(refusal.answer(), refusal.into()),
+            Err(refusal) => {
+                self.counts.refused(provider.name(), &refusal, self.now());
+                return refused(refusal.answer(), refusal.into());
+            }
         };
+        self.counts
+            .delivered(provider.name(), &delivery, self.now());
         let mut received = Received {
             answer: delivery.answer(),
             orders: Vec::new(),

@@ -68,6 +68,7 @@ impl<M: Mode> Cashier<M> {
     /// # Errors
     /// Those of the store. What the provider could not answer is counted in [`Swept::failures`].
     pub async fn sweep(&self) -> Result<Swept> {
+        self.keep_counts().await?;
         let Limits { most, at_a_time } = self.limits;
         let now = self.now();
         let until = now.saturating_add(EVENT_CLAIM);

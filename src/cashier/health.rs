@@ -1,0 +1,202 @@
+//! Whether webhooks arrive, what is refused or set aside, and how old the oldest open things are.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::store::{Backlog, Commit};
+use super::{Cashier, MOST_RETRIES};
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::id::ProviderName;
+use crate::mode::{Mode, ModeKind};
+use crate::webhook::{Delivery, EventKind, SetAsideReason, WebhookRefusal};
+
+impl<M: Mode> Cashier<M> {
+    /// How the cashier fares. It costs a few indexed reads.
+    ///
+    /// Counts are kept in the store, and brought there by each [`sweep`](Self::sweep): a process
+    /// that dies takes those since its last sweep with it, and after a broken connection some may
+    /// count twice. They are for watching, not for the books.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn health(&self) -> Result<Health> {
+        self.keep_counts().await?;
+        let at = self.now();
+        let mut providers = Vec::with_capacity(self.providers.len());
+        for provider in self.providers.iter() {
+            let name = provider.name();
+            providers.push(ProviderHealth {
+                provider: name.clone(),
+                mode: M::KIND,
+                webhooks: self.read_note(&note_of(name)).await?.0,
+                tried_last_until: self.wellness.rests_until(name, at),
+            });
+        }
+        Ok(Health {
+            at,
+            providers,
+            backlog: self.store.backlog().await?,
+        })
+    }
+
+    /// Brings what was counted since the last time into the store.
+    pub(super) async fn keep_counts(&self) -> Result<()> {
+        for (name, counted) in self.counts.take() {
+            if let Err(error) = self.keep(&name, &counted).await {
+                self.counts.add(&name, |since| since.add(&counted));
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    async fn keep(&self, provider: &ProviderName, counted: &WebhookHealth) -> Result<()> {
+        let name = note_of(provider);
+        for _ in 0..MOST_RETRIES {
+            let (mut kept, version) = self.read_note::<WebhookHealth>(&name).await?;
+            kept.add(counted);
+            if self.write_note(&name, version + 1, &kept).await? != Commit::Stale {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn note_of(provider: &ProviderName) -> String {
+    format!("webhooks:{provider}")
+}
+
+/// How the cashier fares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Health {
+    /// When this was so.
+    pub at: Timestamp,
+    /// Each provider.
+    pub providers: Vec<ProviderHealth>,
+    /// Since when the oldest unfinished things wait.
+    pub backlog: Backlog,
+}
+
+impl Health {
+    /// The age of the oldest thing that is open, needs a person or waits to be taken in or
+    /// acknowledged.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Duration> {
+        let Backlog {
+            open_since,
+            attention_since,
+            event_since,
+            confirmation_since,
+        } = self.backlog;
+        let all = [open_since, attention_since, event_since, confirmation_since];
+        let oldest = all.into_iter().flatten().min();
+        oldest.map(|since| self.at.abs_diff(since))
+    }
+}
+
+/// How one provider fares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ProviderHealth {
+    /// The provider.
+    pub provider: ProviderName,
+    /// The mode of its credentials here.
+    pub mode: ModeKind,
+    /// Its webhooks.
+    pub webhooks: WebhookHealth,
+    /// Until when new attempts try it last, since checkouts failed in this process.
+    pub tried_last_until: Option<Timestamp>,
+}
+
+/// The webhooks of one provider, counted since the store was made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct WebhookHealth {
+    /// When the last genuine one came.
+    pub last_at: Option<Timestamp>,
+    /// Events of this mode, account and installation, repetitions among them.
+    pub events: u64,
+    /// How many of those this library does not know.
+    pub unrecognized: u64,
+    /// Genuine notices that were set aside, by reason: `wrong mode`, `another account`, `another
+    /// installation`. Alert on the first.
+    pub set_aside: BTreeMap<String, u64>,
+    /// When the last one was refused.
+    pub last_refused_at: Option<Timestamp>,
+    /// Refused ones, by [reason](crate::webhook::WebhookRefusalKind::name). Forgers count here, and
+    /// so does a wrong secret.
+    pub refused: BTreeMap<String, u64>,
+}
+
+impl WebhookHealth {
+    fn add(&mut self, more: &Self) {
+        self.last_at = self.last_at.max(more.last_at);
+        self.last_refused_at = self.last_refused_at.max(more.last_refused_at);
+        self.events = self.events.saturating_add(more.events);
+        self.unrecognized = self.unrecognized.saturating_add(more.unrecognized);
+        for (sums, more) in [
+            (&mut self.set_aside, &more.set_aside),
+            (&mut self.refused, &more.refused),
+        ] {
+            for (reason, count) in more {
+                let sum = sums.entry(reason.clone()).or_default();
+                *sum = sum.saturating_add(*count);
+            }
+        }
+    }
+}
+
+/// What was counted in this process and is not in the store yet.
+#[derive(Debug, Default)]
+pub(super) struct Counts(Mutex<BTreeMap<ProviderName, WebhookHealth>>);
+
+impl Counts {
+    pub(super) fn delivered<M: Mode>(
+        &self,
+        provider: &ProviderName,
+        delivery: &Delivery<M>,
+        now: Timestamp,
+    ) {
+        self.add(provider, |counts| {
+            counts.last_at = Some(now);
+            for event in &delivery.events {
+                counts.events += 1;
+                let is_unknown = matches!(event.kind(), EventKind::Unrecognized);
+                counts.unrecognized += u64::from(is_unknown);
+            }
+            for notice in &delivery.set_aside {
+                let reason = match notice.reason {
+                    SetAsideReason::WrongMode { .. } => "wrong mode",
+                    SetAsideReason::OtherAccount => "another account",
+                    SetAsideReason::OtherInstallation => "another installation",
+                };
+                *counts.set_aside.entry(reason.to_owned()).or_default() += 1;
+            }
+        });
+    }
+
+    pub(super) fn refused(&self, provider: &ProviderName, why: &WebhookRefusal, now: Timestamp) {
+        self.add(provider, |counts| {
+            counts.last_refused_at = Some(now);
+            let reason = why.kind().name().to_owned();
+            *counts.refused.entry(reason).or_default() += 1;
+        });
+    }
+
+    fn add(&self, provider: &ProviderName, count: impl FnOnce(&mut WebhookHealth)) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        count(all.entry(provider.clone()).or_default());
+    }
+
+    fn take(&self) -> BTreeMap<ProviderName, WebhookHealth> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *all)
+    }
+}

@@ -1,0 +1,163 @@
+//! The stream of confirmations, and how the cashier fares.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod flow;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use counterfoil::ModeKind;
+use counterfoil::cashier::{Cashier, ConfirmationKind, MemoryStore};
+use counterfoil::clock::Clock;
+use counterfoil::http::Timer;
+use counterfoil::payment::PaymentStatus;
+use futures_util::{FutureExt, StreamExt, pin_mut};
+
+use flow::quiet::{About, Quiet, all_but, notice};
+use flow::{Shop, eur, order, page};
+
+/// A timer that waits until the test lets it go on.
+#[derive(Debug, Default)]
+struct Held(tokio::sync::Notify);
+
+#[async_trait]
+impl Timer for Held {
+    fn elapsed(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    async fn sleep(&self, _: Duration) {
+        self.0.notified().await;
+    }
+}
+
+#[tokio::test]
+async fn the_stream_wakes_with_the_webhook_and_polls_for_other_nodes() {
+    let shop = Shop::open().await;
+    let timer = Arc::new(Held::default());
+    let (lease, poll) = (Duration::from_secs(60), Duration::from_secs(2));
+    let stream = shop
+        .cashier
+        .confirmation_stream(lease, poll, Arc::clone(&timer) as _);
+    pin_mut!(stream);
+    assert!(stream.next().now_or_never().is_none());
+    // The clock stands and the timer is held: only the webhook can wake it.
+    shop.paid("A", 1000).await;
+    let Some(Some(Ok(news))) = stream.next().now_or_never() else {
+        unreachable!("the confirmation is there");
+    };
+    assert_eq!(
+        (news.order.as_str(), news.kind.clone()),
+        ("A", ConfirmationKind::Paid)
+    );
+    assert!(stream.next().now_or_never().is_none());
+    shop.cashier.acknowledge(&news).await.unwrap();
+
+    // Another node on the same store: its bell is not heard here.
+    let clock = Arc::clone(&shop.account.line) as Arc<dyn Clock>;
+    let provider = shop.account.provider("stripe");
+    let other = Cashier::open(provider, Arc::clone(&shop.store) as _).await;
+    let other = other.unwrap().with_clock(clock);
+    other.place(&order("B"), eur(500)).await.unwrap();
+    let id = other.check_out(&page("B", 500)).await.unwrap().id;
+    let paid = shop.account.lock().shopper().pay(id.raw(), "pm_card_visa");
+    paid.unwrap();
+    other.resume(&order("B")).await.unwrap();
+    assert!(stream.next().now_or_never().is_none());
+    timer.0.notify_one();
+    let news = stream.next().await.unwrap().unwrap();
+    assert_eq!(news.order.as_str(), "B");
+
+    // Not acknowledged, it comes again when its lease has run out.
+    shop.account.wait(60);
+    timer.0.notify_one();
+    let again = stream.next().await.unwrap().unwrap();
+    assert_eq!(again.id, news.id);
+}
+
+#[tokio::test]
+async fn many_confirmations_come_one_by_one_and_none_is_lost() {
+    let shop = Shop::open().await;
+    for number in 0..20 {
+        shop.paid(&format!("N{number}"), 500).await;
+    }
+    let (lease, poll) = (Duration::from_secs(60), Duration::from_secs(2));
+    let stream = shop
+        .cashier
+        .confirmation_stream(lease, poll, Arc::new(Held::default()));
+    pin_mut!(stream);
+    let mut seen = BTreeMap::new();
+    while let Some(Some(news)) = stream.next().now_or_never() {
+        let news = news.unwrap();
+        shop.cashier.acknowledge(&news).await.unwrap();
+        *seen.entry(news.id).or_insert(0) += 1;
+    }
+    assert_eq!(seen.len(), 20);
+    assert!(seen.values().all(|times| *times == 1));
+}
+
+#[tokio::test]
+async fn health_counts_webhooks_and_outlives_the_process() {
+    let (provider, hands) = Quiet::open(all_but(&[]));
+    let store = Arc::new(MemoryStore::new());
+    let clock = Arc::clone(&hands.clock) as Arc<dyn Clock>;
+    let open = async || {
+        let opened = Cashier::open(provider.clone(), Arc::clone(&store) as _).await;
+        opened.unwrap().with_clock(Arc::clone(&clock))
+    };
+    let cashier = open().await;
+    let health = cashier.health().await.unwrap();
+    assert_eq!(
+        (health.oldest(), health.providers[0].webhooks.last_at),
+        (None, None)
+    );
+
+    cashier.place(&order("A"), eur(1000)).await.unwrap();
+    let id = cashier.check_out(&page("A", 1000)).await.unwrap().id;
+    hands.clock.advance(Duration::from_secs(30));
+    let paid = hands.set(id.raw(), PaymentStatus::Captured);
+    let about = About::Payment(Box::new(paid));
+    let genuine_at = clock.now();
+    for (number, signature) in ["body", "forged", "foreign", "forged", "body"]
+        .iter()
+        .enumerate()
+    {
+        let _ = cashier
+            .receive(&notice(&format!("e{number}"), signature, &about))
+            .await;
+    }
+    cashier.sweep().await.unwrap();
+    drop(cashier);
+
+    let cashier = open().await;
+    hands.clock.advance(Duration::from_secs(90));
+    let _ = cashier.receive(&notice("e9", "forged", &about)).await;
+    let health = cashier.health().await.unwrap();
+    let provider = &health.providers[0];
+    assert_eq!(
+        (provider.provider.as_str(), provider.mode),
+        ("quiet", ModeKind::Test)
+    );
+    let webhooks = &provider.webhooks;
+    assert_eq!((webhooks.last_at, webhooks.events), (Some(genuine_at), 2));
+    assert_eq!(webhooks.last_refused_at, Some(clock.now()));
+    assert_eq!(webhooks.refused["wrong signature"], 3);
+    assert_eq!(webhooks.set_aside["wrong mode"], 1);
+    // The confirmation waits to be acknowledged; nothing else is open.
+    assert_eq!(health.oldest(), Some(Duration::from_secs(90)));
+    assert_eq!(health.backlog.open_since, None);
+    for confirmation in cashier
+        .confirmations(Duration::from_secs(9), 9)
+        .await
+        .unwrap()
+    {
+        cashier.acknowledge(&confirmation).await.unwrap();
+    }
+    assert_eq!(cashier.health().await.unwrap().oldest(), None);
+}
