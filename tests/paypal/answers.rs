@@ -36,7 +36,7 @@ pub(crate) fn order(intent: &str, status: &str, payments: Value) -> Value {
 /// A capture of the order.
 pub(crate) fn capture(id: &str, status: &str, value: &str) -> Value {
     json!({
-        "id": id, "status": status, "amount": amount(value), "final_capture": true,
+        "id": id, "status": status, "amount": amount(value), "final_capture": value == "20.00",
         "custom_id": "shop:A-1:1", "create_time": "2026-11-16T11:40:00Z",
         "seller_receivable_breakdown": {
             "gross_amount": amount(value), "paypal_fee": amount("0.88"),

@@ -94,6 +94,8 @@ pub(super) struct Capture {
     pub(super) amount: Option<Amount>,
     pub(super) custom_id: Option<String>,
     pub(super) invoice_id: Option<String>,
+    /// Whether the rest of what was held is let go.
+    pub(super) final_capture: Option<bool>,
     pub(super) create_time: Option<String>,
     pub(super) seller_receivable_breakdown: Option<Breakdown>,
     pub(super) supplementary_data: Option<SupplementaryData>,
