@@ -1,5 +1,6 @@
 //! What a host holds: a provider with every check applied once.
 
+mod look;
 mod prove;
 mod sent;
 

@@ -27,6 +27,7 @@ pub mod provider;
 pub mod providers;
 pub mod registry;
 pub mod request;
+pub mod setup;
 pub mod webhook;
 
 // Which payment pays which order. Pure, and usable alone.
@@ -42,6 +43,9 @@ pub mod simulator;
 pub mod cashier;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(feature = "preflight")]
+#[cfg_attr(docsrs, doc(cfg(feature = "preflight")))]
+pub mod preflight;
 #[cfg(feature = "rehearsal")]
 pub mod rehearsal;
 

@@ -17,6 +17,7 @@ use crate::refund::Refund;
 use crate::request::{
     Account, CaptureRequest, CompleteRequest, CreateRequest, Cursor, Page, Period, RefundRequest,
 };
+use crate::setup::{Setup, WebhookEndpoint};
 use crate::webhook::{Notice, WebhookRefusal, WebhookRefusalKind, WebhookRequest};
 
 /// A payment service provider, from the implementor's side.
@@ -163,6 +164,23 @@ pub trait PaymentProvider: Debug + Send + Sync + 'static {
     /// Says whose account it is and whether it can charge, and proves that it is of this mode.
     async fn account(&self) -> Result<Account> {
         Err(lacks("account"))
+    }
+
+    /// How it is set up, without its secrets. What is left out, a preflight cannot vouch for.
+    fn setup(&self) -> Setup {
+        Setup::new("")
+    }
+
+    /// Lists where the provider posts webhooks for these credentials.
+    async fn webhook_endpoints(&self) -> Result<Vec<WebhookEndpoint>> {
+        Err(lacks("list of webhook endpoints"))
+    }
+
+    /// Webhooks about nothing, signed at `now` by each of the configured secrets in turn, as the
+    /// provider would sign them. None if it signs with a key of its own.
+    fn sample_webhooks(&self, now: Timestamp) -> Vec<WebhookRequest> {
+        let _ = now;
+        Vec::new()
     }
 
     /// Verifies a webhook: nothing in it may be believed before its signature holds at `now`.

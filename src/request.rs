@@ -393,6 +393,8 @@ pub struct Account {
     pub can_charge: Option<bool>,
     /// The currencies that it settles in, if the provider says.
     pub currencies: Vec<Currency>,
+    /// The time on the provider's clock when it answered, if the answer is dated.
+    pub answered_at: Option<Timestamp>,
 }
 
 impl Account {
@@ -404,6 +406,7 @@ impl Account {
             mode,
             can_charge: None,
             currencies: Vec::new(),
+            answered_at: None,
         }
     }
 }

@@ -104,6 +104,18 @@ impl ApiClient {
         self
     }
 
+    /// Where requests go.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        &self.base
+    }
+
+    /// How often and how long a request is sent again.
+    #[must_use]
+    pub const fn retry_policy(&self) -> &RetryPolicy {
+        &self.policy
+    }
+
     /// Sends a request until it is answered or may not be sent again.
     ///
     /// # Errors

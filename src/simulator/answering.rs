@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 
 use super::{Answer, Fault};
+use crate::clock::Timestamp;
 
 /// A header's text, if it is there and readable.
 pub(super) fn header<'request>(
@@ -19,6 +20,16 @@ pub(super) fn put_header(response: &mut Response<Bytes>, name: &str, value: &str
     if let (Ok(name), Ok(value)) = (name, http::HeaderValue::from_str(value)) {
         let _ = response.headers_mut().insert(name, value);
     }
+}
+
+/// Dates an answer, as every web server does (RFC 9110, 6.6.1).
+pub(super) fn dated(mut response: Response<Bytes>, now: Timestamp) -> Response<Bytes> {
+    let date = jiff::Timestamp::from_second(now.unix()).ok();
+    let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
+    if let Some(date) = date.and_then(|date| printer.timestamp_to_rfc9110_string(&date).ok()) {
+        put_header(&mut response, "date", &date);
+    }
+    response
 }
 
 /// An answer of this type with this body.

@@ -5,6 +5,7 @@
 use super::wire::Amount;
 use crate::error::{Error, ErrorKind, Result};
 use crate::money::{Currency, Money, PositiveMoney, decimal_from_minor, minor_from_decimal};
+use crate::setup::CurrencyRule;
 
 /// The currencies that PayPal takes. BRL, CNY and MYR are for accounts in their own country.
 const TAKEN: [&str; 24] = [
@@ -73,6 +74,17 @@ fn exponent(currency: Currency) -> u32 {
         "HUF" | "JPY" | "TWD" => 0,
         _ => 2,
     }
+}
+
+/// How PayPal counts a currency, for a preflight.
+pub(super) fn rule(currency: Currency) -> Option<CurrencyRule> {
+    if !TAKEN.contains(&currency.code()) {
+        return None;
+    }
+    let decimals = exponent(currency);
+    let coarser = currency.exponent().checked_sub(decimals)?;
+    let step = Money::new(10_i64.checked_pow(coarser)?, currency);
+    Some(CurrencyRule::new(decimals, step, None))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! One function per endpoint: what goes over the wire, and whether it came back well.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderName;
 use serde::de::DeserializeOwned;
@@ -54,6 +55,14 @@ impl<M: Mode> Client<M> {
             clock: Arc::clone(&config.clock),
             mode: std::marker::PhantomData,
         })
+    }
+
+    pub(super) fn base_url(&self) -> &str {
+        self.api.base_url()
+    }
+
+    pub(super) fn retries_end_after(&self) -> Duration {
+        self.api.retry_policy().total_max
     }
 
     pub(super) fn now(&self) -> Timestamp {

@@ -56,6 +56,7 @@ mod hold;
 mod payment;
 mod refunds;
 mod report;
+mod setup;
 mod token;
 mod webhook;
 mod wire;
@@ -88,6 +89,7 @@ use crate::request::{
     Account, CaptureRequest, Checkout, CompleteRequest, CreateRequest, Cursor, Page, Period,
     RefundRequest,
 };
+use crate::setup::{Setup, WebhookEndpoint};
 use crate::webhook::{Authenticity, Notice, WebhookRefusal, WebhookRequest};
 
 /// PayPal, for one account in mode `M`. Clones share the token and the connections.
@@ -137,40 +139,6 @@ impl<M: Mode> PayPal<M> {
         let clock = Arc::clone(&self.clock);
         Provider::new(self, namespace).with_clock(clock)
     }
-
-    /// The webhooks that are registered for the app: is this endpoint among them, with the events
-    /// that it needs?
-    ///
-    /// # Errors
-    /// [`ErrorKind::Credentials`](crate::ErrorKind::Credentials) if the app may not list them.
-    pub async fn webhook_endpoints(&self) -> Result<Vec<WebhookEndpoint>> {
-        let answer = self.client.webhooks().await?;
-        self.client
-            .read(&answer, |reader, list: wire::WebhookList| {
-                let endpoint = |webhook: wire::Webhook| {
-                    reader.check_mode(&webhook.links)?;
-                    let names = webhook.event_types.into_iter().map(|kind| kind.name.into());
-                    Ok(WebhookEndpoint {
-                        id: webhook.id.into(),
-                        url: webhook.url.into(),
-                        events: names.collect(),
-                    })
-                };
-                list.webhooks.into_iter().map(endpoint).collect()
-            })
-    }
-}
-
-/// A webhook that is registered at PayPal.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct WebhookEndpoint {
-    /// Its id, which is part of what is signed.
-    pub id: Box<str>,
-    /// Where it posts to.
-    pub url: Box<str>,
-    /// The types of events that it posts; `*` is all of them.
-    pub events: Vec<Box<str>>,
 }
 
 impl PayPal<Test> {
@@ -317,6 +285,7 @@ impl<M: Mode> PaymentProvider for PayPal<M> {
     /// The mode is that of the host which took the credentials: the two share none.
     async fn account(&self) -> Result<Account> {
         let answer = self.client.balances().await?;
+        let answered_at = answer.date();
         self.client.read(&answer, |_, balances: wire::Balances| {
             let id = balances.account_id.as_deref();
             let id = id.ok_or_else(|| unexpected("PayPal's answer has no account_id"))?;
@@ -325,8 +294,17 @@ impl<M: Mode> PaymentProvider for PayPal<M> {
             let known = codes.filter_map(|code| Currency::from_code(code).ok());
             account.currencies = known.collect();
             account.currencies.sort_unstable();
+            account.answered_at = answered_at;
             Ok(account)
         })
+    }
+
+    fn setup(&self) -> Setup {
+        self.set_up_as()
+    }
+
+    async fn webhook_endpoints(&self) -> Result<Vec<WebhookEndpoint>> {
+        self.registered_endpoints().await
     }
 
     async fn verify_webhook(

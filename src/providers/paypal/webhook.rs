@@ -46,7 +46,7 @@ const SHA256_WITH_RSA: &str = "SHA256withRSA";
 #[derive(Debug)]
 pub(super) struct Verifier<M: Mode> {
     name: ProviderName,
-    webhook_ids: Vec<Box<str>>,
+    pub(super) webhook_ids: Vec<Box<str>>,
     check: WebhookCheck,
     certificates: Certificates,
     mode: PhantomData<M>,

@@ -5,6 +5,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::money::{Currency, Money, PositiveMoney};
+use crate::setup::CurrencyRule;
 
 /// The most digits that Stripe takes: 12 for cards, fewer for other methods.
 const LARGEST: i64 = 999_999_999_999;
@@ -89,6 +90,19 @@ fn smallest(currency: Currency) -> Option<i64> {
         "HUF" => 17_500,
         _ => return None,
     })
+}
+
+/// How Stripe counts a currency, for a preflight.
+pub(super) fn rule(currency: Currency) -> Option<CurrencyRule> {
+    let theirs = exponent(currency);
+    let coarse = match currency.code() {
+        "ISK" | "UGX" => 100,
+        _ if theirs == 3 => 10,
+        _ => 1,
+    };
+    let step = from_units(coarse, currency).ok()?;
+    let least = smallest(currency).and_then(|least| from_units(least, currency).ok());
+    Some(CurrencyRule::new(theirs, step, least))
 }
 
 fn invalid(message: String) -> Error {

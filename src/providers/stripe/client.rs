@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
@@ -84,6 +85,14 @@ impl<M: Mode> Client<M> {
             clock: Arc::clone(&config.clock),
             mode: PhantomData,
         })
+    }
+
+    pub(super) fn base_url(&self) -> &str {
+        self.api.base_url()
+    }
+
+    pub(super) fn retries_end_after(&self) -> Duration {
+        self.api.retry_policy().total_max
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -281,6 +290,11 @@ impl<M: Mode> Client<M> {
     pub(super) async fn account(&self) -> Result<ApiResponse> {
         self.send(ApiRequest::get(Operation::Account, &["v1", "account"]))
             .await
+    }
+
+    pub(super) async fn webhook_endpoints(&self) -> Result<ApiResponse> {
+        let request = ApiRequest::get(Operation::Account, &["v1", "webhook_endpoints"]);
+        self.send(page(request, None)).await
     }
 
     pub(super) async fn balance(&self) -> Result<ApiResponse> {

@@ -41,6 +41,7 @@ mod find;
 mod hold;
 mod payment;
 mod refunds;
+mod setup;
 mod webhook;
 mod wire;
 
@@ -74,6 +75,7 @@ use crate::registry::{Configured, Settings};
 use crate::request::{
     Account, CaptureRequest, Checkout, CreateRequest, Cursor, Page, Period, RefundRequest,
 };
+use crate::setup::{Setup, WebhookEndpoint};
 use crate::webhook::{Notice, WebhookRefusal, WebhookRequest};
 
 /// Stripe, for one account in mode `M`.
@@ -339,6 +341,7 @@ impl<M: Mode> PaymentProvider for Stripe<M> {
                     Ok((ModeKind::from_livemode(balance.livemode), currencies?))
                 })?;
         let answer = self.client.account().await?;
+        let answered_at = answer.date();
         self.client.read(&answer, |_, account: wire::Account<'_>| {
             let mut read = Account::new(&account.id, mode);
             read.can_charge = account.charges_enabled;
@@ -348,8 +351,21 @@ impl<M: Mode> PaymentProvider for Stripe<M> {
             currencies.sort_unstable();
             currencies.dedup();
             read.currencies = currencies;
+            read.answered_at = answered_at;
             Ok(read)
         })
+    }
+
+    fn setup(&self) -> Setup {
+        self.set_up_as()
+    }
+
+    async fn webhook_endpoints(&self) -> Result<Vec<WebhookEndpoint>> {
+        self.registered_endpoints().await
+    }
+
+    fn sample_webhooks(&self, now: Timestamp) -> Vec<WebhookRequest> {
+        self.verifier.samples(now)
     }
 
     async fn verify_webhook(

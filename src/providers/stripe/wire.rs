@@ -180,6 +180,17 @@ pub(super) struct Account<'a> {
 
 #[derive(Debug, serde::Deserialize)]
 #[serde(bound(deserialize = "'de: 'a"))]
+pub(super) struct RegisteredEndpoint<'a> {
+    pub(super) id: Text<'a>,
+    pub(super) url: Text<'a>,
+    pub(super) status: Text<'a>,
+    pub(super) livemode: bool,
+    pub(super) api_version: Option<Text<'a>>,
+    pub(super) enabled_events: Vec<Text<'a>>,
+}
+
+#[derive(Debug, serde::Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 pub(super) struct Balance<'a> {
     pub(super) livemode: bool,
     pub(super) available: Vec<BalanceAmount<'a>>,

@@ -77,7 +77,7 @@ use idempotency::{KeptAnswer, KeyStore};
 use router::{Call, Route, route};
 use state::{API_VERSION, Caller, World};
 
-use super::answering::{header, put_header, respond, spoil};
+use super::answering::{dated, header, put_header, respond, spoil};
 use super::{
     Answer, DeliveryId, Fault, FaultPlan, SimulatedProvider, WebhookDelivery, WebhookOdds,
 };
@@ -184,7 +184,7 @@ impl StripeSimulator {
         if let Some(key) = &key {
             put_header(&mut response, "idempotency-key", key);
         }
-        spoil(response, fault)
+        spoil(dated(response, self.world.now), fault)
     }
 
     /// Runs a request, or finds the answer that it had before.

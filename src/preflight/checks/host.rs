@@ -1,0 +1,124 @@
+//! What the host runs and has tried: the sweep, and the rehearsal.
+
+use std::time::Duration;
+
+use super::{Look, tells};
+use crate::mode::Mode;
+use crate::preflight::evidence::fingerprint;
+use crate::preflight::report::{Check, CheckKind};
+
+/// How many scenarios a rehearsal has, S1 to S58.
+const SCENARIOS: usize = 58;
+
+/// How long an event or a confirmation may wait to be taken.
+const WAIT_MAX: Duration = Duration::from_secs(60 * 60);
+
+impl<M: Mode> Look<'_, M> {
+    pub(super) async fn sweep(&self) -> Check {
+        let mut check = Check::new(CheckKind::Sweep);
+        let (now, most) = (self.preflight.clock.now(), self.preflight.sweep_age_max);
+        match self.preflight.last_sweep {
+            Some(at) if at > now => check.fail(
+                format!("the last sweep is said to be at {at}, which is to come"),
+                "compare the clocks of the nodes",
+            ),
+            Some(at) if at.abs_diff(now) <= most => {
+                check.pass(format!("the last sweep was at {at}"))
+            }
+            Some(at) => check.fail(
+                format!(
+                    "the last sweep was at {at}, more than {} s ago",
+                    most.as_secs()
+                ),
+                "call `Cashier::sweep` every minute, and watch that it runs",
+            ),
+            None => check.unknown(
+                "no sweep is known of",
+                "call `Cashier::sweep` every minute, and say when it last ran",
+            ),
+        }
+        let Some(store) = &self.preflight.store else {
+            return check;
+        };
+        let backlog = match store.backlog().await {
+            Ok(backlog) => backlog,
+            Err(error) => {
+                tells(&mut check, "the backlog", &error);
+                return check;
+            }
+        };
+        let waiting = [
+            ("an event", backlog.event_since),
+            ("a confirmation", backlog.confirmation_since),
+        ];
+        for (what, since) in waiting {
+            match since {
+                Some(since) if since.saturating_add(WAIT_MAX) < now => check.fail(
+                    format!("{what} has waited since {since}"),
+                    "find out what keeps it, in the log of the sweep",
+                ),
+                _ => check.pass(format!("{what} waits no longer than an hour")),
+            }
+        }
+        check
+    }
+
+    pub(super) fn rehearsal(&self) -> Check {
+        let mut check = Check::new(CheckKind::Rehearsal);
+        let again = "rehearse again, as things are now";
+        let Some(evidence) = &self.preflight.evidence else {
+            check.unknown(
+                "there is no evidence of a rehearsal",
+                "rehearse, and keep what it writes",
+            );
+            return check;
+        };
+        let now = self.preflight.clock.now();
+        let (version, at) = (env!("CARGO_PKG_VERSION"), evidence.at);
+        if *evidence.provider != *self.provider.name().as_str() {
+            let seen = format!(
+                "it was with {}, not with {}",
+                evidence.provider,
+                self.provider.name()
+            );
+            check.fail(seen, again);
+        }
+        if *evidence.library_version != *version {
+            let seen = format!(
+                "it was with version {} of the library, and this is {version}",
+                evidence.library_version
+            );
+            check.fail(seen, again);
+        }
+        if *evidence.fingerprint != *fingerprint(self.provider, &self.preflight.currencies) {
+            check.fail("the configuration has changed since", again);
+        }
+        if at > now || at.abs_diff(now) > self.preflight.evidence_age_max {
+            check.fail(format!("it is dated {at}"), again);
+        }
+        if !evidence.failed.is_empty() {
+            let seen = format!("failed: {}", evidence.failed.join(", "));
+            check.fail(seen, "mend what failed, and rehearse again");
+        }
+        let tried = |number: &usize| {
+            let id = format!("S{number}");
+            let all = [&evidence.passed, &evidence.not_applicable, &evidence.failed];
+            all.iter().any(|ids| ids.iter().any(|known| **known == *id))
+        };
+        let missing: Vec<_> = (1..=SCENARIOS)
+            .filter(|number| !tried(number))
+            .map(|number| format!("S{number}"))
+            .collect();
+        if !missing.is_empty() {
+            check.fail(format!("not tried: {}", missing.join(", ")), again);
+        }
+        if check.findings.is_empty() {
+            check.pass(format!(
+                "{} scenarios passed on {at}, {} do not apply",
+                evidence.passed.len(),
+                evidence.not_applicable.len()
+            ));
+        }
+        check
+    }
+}

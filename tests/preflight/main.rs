@@ -1,0 +1,14 @@
+//! Preflight: every mistake is found by the check that is for it, and only reads are sent.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod endpoint;
+mod mistakes;
+mod report;
+mod shop;
+mod stripe;

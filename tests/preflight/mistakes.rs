@@ -1,0 +1,675 @@
+//! Mistakes, each planted alone into a set-up that is right, and the check that must find it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use counterfoil::cashier::{
+    Backlog, Batch, Commit, EventRow, LeasedConfirmation, MemoryStore, NoteRow, OrderRow, Store,
+};
+use counterfoil::clock::{ManualClock, Timestamp};
+use counterfoil::id::{Namespace, OrderId};
+use counterfoil::money::{Currency, Money};
+use counterfoil::preflight::{CheckKind, Readiness, Verdict};
+use counterfoil::registry::{Configuration, Registry};
+use counterfoil::setup::WebhookEndpoint;
+use counterfoil::{ErrorKind, ModeKind, Result};
+
+use super::endpoint::{Host, Way};
+use super::shop::{Acme, NOW, Shop, URL, first_payment};
+
+type Plant = fn(&mut Shop);
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const FAIL: Verdict = Verdict::Fail;
+const UNKNOWN: Verdict = Verdict::Unknown;
+
+/// What is wrong, how it comes to be, which check must see it, and as what.
+const MISTAKES: &[(&str, Plant, CheckKind, Verdict)] = &[
+    (
+        "the key is revoked",
+        |s| s.acme.account = Err(ErrorKind::Credentials),
+        CheckKind::Account,
+        FAIL,
+    ),
+    (
+        "the provider is down",
+        |s| s.acme.account = Err(ErrorKind::Unavailable),
+        CheckKind::Account,
+        UNKNOWN,
+    ),
+    (
+        "the account answers in test mode",
+        |s| s.acme.account().mode = ModeKind::Test,
+        CheckKind::Mode,
+        FAIL,
+    ),
+    (
+        "a test key in live settings",
+        |s| s.acme.setup.credentials_mode = Some(ModeKind::Test),
+        CheckKind::Mode,
+        FAIL,
+    ),
+    (
+        "the sandbox's address in live settings",
+        |s| s.acme.setup.url_mode = Some(ModeKind::Test),
+        CheckKind::Mode,
+        FAIL,
+    ),
+    (
+        "a live address without https",
+        |s| s.acme.setup.api_url = "http://api.acme.example".into(),
+        CheckKind::Mode,
+        FAIL,
+    ),
+    (
+        "another account's key",
+        |s| s.acme.account().id = "acct_2".into(),
+        CheckKind::Account,
+        FAIL,
+    ),
+    (
+        "an account that is not activated",
+        |s| s.acme.account().can_charge = Some(false),
+        CheckKind::Account,
+        FAIL,
+    ),
+    (
+        "an account of which nobody says whether it is",
+        |s| s.acme.account().can_charge = None,
+        CheckKind::Account,
+        UNKNOWN,
+    ),
+    (
+        "a key that may not list payments",
+        |s| s.acme.payments = Err(ErrorKind::Credentials),
+        CheckKind::Account,
+        FAIL,
+    ),
+    (
+        "a currency that the account lacks",
+        |s| s.acme.account().currencies = vec![Currency::USD],
+        CheckKind::Account,
+        UNKNOWN,
+    ),
+    (
+        "no endpoint in live mode",
+        |s| s.acme.endpoints = Ok(vec![]),
+        CheckKind::WebhookEndpoint,
+        FAIL,
+    ),
+    (
+        "the endpoint of another shop",
+        |s| s.acme.endpoint().url = "https://other.example/webhooks".into(),
+        CheckKind::WebhookEndpoint,
+        FAIL,
+    ),
+    (
+        "a slash too many in its address",
+        |s| s.acme.endpoint().url = format!("{URL}/").into(),
+        CheckKind::WebhookEndpoint,
+        FAIL,
+    ),
+    (
+        "http at the provider, https here",
+        |s| s.acme.endpoint().url = "http://shop.example/webhooks".into(),
+        CheckKind::WebhookEndpoint,
+        FAIL,
+    ),
+    (
+        "the host's address without https",
+        |s| set(s, |p| p.with_endpoint("http://shop.example/webhooks")),
+        CheckKind::WebhookEndpoint,
+        FAIL,
+    ),
+    (
+        "this machine as the live address",
+        |s| set(s, |p| p.with_endpoint("https://localhost/webhooks")),
+        CheckKind::WebhookEndpoint,
+        FAIL,
+    ),
+    (
+        "a disabled endpoint",
+        |s| s.acme.endpoint().is_enabled = false,
+        CheckKind::WebhookEndpoint,
+        FAIL,
+    ),
+    (
+        "a type that is not sent",
+        |s| s.acme.endpoint().types = vec!["paid".into()],
+        CheckKind::WebhookEndpoint,
+        FAIL,
+    ),
+    (
+        "an endpoint of an old version",
+        |s| s.acme.endpoint().api_version = Some("2019-01".into()),
+        CheckKind::WebhookEndpoint,
+        FAIL,
+    ),
+    (
+        "an endpoint without a version",
+        |s| s.acme.endpoint().api_version = None,
+        CheckKind::WebhookEndpoint,
+        UNKNOWN,
+    ),
+    (
+        "the id of another webhook",
+        |s| s.acme.setup.webhook_ids = vec!["we_2".into()],
+        CheckKind::WebhookEndpoint,
+        FAIL,
+    ),
+    (
+        "two endpoints at one address",
+        |s| {
+            let twin = WebhookEndpoint::new("we_2", URL, ["*"]);
+            s.acme.endpoints.as_mut().unwrap().push(twin);
+        },
+        CheckKind::WebhookEndpoint,
+        FAIL,
+    ),
+    (
+        "a key that may not list endpoints",
+        |s| s.acme.endpoints = Err(ErrorKind::Credentials),
+        CheckKind::WebhookEndpoint,
+        FAIL,
+    ),
+    (
+        "another endpoint's secret",
+        |s| s.acme.verifies_with = vec!["other"],
+        CheckKind::WebhookSignature,
+        FAIL,
+    ),
+    (
+        "the old secret is the new one",
+        |s| {
+            s.acme.signs_with = vec!["secret", "secret"];
+            s.acme.verifies_with = vec!["secret", "secret"];
+        },
+        CheckKind::WebhookSignature,
+        FAIL,
+    ),
+    (
+        "the signature is not checked",
+        |s| s.acme.checks_signature = false,
+        CheckKind::WebhookSignature,
+        FAIL,
+    ),
+    (
+        "the age is not checked",
+        |s| s.acme.checks_age = false,
+        CheckKind::WebhookSignature,
+        FAIL,
+    ),
+    (
+        "the application takes any webhook",
+        |s| way(s, Way::TakesAll),
+        CheckKind::WebhookSignature,
+        FAIL,
+    ),
+    (
+        "the endpoint redirects",
+        |s| way(s, Way::Redirects),
+        CheckKind::WebhookSignature,
+        FAIL,
+    ),
+    (
+        "a firewall in front of the endpoint",
+        |s| way(s, Way::Closed),
+        CheckKind::WebhookSignature,
+        FAIL,
+    ),
+    (
+        "a proxy that alters bodies",
+        |s| way(s, Way::AltersBodies),
+        CheckKind::WebhookSignature,
+        FAIL,
+    ),
+    (
+        "a secret of its own in the application",
+        |s| {
+            let mut other = Acme::new();
+            other.verifies_with = vec!["other"];
+            set(s, |p| p.with_probe(Arc::new(Host::new(other))));
+        },
+        CheckKind::WebhookSignature,
+        FAIL,
+    ),
+    (
+        "a clock that is 151 s ahead",
+        |s| s.acme.account().answered_at = Some(before(Duration::from_secs(151))),
+        CheckKind::Clock,
+        FAIL,
+    ),
+    (
+        "a clock that is 151 s behind",
+        |s| s.acme.account().answered_at = Some(NOW.saturating_add(Duration::from_secs(151))),
+        CheckKind::Clock,
+        FAIL,
+    ),
+    (
+        "staging and production share a namespace",
+        |s| {
+            set(s, |p| {
+                p.with_other_namespaces(&[Namespace::new("shop-de").unwrap()])
+            });
+        },
+        CheckKind::Keys,
+        FAIL,
+    ),
+    (
+        "payments of this name for unknown orders",
+        |s| {
+            let mut stranger = first_payment();
+            stranger.id = "acme:live:pay_2".parse().unwrap();
+            s.acme.payments.as_mut().unwrap().push(stranger);
+        },
+        CheckKind::Keys,
+        FAIL,
+    ),
+    (
+        "keys that are forgotten before retries end",
+        |s| s.acme.capabilities.key_retention = Duration::from_secs(30),
+        CheckKind::Keys,
+        FAIL,
+    ),
+    (
+        "keys that are too long for the provider",
+        |s| s.acme.setup.key_length_max = Some(36),
+        CheckKind::Keys,
+        FAIL,
+    ),
+    (
+        "a currency that the provider cannot count",
+        |s| {
+            s.acme.account().currencies = vec![];
+            currencies(s, &[Currency::EUR, Currency::JPY]);
+        },
+        CheckKind::Currencies,
+        FAIL,
+    ),
+    (
+        "a currency that the provider does not take",
+        |s| {
+            s.acme.capabilities.currencies = Some(vec![Currency::USD]);
+        },
+        CheckKind::Currencies,
+        FAIL,
+    ),
+    (
+        "no currencies said",
+        |s| currencies(s, &[]),
+        CheckKind::Currencies,
+        UNKNOWN,
+    ),
+    (
+        "a store of the other mode",
+        |s| store(s, Defect::OtherMode),
+        CheckKind::Store,
+        FAIL,
+    ),
+    (
+        "a store that writes parts of a batch",
+        |s| store(s, Defect::WritesParts),
+        CheckKind::Store,
+        FAIL,
+    ),
+    (
+        "a store that forgets versions",
+        |s| store(s, Defect::ForgetsVersions),
+        CheckKind::Store,
+        FAIL,
+    ),
+    (
+        "a store that mixes the modes",
+        |s| store(s, Defect::MixesModes),
+        CheckKind::Store,
+        FAIL,
+    ),
+    (
+        "a sweep that stands still",
+        |s| set(s, |p| p.with_last_sweep(before(HOUR))),
+        CheckKind::Sweep,
+        FAIL,
+    ),
+    (
+        "an event that nobody takes in",
+        |s| store(s, Defect::OldEvent),
+        CheckKind::Sweep,
+        FAIL,
+    ),
+    (
+        "a scenario that failed",
+        |s| s.evidence.failed = vec!["S14".into()],
+        CheckKind::Rehearsal,
+        FAIL,
+    ),
+    (
+        "a scenario that was not tried",
+        |s| drop(s.evidence.passed.pop()),
+        CheckKind::Rehearsal,
+        FAIL,
+    ),
+    (
+        "a rehearsal of another version",
+        |s| s.evidence.library_version = "0.0.9".into(),
+        CheckKind::Rehearsal,
+        FAIL,
+    ),
+    (
+        "a rehearsal with another configuration",
+        |s| s.evidence.fingerprint = "00".into(),
+        CheckKind::Rehearsal,
+        FAIL,
+    ),
+    (
+        "a rehearsal with another provider",
+        |s| s.evidence.provider = "emca".into(),
+        CheckKind::Rehearsal,
+        FAIL,
+    ),
+    (
+        "a rehearsal of last year",
+        |s| s.evidence.at = before(HOUR * 24 * 91),
+        CheckKind::Rehearsal,
+        FAIL,
+    ),
+    (
+        "a first payment of test mode",
+        |s| set(s, |p| p.with_first_payment("acme:test:pay_1")),
+        CheckKind::FirstPayment,
+        FAIL,
+    ),
+    (
+        "a first payment that is not there",
+        |s| set(s, |p| p.with_first_payment("acme:live:pay_9")),
+        CheckKind::FirstPayment,
+        FAIL,
+    ),
+    (
+        "a first payment that was not given back",
+        |s| {
+            s.acme.payments.as_mut().unwrap()[0].refunded = Money::new(0, Currency::EUR);
+        },
+        CheckKind::FirstPayment,
+        UNKNOWN,
+    ),
+    (
+        "a first payment made in the dashboard",
+        |s| {
+            s.acme.payments.as_mut().unwrap()[0].reference = None;
+        },
+        CheckKind::FirstPayment,
+        FAIL,
+    ),
+];
+
+#[tokio::test]
+async fn a_right_set_up_is_ready() {
+    let report = fly(Shop::new()).await;
+    assert_eq!(report.readiness(), Readiness::Ready, "{report}");
+    assert!(
+        report
+            .checks
+            .iter()
+            .all(|check| check.verdict() == Verdict::Pass)
+    );
+}
+
+#[tokio::test]
+async fn every_mistake_is_found_by_the_check_for_it() {
+    for (what, plant, kind, verdict) in MISTAKES {
+        let mut shop = Shop::new();
+        plant(&mut shop);
+        let report = fly(shop).await;
+        let check = report.check(*kind).unwrap();
+        assert_eq!(check.verdict(), *verdict, "{what}: {report}");
+        assert_ne!(report.readiness(), Readiness::Ready, "{what}: {report}");
+        let has_todo = check.findings.iter().all(|finding| {
+            finding.verdict == Verdict::Pass
+                || finding.todo.as_ref().is_some_and(|todo| !todo.is_empty())
+        });
+        assert!(has_todo, "{what}: {report}");
+    }
+    println!("{} planted mistakes found", MISTAKES.len());
+}
+
+#[tokio::test]
+async fn without_a_first_payment_it_is_provisional_and_without_the_rest_it_is_blocked() {
+    let mut shop = Shop::new();
+    shop.preflight = blind(&shop).with_evidence(shop.evidence.clone());
+    let report = fly_with(&shop).await;
+    assert_eq!(report.readiness(), Readiness::Blocked);
+    for kind in [
+        CheckKind::WebhookEndpoint,
+        CheckKind::Store,
+        CheckKind::Sweep,
+        CheckKind::Keys,
+    ] {
+        assert_eq!(report.check(kind).unwrap().verdict(), UNKNOWN, "{report}");
+    }
+
+    let mut shop = Shop::new();
+    shop.acme.payments = Ok(vec![]);
+    let preflight = super::shop::preflight();
+    shop.preflight = preflight;
+    let mut report = fly(shop).await;
+    let first = report.checks.last_mut().unwrap();
+    first.findings.clear();
+    assert_eq!(report.readiness(), Readiness::Provisional, "{report}");
+}
+
+#[tokio::test]
+async fn what_is_vouched_for_passes_unless_it_is_seen_to_be_wrong() {
+    let mut shop = Shop::new();
+    shop.acme.account().can_charge = None;
+    set(&mut shop, |p| {
+        p.vouching(CheckKind::Account, "activated on 1 November, says Ana")
+    });
+    let report = fly(shop).await;
+    assert_eq!(report.readiness(), Readiness::Ready, "{report}");
+    assert!(
+        report
+            .to_string()
+            .contains("vouched for: activated on 1 November")
+    );
+
+    let mut shop = Shop::new();
+    shop.acme.account().can_charge = Some(false);
+    set(&mut shop, |p| p.vouching(CheckKind::Account, "never mind"));
+    assert_eq!(fly(shop).await.readiness(), Readiness::Blocked);
+}
+
+/// Settings that no provider can be made of: each fault is told, and nothing else was looked at.
+#[tokio::test]
+async fn settings_that_are_wrong_are_told_one_by_one() {
+    let right = [
+        ("COUNTERFOIL_STRIPE_LIVE_NAMESPACE", "shop-de"),
+        ("COUNTERFOIL_STRIPE_LIVE_SECRET_KEY", "rk_live_1"),
+        ("COUNTERFOIL_STRIPE_LIVE_WEBHOOK_SECRET", "whsec_1"),
+    ];
+    for (variable, value, reason) in [
+        ("SECRET_KEY", "", "is empty"),
+        ("SECRET_KEY", "sk_live_xxxxxxxxxxxx", "placeholder"),
+        ("SECRET_KEY", "${STRIPE_KEY}", "placeholder"),
+        ("SECRET_KEY", "sk_live_hidden ", "white space"),
+        ("SECRET_KEY", "sk_live_hidden\n", "white space"),
+        ("SECRET_KEY", "'sk_live_hidden'", "quotes"),
+        ("SECRET_KEY", "\u{201c}sk_live_hidden\u{201d}", "quotes"),
+        ("SECRET_KEY", "pk_live_hidden", "publishable"),
+        ("SECRET_KEY", "whsec_hidden", "swapped"),
+        ("SECRET_KEY", "sk_test_hidden", "test mode"),
+        ("SECRET_KEY", "sk_live_", "cut short"),
+        ("WEBHOOK_SECRET", "sk_live_hidden", "is an API key"),
+        ("WEBHOOK_SECRET", "we_hidden", "whsec_"),
+        ("NAMESPACE", "the shop", "namespace"),
+        ("ACCOUNT", "hidden", "acct_"),
+        ("WEBHOOK_SECRETS", "whsec_hidden", "is not a setting"),
+    ] {
+        let variable = format!("COUNTERFOIL_STRIPE_LIVE_{variable}");
+        let others = right.iter().filter(|(name, _)| *name != variable);
+        let variables = others.copied().chain([(variable.as_str(), value)]);
+        let registry = Registry::built_in();
+        let configuration = Configuration::from_vars(&registry, variables).unwrap();
+        let made = configuration.configure_one(&registry, "stripe", ModeKind::Live);
+        let preflight = super::shop::preflight();
+        let report = preflight
+            .check_configured("stripe", ModeKind::Live, &made)
+            .await;
+        let settings = report.check(CheckKind::Settings).unwrap();
+        assert_eq!(settings.verdict(), FAIL, "{variable}={value:?}");
+        let texts = format!("{report} {}", report.html());
+        assert!(texts.contains(reason), "{reason}: {texts}");
+        assert!(!texts.contains("hidden"), "{texts}");
+        assert_eq!(report.readiness(), Readiness::Blocked);
+    }
+}
+
+async fn fly(mut shop: Shop) -> counterfoil::preflight::Report {
+    shop.preflight = shop.preflight.clone().with_evidence(evidence_of(&shop));
+    fly_with(&shop).await
+}
+
+async fn fly_with(shop: &Shop) -> counterfoil::preflight::Report {
+    shop.preflight.check(&shop.acme.clone().provider()).await
+}
+
+/// The shop's evidence, made with the configuration as it is unless that was planted otherwise.
+fn evidence_of(shop: &Shop) -> counterfoil::preflight::Evidence {
+    let mut evidence = shop.evidence.clone();
+    if *evidence.fingerprint != *"00" {
+        let now = shop.preflight.fingerprint(&shop.acme.clone().provider());
+        evidence.fingerprint = now.into();
+    }
+    evidence
+}
+
+/// A preflight that was told nothing but the time.
+fn blind(shop: &Shop) -> counterfoil::preflight::Preflight {
+    let _ = shop;
+    counterfoil::preflight::Preflight::new().with_clock(Arc::new(ManualClock::new(NOW)))
+}
+
+fn set(
+    shop: &mut Shop,
+    change: impl FnOnce(counterfoil::preflight::Preflight) -> counterfoil::preflight::Preflight,
+) {
+    shop.preflight = change(shop.preflight.clone());
+}
+
+fn currencies(shop: &mut Shop, currencies: &[Currency]) {
+    set(shop, |p| p.with_currencies(currencies));
+}
+
+fn way(shop: &mut Shop, way: Way) {
+    let host = Host::with_way(Acme::new(), way);
+    set(shop, |p| p.with_probe(Arc::new(host)));
+}
+
+fn store(shop: &mut Shop, defect: Defect) {
+    let store = Faulty {
+        inner: MemoryStore::new(),
+        defect,
+    };
+    set(shop, |p| p.with_store(Arc::new(store)));
+}
+
+fn before(ago: Duration) -> Timestamp {
+    NOW.saturating_sub(ago)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Defect {
+    OtherMode,
+    WritesParts,
+    ForgetsVersions,
+    MixesModes,
+    OldEvent,
+}
+
+/// A store with one thing wrong with it.
+#[derive(Debug)]
+struct Faulty {
+    inner: MemoryStore,
+    defect: Defect,
+}
+
+#[async_trait]
+impl Store for Faulty {
+    async fn open(&self, mode: ModeKind) -> Result<()> {
+        if self.defect == Defect::OtherMode {
+            self.inner.open(ModeKind::Test).await?;
+        }
+        self.inner.open(mode).await
+    }
+
+    async fn commit(&self, mut batch: Batch) -> Result<Commit> {
+        match self.defect {
+            Defect::WritesParts => {
+                let events = Batch {
+                    new_events: batch.new_events.clone(),
+                    ..Batch::new(batch.mode)
+                };
+                self.inner.commit(events).await?;
+            }
+            Defect::ForgetsVersions => {
+                if let Some(order) = &mut batch.order {
+                    order.version = 1;
+                }
+            }
+            Defect::MixesModes => batch.mode = ModeKind::Live,
+            Defect::OtherMode | Defect::OldEvent => {}
+        }
+        self.inner.commit(batch).await
+    }
+
+    async fn backlog(&self) -> Result<Backlog> {
+        let mut backlog = self.inner.backlog().await?;
+        if self.defect == Defect::OldEvent {
+            backlog.event_since = Some(before(HOUR * 2));
+        }
+        Ok(backlog)
+    }
+
+    async fn order(&self, id: &OrderId) -> Result<Option<OrderRow>> {
+        self.inner.order(id).await
+    }
+    async fn order_of_payment(&self, payment: &str) -> Result<Option<OrderId>> {
+        self.inner.order_of_payment(payment).await
+    }
+    async fn claim_orders(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<Vec<OrderId>> {
+        self.inner.claim_orders(now, until, most).await
+    }
+    async fn claim_events(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<Vec<EventRow>> {
+        self.inner.claim_events(now, until, most).await
+    }
+    async fn events_waiting_for(&self, order: &OrderId) -> Result<Vec<EventRow>> {
+        self.inner.events_waiting_for(order).await
+    }
+    async fn lease_confirmations(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<Vec<LeasedConfirmation>> {
+        self.inner.lease_confirmations(now, until, most).await
+    }
+    async fn acknowledge(&self, id: &str, lease: u64) -> Result<()> {
+        self.inner.acknowledge(id, lease).await
+    }
+    async fn orders_needing_attention(&self, most: usize) -> Result<Vec<OrderRow>> {
+        self.inner.orders_needing_attention(most).await
+    }
+    async fn note(&self, name: &str) -> Result<Option<NoteRow>> {
+        self.inner.note(name).await
+    }
+}
