@@ -10,7 +10,7 @@ use super::shop::Acme;
 
 /// What is wrong with the way to the endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub(crate) enum Way {
     Right,
     Redirects,
     Closed,
@@ -19,17 +19,17 @@ pub enum Way {
 }
 
 #[derive(Debug)]
-pub struct Host {
+pub(crate) struct Host {
     provider: Provider<Live>,
     way: Way,
 }
 
 impl Host {
-    pub fn new(acme: Acme<Live>) -> Self {
+    pub(crate) fn new(acme: Acme<Live>) -> Self {
         Self::with_way(acme, Way::Right)
     }
 
-    pub fn with_way(acme: Acme<Live>, way: Way) -> Self {
+    pub(crate) fn with_way(acme: Acme<Live>, way: Way) -> Self {
         Self {
             provider: acme.provider(),
             way,

@@ -11,4 +11,5 @@ mod endpoint;
 mod mistakes;
 mod report;
 mod shop;
+mod store;
 mod stripe;

@@ -20,28 +20,28 @@ use counterfoil::webhook::{
 use counterfoil::{Error, ErrorKind, Live, PaymentProvider, Provider, Result};
 use http::HeaderMap;
 
-pub const NOW: Timestamp = Timestamp::from_unix(1_795_000_000);
-pub const URL: &str = "https://shop.example/webhooks";
-pub const FIRST: &str = "acme:live:pay_1";
+pub(crate) const NOW: Timestamp = Timestamp::from_unix(1_795_000_000);
+pub(crate) const URL: &str = "https://shop.example/webhooks";
+pub(crate) const FIRST: &str = "acme:live:pay_1";
 
 /// A provider that answers as it is told to.
 #[derive(Debug, Clone)]
-pub struct Acme<M: Mode> {
-    pub name: ProviderName,
-    pub capabilities: Capabilities,
-    pub setup: Setup,
-    pub account: std::result::Result<Account, ErrorKind>,
-    pub endpoints: std::result::Result<Vec<WebhookEndpoint>, ErrorKind>,
-    pub payments: std::result::Result<Vec<Payment<M>>, ErrorKind>,
+pub(crate) struct Acme<M: Mode> {
+    pub(crate) name: ProviderName,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) setup: Setup,
+    pub(crate) account: std::result::Result<Account, ErrorKind>,
+    pub(crate) endpoints: std::result::Result<Vec<WebhookEndpoint>, ErrorKind>,
+    pub(crate) payments: std::result::Result<Vec<Payment<M>>, ErrorKind>,
     /// What it signs with, and what it verifies with.
-    pub signs_with: Vec<&'static str>,
-    pub verifies_with: Vec<&'static str>,
-    pub checks_age: bool,
-    pub checks_signature: bool,
+    pub(crate) signs_with: Vec<&'static str>,
+    pub(crate) verifies_with: Vec<&'static str>,
+    pub(crate) checks_age: bool,
+    pub(crate) checks_signature: bool,
 }
 
 impl<M: Mode> Acme<M> {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let name = ProviderName::new("acme").unwrap();
         let mut account = Account::new("acct_1", M::KIND);
         account.can_charge = Some(true);
@@ -83,21 +83,21 @@ impl<M: Mode> Acme<M> {
         }
     }
 
-    pub fn provider(self) -> Provider<M> {
+    pub(crate) fn provider(self) -> Provider<M> {
         Provider::new(self, namespace()).with_clock(Arc::new(ManualClock::new(NOW)))
     }
 
-    pub fn account(&mut self) -> &mut Account {
+    pub(crate) fn account(&mut self) -> &mut Account {
         self.account.as_mut().unwrap()
     }
 
-    pub fn endpoint(&mut self) -> &mut WebhookEndpoint {
+    pub(crate) fn endpoint(&mut self) -> &mut WebhookEndpoint {
         &mut self.endpoints.as_mut().unwrap()[0]
     }
 }
 
 /// A payment of one euro that was taken and given back.
-pub fn first_payment<M: Mode>() -> Payment<M> {
+pub(crate) fn first_payment<M: Mode>() -> Payment<M> {
     let name = ProviderName::new("acme").unwrap();
     let id = PaymentId::new(name, "pay_1").unwrap();
     let euro = Money::new(100, Currency::EUR);
@@ -112,22 +112,22 @@ pub fn first_payment<M: Mode>() -> Payment<M> {
     payment
 }
 
-pub fn namespace() -> Namespace {
+pub(crate) fn namespace() -> Namespace {
     Namespace::new("shop-de").unwrap()
 }
 
 /// The shop: a provider and a preflight that knows all that it must.
-pub struct Shop {
-    pub acme: Acme<Live>,
-    pub preflight: Preflight,
-    pub evidence: Evidence,
+pub(crate) struct Shop {
+    pub(crate) acme: Acme<Live>,
+    pub(crate) preflight: Preflight,
+    pub(crate) evidence: Evidence,
 }
 
 impl Shop {
     /// Everything is right.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let acme = Acme::new();
-        let preflight = preflight();
+        let preflight = preflight().with_first_payment(FIRST);
         let fingerprint = preflight.fingerprint(&acme.clone().provider());
         Self {
             evidence: evidence(&fingerprint),
@@ -138,7 +138,7 @@ impl Shop {
 }
 
 /// Evidence of a rehearsal yesterday in which every scenario passed or did not apply.
-pub fn evidence(fingerprint: &str) -> Evidence {
+pub(crate) fn evidence(fingerprint: &str) -> Evidence {
     let yesterday = NOW.saturating_sub(Duration::from_secs(24 * 60 * 60));
     let mut evidence = Evidence::new("acme", fingerprint, yesterday);
     evidence.passed = (1..=50).map(|number| format!("S{number}").into()).collect();
@@ -148,7 +148,8 @@ pub fn evidence(fingerprint: &str) -> Evidence {
     evidence
 }
 
-pub fn preflight() -> Preflight {
+/// A preflight that knows all but the first live payment.
+pub(crate) fn preflight() -> Preflight {
     Preflight::new()
         .with_clock(Arc::new(ManualClock::new(NOW)))
         .with_endpoint(URL)
@@ -156,7 +157,6 @@ pub fn preflight() -> Preflight {
         .with_currencies(&[Currency::EUR])
         .with_other_namespaces(&[Namespace::new("shop-fr").unwrap()])
         .with_last_sweep(NOW.saturating_sub(Duration::from_secs(60)))
-        .with_first_payment(FIRST)
         .with_store(Arc::new(MemoryStore::new()))
 }
 
