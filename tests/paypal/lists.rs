@@ -8,7 +8,7 @@ use counterfoil::clock::Timestamp;
 use counterfoil::payout::PayoutStatus;
 use counterfoil::providers::paypal::PayPal;
 use counterfoil::request::Period;
-use counterfoil::{ErrorKind, ModeKind};
+use counterfoil::{ErrorKind, ModeKind, PaymentProvider};
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};
 
@@ -237,5 +237,5 @@ async fn registered_webhooks_are_listed() {
     let endpoints = paypal.webhook_endpoints().await.unwrap();
     assert_eq!(endpoints.len(), 1);
     assert_eq!(&*endpoints[0].url, "https://shop.example/hook");
-    assert_eq!(endpoints[0].events.len(), 2);
+    assert_eq!(endpoints[0].types.len(), 2);
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use counterfoil::cashier::{
-    Backlog, Batch, Commit, EventRow, LeasedConfirmation, MemoryStore, NoteRow, OrderRow, Store,
+    Backlog, Batch, Commit, EventRow, LeasedConfirmation, MemoryStore, NoteRow, OrderRow, Purged,
+    Store,
 };
 use counterfoil::clock::Timestamp;
 use counterfoil::id::OrderId;
@@ -112,6 +113,12 @@ impl Store for Faulty {
     }
     async fn orders_needing_attention(&self, most: usize) -> Result<Vec<OrderRow>> {
         self.inner.orders_needing_attention(most).await
+    }
+    async fn erase_order(&self, id: &OrderId, version: u64) -> Result<bool> {
+        self.inner.erase_order(id, version).await
+    }
+    async fn purge(&self, before: Timestamp, most: usize) -> Result<Purged> {
+        self.inner.purge(before, most).await
     }
     async fn note(&self, name: &str) -> Result<Option<NoteRow>> {
         self.inner.note(name).await

@@ -28,6 +28,9 @@ impl<M: Mode> Look<'_, M> {
                 format!("another installation is called {namespace} too"),
                 "give each a name of its own: orders of the same number would be mixed up",
             ),
+            Some(others) if others.is_empty() => {
+                check.pass(format!("{namespace} is said to be alone on the account"));
+            }
             Some(others) => {
                 check.pass(format!("{namespace} is unlike the {} others", others.len()));
             }

@@ -90,6 +90,7 @@ fn stale(id: &OrderId, mode: ModeKind, now: Timestamp) -> Batch {
         order: Some(OrderRow {
             id: id.clone(),
             version: 2,
+            changed_at: now,
             due_at: None,
             attention_since: None,
             open_since: None,
