@@ -183,6 +183,12 @@ impl AdyenSimulator {
         self.world.modification_delay = delay;
     }
 
+    /// Sets whether the notice of a modification carries the reference of its payment even where it
+    /// has one of its own. Default: no. Which of both Adyen does is unverified, so try both.
+    pub fn tell_payment_reference(&mut self, told: bool) {
+        self.world.tells_payment_reference = told;
+    }
+
     /// Sets how many items the body of a webhook may carry. Default: 1, as Adyen sends them.
     pub fn set_items_per_body(&mut self, items: usize) {
         self.world.items_per_body = items.max(1);

@@ -3,7 +3,7 @@
 //! Source: docs.adyen.com/development-resources/webhooks and the published specification of the
 //! webhooks. That the `merchantReference` of a modification's notice is the modification's own, if
 //! it has one, and else the payment's, is inferred from the setting that adds the original one to
-//! CANCEL_OR_REFUND; it is unverified.
+//! CANCEL_OR_REFUND; it is unverified, so that it can be set otherwise.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -81,6 +81,8 @@ pub(super) struct Item {
     pub(super) original: Option<String>,
     pub(super) merchant: String,
     pub(super) reference: String,
+    /// The reference that a modification has of its own.
+    pub(super) own_reference: Option<String>,
     pub(super) amount: Amount,
     pub(super) method: Option<&'static str>,
     pub(super) reason: String,
@@ -98,6 +100,7 @@ impl Item {
             original: None,
             merchant: payment.merchant.clone(),
             reference: payment.reference.clone(),
+            own_reference: None,
             amount: payment.amount.clone(),
             method: Some(payment.method.variant),
             reason: String::new(),
@@ -158,11 +161,10 @@ impl Item {
             Kind::Capture(value) | Kind::Refund(value) | Kind::AmountUpdate(value) => value,
             _ => payment.amount.value,
         };
-        let own = modification.reference.clone();
         let mut item = Self {
             psp: modification.psp.clone(),
             original: Some(payment.psp.clone()),
-            reference: own.unwrap_or_else(|| payment.reference.clone()),
+            own_reference: modification.reference.clone(),
             amount: payment.amount.with_value(amount),
             ..Self::of(payment, event, success)
         };
@@ -185,6 +187,7 @@ impl Item {
             original: None,
             merchant: merchant.to_owned(),
             reference: String::new(),
+            own_reference: None,
             amount: Amount {
                 value: 0,
                 currency: "EUR".to_owned(),
@@ -269,7 +272,10 @@ pub(super) struct Errand {
 }
 
 /// Tells every webhook of the merchant account that wants to know.
-pub(super) fn emit(world: &mut World, item: Item) {
+pub(super) fn emit(world: &mut World, mut item: Item) {
+    if let (false, Some(own)) = (world.tells_payment_reference, &item.own_reference) {
+        item.reference.clone_from(own);
+    }
     let wanting = world.webhooks.oldest_first();
     let wanting = wanting.filter(|webhook| webhook.wants(&item.merchant, item.event));
     let receivers: Vec<String> = wanting.map(|webhook| webhook.id.clone()).collect();

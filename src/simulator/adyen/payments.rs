@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use super::amounts::Amount;
+use super::links::LinkStatus;
 use super::methods::{self, Method, Trigger};
 use super::notices::{self, Item};
+use super::sessions::SessionStatus;
 use super::state::{CaptureTiming, Task, World};
 use super::{disputes, links, sessions};
 use crate::clock::Timestamp;
@@ -196,6 +198,8 @@ fn decide(world: &mut World, psp: &str) {
     };
     let debit = payment.method.kind == "sepadirectdebit";
     match payment.trigger {
+        // A page takes one payment, though several may have been begun on it.
+        _ if is_taken(world, &payment.source) => refuse(world, psp, 2),
         Some(Trigger::Refuse(code)) => refuse(world, psp, code),
         Some(Trigger::Error) => {
             payment.state = PaymentState::Error;
@@ -335,6 +339,25 @@ pub(super) enum SourceOutcome {
     Paid,
     Pending,
     Refused,
+}
+
+/// Whether another payment of the same page has succeeded, or may yet.
+fn is_taken(world: &World, source: &Source) -> bool {
+    match source {
+        Source::Api => false,
+        Source::Link(id) => world.links.get(id).is_some_and(|link| {
+            matches!(
+                link.status,
+                LinkStatus::Completed | LinkStatus::PaymentPending
+            )
+        }),
+        Source::Session(id) => world.sessions.get(id).is_some_and(|session| {
+            matches!(
+                session.status,
+                SessionStatus::Completed | SessionStatus::PaymentPending
+            )
+        }),
+    }
 }
 
 fn settle_source(world: &mut World, source: &Source, outcome: SourceOutcome) {

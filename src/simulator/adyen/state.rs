@@ -30,6 +30,8 @@ pub(super) struct World {
     pub(super) merchants: Vec<Merchant>,
     /// How long a modification takes from being received to being done.
     pub(super) modification_delay: Duration,
+    /// Whether notices of modifications carry the payment's reference and never their own.
+    pub(super) tells_payment_reference: bool,
     agenda: Agenda<Task>,
     batches_planned: BTreeSet<Timestamp>,
     pub(super) payments: Table<Payment>,
@@ -101,6 +103,7 @@ impl World {
             ids: Ids(fastrand::Rng::with_seed(seed)),
             merchants: vec![Merchant::new(super::MERCHANT_ACCOUNT)],
             modification_delay: Duration::ZERO,
+            tells_payment_reference: false,
             agenda: Agenda::default(),
             batches_planned: BTreeSet::new(),
             payments: Table::default(),

@@ -56,6 +56,25 @@ fn a_link_is_refused_challenged_and_paid() {
 }
 
 #[test]
+fn a_page_takes_one_payment_though_two_were_begun() {
+    let mut shop = Shop::new();
+    let (_, made) = shop.post("/v72/paymentLinks", &link());
+    let url = text(&made, "url");
+    let (_, first, _) = open(&mut shop, "POST", &url, "method=visa_3ds");
+    let (_, second, _) = open(&mut shop, "POST", &url, "method=ideal");
+    let (_, _, _) = open(&mut shop, "POST", &second, "answer=pass");
+    let (_, _, _) = open(&mut shop, "POST", &first, "answer=pass");
+    let told = shop.told();
+    assert_eq!(
+        told,
+        ["AUTHORISATION true", "CAPTURE true", "AUTHORISATION false"]
+    );
+    let taken = shop.adyen.ledger();
+    let taken = taken.iter().map(|entry| entry.captured.minor());
+    assert_eq!(taken.sum::<i64>(), 2000);
+}
+
+#[test]
 fn the_page_of_a_session_brings_its_result_back() {
     let mut shop = Shop::new();
     let (_, made) = shop.post("/v72/sessions", &link());

@@ -151,6 +151,9 @@ fn a_modification_carries_its_own_reference_and_the_order() {
         notices[0]["additionalData"]["metadata.installation"],
         "shop"
     );
+    shop.adyen.tell_payment_reference(true);
+    let _ = shop.post(&format!("/v72/payments/{psp}/refunds"), &refund);
+    assert_eq!(shop.notices()[0]["merchantReference"], "order-1");
 }
 
 #[test]
