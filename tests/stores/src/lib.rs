@@ -1,10 +1,15 @@
 //! Databases for tests: each gets one of its own, which goes when the test is done.
 
+pub mod nodes;
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use counterfoil::cashier::PostgresStore;
+use counterfoil::ModeKind;
+use counterfoil::cashier::{Batch, ConfirmationRow, EventRow, OrderRow, PostgresStore};
+use counterfoil::clock::Timestamp;
+use counterfoil::id::OrderId;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection, Executor};
 
@@ -79,5 +84,42 @@ impl Server {
     /// A connection that may do everything.
     pub async fn connection(&self) -> PgConnection {
         PgConnection::connect_with(&self.0).await.expect("a server")
+    }
+}
+
+/// Something of each kind for one version of an order.
+///
+/// # Panics
+/// If `name` is no order id.
+#[must_use]
+pub fn paid_batch(name: &str, version: u64) -> Batch {
+    let id = OrderId::new(name).expect("an order id");
+    let now = Timestamp::from_unix(1);
+    Batch {
+        links: vec![format!("p:test:{name}")],
+        new_events: vec![EventRow {
+            id: format!("e:{name}:{version}"),
+            order: Some(id.clone()),
+            received_at: now,
+            due_at: now,
+            outcome: None,
+            body: "{}".into(),
+        }],
+        confirmations: vec![ConfirmationRow {
+            id: format!("{name}:{version}"),
+            order: id.clone(),
+            kind: version.to_string(),
+            created_at: now,
+        }],
+        order: Some(OrderRow {
+            id,
+            version,
+            due_at: None,
+            attention_since: None,
+            open_since: None,
+            changed_at: now,
+            body: "{}".into(),
+        }),
+        ..Batch::new(ModeKind::Test)
     }
 }

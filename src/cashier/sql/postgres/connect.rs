@@ -92,12 +92,18 @@ pub(super) async fn update_schema(connection: &mut PgConnection) -> Result<()> {
     transaction.commit().await.map_err(unclear)
 }
 
-/// 0 if there are no tables yet.
+/// 0 if there are no tables yet. The catalog is read as a table, since `to_regclass` may answer
+/// from before the lock.
 async fn schema_version(connection: &mut PgConnection) -> Result<i64> {
-    let exists: bool = query_scalar("SELECT to_regclass('counterfoil_store') IS NOT NULL")
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(unclear)?;
+    let exists: bool = query_scalar(
+        "SELECT EXISTS (
+             SELECT FROM pg_catalog.pg_class
+             WHERE relname = 'counterfoil_store' AND pg_catalog.pg_table_is_visible(oid)
+         )",
+    )
+    .fetch_one(&mut *connection)
+    .await
+    .map_err(unclear)?;
     if !exists {
         return Ok(0);
     }

@@ -81,10 +81,15 @@ impl SqliteStore {
         })
     }
 
-    /// Begins to write, which one connection does at a time: what is read in between stays true.
+    /// Begins to write, which one connection does at a time: what is read from then on stays true.
+    ///
+    /// The lock is taken by a statement that writes nothing. `BEGIN IMMEDIATE` would take it too,
+    /// but sqlx 0.8 leaves that transaction open for good if its caller is dropped just then.
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>> {
-        let begun = self.writer.begin_with("BEGIN IMMEDIATE").await;
-        begun.map_err(undone)
+        let mut transaction = self.writer.begin().await.map_err(undone)?;
+        let lock = query("UPDATE counterfoil_store SET mode = mode WHERE FALSE");
+        lock.execute(&mut *transaction).await.map_err(undone)?;
+        Ok(transaction)
     }
 }
 

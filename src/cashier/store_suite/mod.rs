@@ -1,6 +1,9 @@
 //! What every store must hold to, as a suite that a third party runs on its own.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // A suite fails by panicking.
+mod at_once;
+mod forgetting;
+
 use super::store::{Backlog, Batch, Commit, ConfirmationRow, EventRow, NoteRow, OrderRow, Store};
 use crate::clock::Timestamp;
 use crate::error::ErrorKind;
@@ -24,15 +27,25 @@ pub async fn check_store<S: Store>(make: impl AsyncFn() -> S) {
     writes_an_order_once_per_version(&make().await).await;
     applies_a_batch_whole_or_not_at_all(&make().await).await;
     adds_an_event_once(&make().await).await;
+    finishes_an_event_that_it_adds(&make().await).await;
     finds_events_that_wait_for_an_order(&make().await).await;
     gives_a_due_order_to_one_claimant(&make().await).await;
     gives_a_due_event_to_one_claimant(&make().await).await;
     links_a_payment_to_one_order(&make().await).await;
     confirms_once_per_order_and_kind(&make().await).await;
+    refuses_a_confirmation_with_the_id_of_another(&make().await).await;
     redelivers_until_the_lease_holder_acknowledges(&make().await).await;
     lists_what_needs_a_person_oldest_first(&make().await).await;
     writes_a_note_once_per_version(&make().await).await;
     says_since_when_the_oldest_things_wait(&make().await).await;
+    forgetting::erases_an_order_whole(&make().await).await;
+    forgetting::purges_only_what_is_old_and_quiet(&make().await).await;
+    at_once::lets_one_of_many_insert(&make().await).await;
+    at_once::loses_no_change_of_many(&make().await).await;
+    at_once::adds_one_event_of_many(&make().await).await;
+    at_once::links_a_payment_to_one_of_many(&make().await).await;
+    at_once::gives_each_due_thing_to_one_of_many(&make().await).await;
+    at_once::is_whole_after_a_commit_that_was_dropped(&make().await).await;
 }
 
 async fn keeps_one_mode(store: &impl Store) {
@@ -109,6 +122,17 @@ async fn adds_an_event_once(store: &impl Store) {
     };
     assert!(added(store.commit(finishing).await).is_empty());
     assert!(added(store.commit(adding(&["e1"])).await).is_empty());
+    assert_eq!(claim_events(store, 9).await, ["e2"]);
+}
+
+async fn finishes_an_event_that_it_adds(store: &impl Store) {
+    store.open(ModeKind::Test).await.unwrap();
+    let batch = Batch {
+        new_events: vec![event("e1", None), event("e1", None), event("e2", None)],
+        finished_events: vec![("e1".into(), "applied".into())],
+        ..Batch::new(ModeKind::Test)
+    };
+    assert_eq!(added(store.commit(batch).await), ["e1", "e2"]);
     assert_eq!(claim_events(store, 9).await, ["e2"]);
 }
 
@@ -207,6 +231,20 @@ async fn confirms_once_per_order_and_kind(store: &impl Store) {
     }
     assert_eq!(lease(store, 1, 10).await.len(), 2);
     assert!(lease(store, 1, 10).await.is_empty());
+}
+
+async fn refuses_a_confirmation_with_the_id_of_another(store: &impl Store) {
+    store.open(ModeKind::Test).await.unwrap();
+    let batch = |name: &str, kind: &str| Batch {
+        order: Some(order(name, 1)),
+        confirmations: vec![confirmation_of(name, "c1", kind)],
+        ..Batch::new(ModeKind::Test)
+    };
+    store.commit(batch("A", "paid")).await.unwrap();
+    let refused = store.commit(batch("B", "paid")).await.unwrap_err();
+    assert_eq!(refused.kind(), &ErrorKind::Conflict);
+    assert_eq!(store.order(&id("B")).await.unwrap(), None);
+    assert_eq!(lease(store, 1, 10).await.len(), 1);
 }
 
 async fn redelivers_until_the_lease_holder_acknowledges(store: &impl Store) {
@@ -374,9 +412,13 @@ fn event(event_id: &str, order: Option<&str>) -> EventRow {
 }
 
 fn confirmation(confirmation_id: &str, kind: &str) -> ConfirmationRow {
+    confirmation_of("A", confirmation_id, kind)
+}
+
+fn confirmation_of(order: &str, confirmation_id: &str, kind: &str) -> ConfirmationRow {
     ConfirmationRow {
         id: confirmation_id.into(),
-        order: id("A"),
+        order: id(order),
         kind: kind.into(),
         created_at: at(1),
     }
