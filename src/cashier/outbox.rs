@@ -92,8 +92,10 @@ pub enum ConfirmationKind {
 
 impl ConfirmationKind {
     pub(super) fn row(&self, order: &OrderId, created_at: Timestamp) -> ConfirmationRow {
+        // The kind begins after the first colon, so that no two of an order and a kind share an id.
+        let name = order.as_str().replace('%', "%25").replace(':', "%3A");
         ConfirmationRow {
-            id: format!("{order}:{self}"),
+            id: format!("{name}:{self}"),
             order: order.clone(),
             kind: self.to_string(),
             created_at,
@@ -158,6 +160,20 @@ impl FromStr for ConfirmationKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_two_orders_share_the_id_of_a_confirmation() {
+        let id = |order: &str, kind: ConfirmationKind| {
+            let order = OrderId::new(order).unwrap();
+            kind.row(&order, Timestamp::from_unix(0)).id
+        };
+        let concern = ConfirmationKind::NeedsAPerson("overpaid".into());
+        assert_eq!(id("A-1", concern.clone()), "A-1:needs_a_person:overpaid");
+        let of_a = id("A", concern);
+        assert_ne!(id("A:needs_a_person", ConfirmationKind::Overpaid), of_a);
+        let kind = ConfirmationKind::Overpaid;
+        assert_ne!(id("A%3A", kind.clone()), id("A:", kind));
+    }
 
     #[test]
     fn every_kind_is_read_back_from_its_text() {
