@@ -1,0 +1,34 @@
+//! The cashier on real databases: webhooks against bare inserts, and a sweep.
+//!
+//! ```sh
+//! tests/stores/postgres.sh cargo run --release -p counterfoil-cashier-bench -- webhooks 1000 100000
+//! cargo run --release -p counterfoil-cashier-bench -- sweep 100000
+//! ```
+
+mod database;
+mod shop;
+mod sweep;
+mod webhooks;
+
+use database::Database;
+
+#[tokio::main]
+async fn main() {
+    let mut args = std::env::args().skip(1);
+    let command = args.next().unwrap_or_else(|| "webhooks".to_owned());
+    let numbers: Vec<usize> = args.map(|text| text.parse().expect("a number")).collect();
+    match command.as_str() {
+        "webhooks" => {
+            let sizes = if numbers.is_empty() {
+                vec![1000]
+            } else {
+                numbers
+            };
+            for mut database in Database::all().await {
+                webhooks::compare(&mut database, &sizes).await;
+            }
+        }
+        "sweep" => sweep::run(numbers.first().copied().unwrap_or(1000)).await,
+        other => panic!("`webhooks` or `sweep`, not `{other}`"),
+    }
+}
