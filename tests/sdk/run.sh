@@ -40,7 +40,7 @@ drive() {
     simulator=
 }
 
-[ $# -gt 0 ] || set -- adyen stripe
+[ $# -gt 0 ] || set -- adyen paypal stripe
 for provider in "$@"; do
     drive "$provider"
 done

@@ -14,7 +14,7 @@ use super::journal::Entry;
 use super::refunds;
 use super::reports::instant;
 use super::router::{Call, Reply};
-use super::state::{MERCHANT_EMAIL, MERCHANT_ID, PAYER_EMAIL, World, find, put_some, row};
+use super::state::{MERCHANT_EMAIL, MERCHANT_ID, World, find, put_some, row};
 use crate::clock::Timestamp;
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(10 * 24 * 60 * 60);
@@ -121,7 +121,7 @@ impl Dispute {
             "buyer_transaction_id": self.capture,
             "seller_transaction_id": self.capture,
             "transaction_status": "COMPLETED",
-            "buyer": { "email": PAYER_EMAIL, "name": "Sam Shopper" },
+            "buyer": { "name": "Sam Shopper" },
             "seller": { "email": MERCHANT_EMAIL, "merchant_id": MERCHANT_ID, "name": "The shop" },
         });
         if let Some(capture) = world.captures.get(&self.capture) {

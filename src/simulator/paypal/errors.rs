@@ -213,7 +213,13 @@ impl ApiError {
             if let Some(fields) = detail.as_object_mut() {
                 if let Some(field) = &self.0.field {
                     let _ = fields.insert("field".to_owned(), json!(field));
-                    let _ = fields.insert("location".to_owned(), json!("body"));
+                    // A pointer is into the body; a plain name is that of a parameter.
+                    let place = if field.starts_with('/') {
+                        "body"
+                    } else {
+                        "query"
+                    };
+                    let _ = fields.insert("location".to_owned(), json!(place));
                 }
                 if let Some(value) = &self.0.value {
                     let _ = fields.insert("value".to_owned(), json!(value));

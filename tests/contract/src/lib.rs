@@ -59,6 +59,10 @@ impl Contract {
             Some(response) => response,
             None => &responses["default"],
         };
+        let shared = response["$ref"]
+            .as_str()
+            .and_then(|at| self.spec.pointer(at.strip_prefix('#')?));
+        let response = shared.unwrap_or(response);
         let schema = &response["content"]["application/json"]["schema"];
         match serde_json::from_slice(body) {
             Ok(body) => self.check(
