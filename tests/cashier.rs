@@ -39,7 +39,7 @@ impl Shop {
         let clock = Arc::new(ManualClock::new(Timestamp::from_unix(1_767_225_600)));
         let psp = Psp::new(Arc::clone(&clock), Dice::new(0, 0));
         let namespace = Namespace::new("shop").unwrap();
-        let provider = Provider::new(Line::new(Arc::clone(&psp), None), namespace)
+        let provider = Provider::new(Line::new(Arc::clone(&psp)), namespace)
             .with_clock(Arc::clone(&clock) as Arc<dyn Clock>);
         let cashier = Cashier::open(provider, Arc::new(MemoryStore::new()))
             .await
@@ -134,7 +134,7 @@ async fn a_store_of_one_mode_is_refused_to_the_other() {
         Arc::new(ManualClock::new(Timestamp::from_unix(0))),
         Dice::new(0, 0),
     );
-    let provider = Provider::new(Line::new(psp, None), Namespace::new("shop").unwrap());
+    let provider = Provider::new(Line::new(psp), Namespace::new("shop").unwrap());
     let opened = Cashier::open(provider, store).await.map_err(kind_of);
     assert_eq!(opened.unwrap_err(), ErrorKind::WrongMode);
 }

@@ -1,4 +1,4 @@
-//! A shop to test the cashier in: a provider with its own books, and a store that can fail.
+//! A shop to test the cashier in: a provider with its own books, and a line to it that can fail.
 #![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
 #![allow(
     clippy::unwrap_used,
@@ -11,4 +11,3 @@
 pub mod bank;
 pub mod faults;
 pub mod psp;
-pub mod world;

@@ -19,7 +19,7 @@ use counterfoil::webhook::{
 use counterfoil::{Effect, Error, ErrorKind, PaymentProvider, Result, Test};
 
 use super::bank::{self, Answer, Bank, KEY_RETENTION_SECONDS, News, Write};
-use super::faults::{Defect, Dice, pause};
+use super::faults::{Dice, pause};
 
 /// How long after a lost connection a request can still arrive, in seconds.
 const LATE_SECONDS: u32 = 600;
@@ -77,11 +77,10 @@ pub struct Line {
     psp: Arc<Psp>,
     name: ProviderName,
     capabilities: Capabilities,
-    defect: Option<Defect>,
 }
 
 impl Line {
-    pub fn new(psp: Arc<Psp>, defect: Option<Defect>) -> Self {
+    pub fn new(psp: Arc<Psp>) -> Self {
         let retention = Duration::from_secs(KEY_RETENTION_SECONDS.unsigned_abs());
         Self {
             psp,
@@ -92,17 +91,11 @@ impl Line {
                 .with_voidable_checkouts()
                 .with_partial_refunds()
                 .with_idempotent_writes(retention),
-            defect,
         }
     }
 
     async fn write(&self, write: Write, key: &IdempotencyKey) -> Result<Answer> {
-        let is_refund = matches!(write, Write::Refund { .. });
-        let key = match self.defect {
-            Some(Defect::NoKey) => None,
-            Some(Defect::RefundWithoutKey) if is_refund => None,
-            _ => Some(key.as_str().to_owned()),
-        };
+        let key = Some(key.as_str().to_owned());
         pause().await;
         let dice = &self.psp.dice;
         let now = self.psp.now();
@@ -118,12 +111,12 @@ impl Line {
                 }
                 _ => {}
             }
-            return Err(self.no_answer());
+            return Err(no_answer());
         }
         let answer = self.psp.bank().write(write, key.as_deref(), now);
         pause().await;
         if dice.fault() {
-            return Err(self.no_answer());
+            return Err(no_answer());
         }
         answer
     }
@@ -137,16 +130,10 @@ impl Line {
         bank.expire(self.psp.now());
         read(&mut bank)
     }
+}
 
-    fn no_answer(&self) -> Error {
-        let error = Error::new(ErrorKind::Unavailable, "no answer");
-        match self.defect {
-            Some(Defect::GivingUpMeansFailed) => {
-                Error::new(ErrorKind::InvalidRequest, "no answer, so it has failed")
-            }
-            _ => error.with_effect(Effect::Unknown),
-        }
-    }
+fn no_answer() -> Error {
+    Error::new(ErrorKind::Unavailable, "no answer").with_effect(Effect::Unknown)
 }
 
 #[async_trait]

@@ -1,0 +1,278 @@
+//! What a node is asked to do: each job is a few calls of the cashier, as a host makes them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use counterfoil::cashier::{Cashier, OrderRecord};
+use counterfoil::id::{CommandId, OrderId, PaymentId};
+use counterfoil::money::{Currency, Money, PositiveMoney};
+use counterfoil::payment::{NextAction, Payment, PaymentStatus};
+use counterfoil::request::{CaptureRequest, Checkout, CreateRequest, RefundRequest};
+use counterfoil::simulator::DeliveryId;
+use counterfoil::webhook::WebhookRequest;
+use counterfoil::{Effect, Error, ErrorKind, Test};
+
+use super::plan::{Hold, Plan};
+
+#[derive(Debug, Clone)]
+pub enum Job {
+    Place(usize),
+    /// With the shopper's card of this number.
+    CheckOut(usize, usize),
+    Resume(usize),
+    Amend(usize),
+    Close(usize),
+    LookAfterHold(usize),
+    Refund(usize, usize),
+    Receive(DeliveryId, WebhookRequest),
+    /// A webhook that is not the provider's, or not of this mode.
+    ReceiveForged(WebhookRequest),
+    Sweep,
+    DeliverConfirmations,
+}
+
+impl Job {
+    /// The order that it is about, if it is about a certain one.
+    pub const fn order(&self) -> Option<usize> {
+        match self {
+            Self::Place(order)
+            | Self::CheckOut(order, _)
+            | Self::Resume(order)
+            | Self::Amend(order)
+            | Self::Close(order)
+            | Self::LookAfterHold(order)
+            | Self::Refund(order, _) => Some(*order),
+            Self::Receive(..)
+            | Self::ReceiveForged(_)
+            | Self::Sweep
+            | Self::DeliverConfirmations => None,
+        }
+    }
+
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Place(_) => "place",
+            Self::CheckOut(..) => "check out",
+            Self::Resume(_) => "resume",
+            Self::Amend(_) => "amend",
+            Self::Close(_) => "close",
+            Self::LookAfterHold(_) => "look after a hold",
+            Self::Refund(..) => "refund",
+            Self::Receive(..) => "receive",
+            Self::ReceiveForged(_) => "receive a forgery",
+            Self::Sweep => "sweep",
+            Self::DeliverConfirmations => "deliver confirmations",
+        }
+    }
+}
+
+/// What came of a job.
+#[derive(Debug)]
+pub enum Outcome {
+    Done,
+    /// Nobody knows, or it may help to try again.
+    Again,
+    /// The shopper is shown a payment.
+    Shown(Page),
+    /// The card was refused.
+    Declined,
+    /// A webhook was answered.
+    Answered {
+        status: u16,
+        /// What its orders had received by then.
+        seen: Vec<(OrderId, i64)>,
+    },
+}
+
+/// What the shopper has before them.
+#[derive(Debug, Clone)]
+pub struct Page {
+    pub payment: String,
+    /// Whether the shopper can still pay.
+    pub is_open: bool,
+    /// Whether the bank asks the shopper to confirm.
+    pub is_challenge: bool,
+}
+
+/// What the host has done with its cues. It acts, and then acknowledges.
+#[derive(Debug, Default)]
+pub struct Acted {
+    /// The ids on which it acted, by order and kind: a host acts once per id.
+    pub ids: BTreeMap<(OrderId, String), BTreeSet<String>>,
+    acknowledged: BTreeSet<String>,
+    /// Orders of which a cue came again after it had been acknowledged.
+    pub again: BTreeSet<OrderId>,
+}
+
+pub fn id(order: usize) -> OrderId {
+    OrderId::new(&format!("order-{order}")).unwrap()
+}
+
+pub fn eur(minor: i64) -> PositiveMoney {
+    PositiveMoney::new(Money::new(minor, Currency::EUR)).unwrap()
+}
+
+/// What was taken for an order, whatever went back.
+pub fn captured(record: &OrderRecord<Test>) -> i64 {
+    let payments = record.payments.iter().filter_map(|p| p.ledger.payment());
+    payments.map(|payment| payment.captured.minor()).sum()
+}
+
+pub async fn perform(
+    cashier: Cashier<Test>,
+    job: Job,
+    plan: Option<Plan>,
+    acted: Arc<Mutex<Acted>>,
+) -> Outcome {
+    let plan = || plan.clone().unwrap();
+    let is_checkout = matches!(job, Job::CheckOut(..));
+    let done = match job {
+        Job::Place(order) => {
+            let placed = cashier.place(&id(order), eur(plan().total)).await;
+            placed.map(|_| Outcome::Done)
+        }
+        Job::CheckOut(order, card) => check_out(&cashier, order, card, &plan()).await,
+        Job::Resume(order) => cashier.resume(&id(order)).await.map(|_| Outcome::Done),
+        Job::Amend(order) => {
+            let amended = cashier.amend(&id(order), eur(plan().amended())).await;
+            amended.map(|_| Outcome::Done)
+        }
+        Job::Close(order) => cashier.close(&id(order)).await.map(|_| Outcome::Done),
+        Job::LookAfterHold(order) => look_after_hold(&cashier, order, plan().hold).await,
+        Job::Refund(order, number) => refund(&cashier, order, number, &plan()).await,
+        Job::Receive(_, request) => return receive(&cashier, &request).await,
+        Job::ReceiveForged(request) => {
+            let _ = cashier.receive(&request).await;
+            Ok(Outcome::Done)
+        }
+        Job::Sweep => cashier.sweep().await.map(|_| Outcome::Done),
+        Job::DeliverConfirmations => deliver(&cashier, &acted).await.map(|()| Outcome::Done),
+    };
+    match done {
+        Ok(outcome) => outcome,
+        Err(error) if error.effect() != Effect::NotApplied => Outcome::Again,
+        Err(error) => match error.kind() {
+            ErrorKind::Declined(_) => Outcome::Declined,
+            ErrorKind::InvalidRequest if is_checkout => Outcome::Declined,
+            // The answer is no, and will be.
+            ErrorKind::Conflict | ErrorKind::InvalidRequest => Outcome::Done,
+            _ => Outcome::Again,
+        },
+    }
+}
+
+async fn check_out(
+    cashier: &Cashier<Test>,
+    order: usize,
+    card: usize,
+    plan: &Plan,
+) -> Result<Outcome, Error> {
+    let record = cashier.order(&id(order)).await?;
+    let left = record.order.total.checked_sub(record.received()?)?;
+    let Ok(left) = PositiveMoney::new(left) else {
+        return Ok(Outcome::Done);
+    };
+    let how = match plan.is_direct {
+        true => Checkout::token(
+            format!("tok_{}", plan.card(card)),
+            "https://shop.example/back",
+        ),
+        false => Checkout::hosted("https://shop.example/done", "https://shop.example/cart"),
+    };
+    let mut request = CreateRequest::new(id(order), left, how);
+    if plan.is_manual {
+        request = request.with_manual_capture();
+    }
+    let payment = cashier.check_out(&request).await?;
+    Ok(Outcome::Shown(Page {
+        payment: payment.id.raw().to_owned(),
+        is_open: matches!(payment.next_action, Some(NextAction::Redirect { .. })),
+        is_challenge: plan.is_direct && payment.status == PaymentStatus::ActionRequired,
+    }))
+}
+
+async fn look_after_hold(
+    cashier: &Cashier<Test>,
+    order: usize,
+    hold: Hold,
+) -> Result<Outcome, Error> {
+    let record = cashier.order(&id(order)).await?;
+    let Some(held) = payment_like(&record, |p| p.status == PaymentStatus::Authorized) else {
+        return Ok(Outcome::Done);
+    };
+    let amount = match hold {
+        Hold::Captured => held.capturable.minor(),
+        Hold::HalfCaptured => held.capturable.minor() / 2,
+        Hold::Voided => return cashier.void(&held.id).await.map(|_| Outcome::Done),
+        Hold::Forgotten => return Ok(Outcome::Done),
+    };
+    let command = CommandId::new("capture").unwrap();
+    let request = CaptureRequest::new(held.id.clone(), eur(amount), command);
+    cashier.capture(&request).await.map(|_| Outcome::Done)
+}
+
+async fn refund(
+    cashier: &Cashier<Test>,
+    order: usize,
+    number: usize,
+    plan: &Plan,
+) -> Result<Outcome, Error> {
+    let record = cashier.order(&id(order)).await?;
+    let Some(taken) = payment_like(&record, |p| p.captured.is_positive()) else {
+        return Ok(Outcome::Done);
+    };
+    let payment: PaymentId<Test> = taken.id.clone();
+    let command = CommandId::new(&format!("refund-{order}-{number}")).unwrap();
+    let request = RefundRequest::new(payment, eur(plan.refunds[number]), command);
+    cashier.refund(&request).await.map(|_| Outcome::Done)
+}
+
+async fn receive(cashier: &Cashier<Test>, request: &WebhookRequest) -> Outcome {
+    let received = cashier.receive(request).await;
+    let mut seen = Vec::new();
+    for order in received.orders {
+        if let Ok(record) = cashier.order(&order).await {
+            seen.push((order, captured(&record)));
+        }
+    }
+    Outcome::Answered {
+        status: received.answer,
+        seen,
+    }
+}
+
+/// The host acts on each cue and acknowledges it.
+async fn deliver(cashier: &Cashier<Test>, acted: &Mutex<Acted>) -> Result<(), Error> {
+    let cues = cashier.confirmations(Duration::from_secs(300), 50).await?;
+    {
+        let acted = &mut *acted.lock().unwrap();
+        let known = cues
+            .iter()
+            .filter(|cue| acted.acknowledged.contains(&cue.id));
+        acted.again.extend(known.map(|cue| cue.order.clone()));
+    }
+    for cue in cues {
+        {
+            let mut acted = acted.lock().unwrap();
+            let key = (cue.order.clone(), cue.kind.to_string());
+            acted.ids.entry(key).or_default().insert(cue.id.clone());
+        }
+        match cashier.acknowledge(&cue).await {
+            Ok(()) => {}
+            // Another node has it meanwhile.
+            Err(error) if *error.kind() == ErrorKind::Conflict => continue,
+            Err(error) => return Err(error),
+        }
+        acted.lock().unwrap().acknowledged.insert(cue.id);
+    }
+    Ok(())
+}
+
+fn payment_like(
+    record: &OrderRecord<Test>,
+    is_like: impl Fn(&Payment<Test>) -> bool,
+) -> Option<&Payment<Test>> {
+    let mut payments = record.payments.iter().filter_map(|p| p.ledger.payment());
+    payments.find(|payment| is_like(payment))
+}

@@ -1,0 +1,70 @@
+//! Deterministic simulation of whole shops: the real cashier, Stripe provider, HTTP layer and
+//! stores, against the simulated Stripe, while everything that can fail does.
+//!
+//! A seed decides who orders and pays what, which requests and webhooks are lost, late or doubled,
+//! when the store breaks and when processes die. In the end the shop's books are compared with the
+//! provider's.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    dead_code,
+    unused_imports,
+    reason = "a test fails by panicking, and each uses a part of it"
+)]
+
+mod audit;
+mod crowd;
+mod defect;
+mod dice;
+mod job;
+mod mutant;
+mod plan;
+mod store;
+mod time;
+mod wire;
+mod world;
+
+use std::hash::Hasher;
+use std::sync::Arc;
+
+use counterfoil::cashier::{MemoryStore, Store};
+
+pub use audit::{Findings, Tally};
+pub use crowd::Deed;
+pub use defect::Defect;
+pub use job::Job;
+pub use plan::{Hold, Plan};
+pub use wire::Fate;
+pub use world::{HOUR, MINUTE, OpenStore, SECOND, Script, Shop};
+
+use world::World;
+
+/// Runs one shop to its end, and compares the books. Gives the hash of all that happened.
+pub fn run(shop: &Shop, open: &OpenStore, findings: &mut Findings, tally: &mut Tally) -> u64 {
+    let mut world = World::new(shop.clone(), open);
+    world.run();
+    audit::audit(&mut world, findings, tally);
+    world.trace.finish()
+}
+
+/// As [`run`], on a memory store.
+pub fn run_in_memory(shop: &Shop, findings: &mut Findings, tally: &mut Tally) -> u64 {
+    let store = Arc::new(MemoryStore::new());
+    let open = move || Arc::clone(&store) as Arc<dyn Store>;
+    run(shop, &open, findings, tally)
+}
+
+/// Runs shops of a hundred orders with consecutive seeds, and fails if any books are wrong.
+pub fn assert_sound(seeds: std::ops::Range<u64>, shop: impl Fn(u64) -> Shop) {
+    let (mut findings, mut tally) = (Findings::default(), Tally::default());
+    for seed in seeds {
+        run_in_memory(&shop(seed), &mut findings, &mut tally);
+    }
+    findings.assert_none(&tally);
+}

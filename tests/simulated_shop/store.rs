@@ -1,0 +1,241 @@
+//! A store behind a connection that breaks, before or after the work is done.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use counterfoil::cashier::{
+    Backlog, Batch, Commit, EventRow, LeasedConfirmation, NoteRow, OrderRow, Purged, Store,
+};
+use counterfoil::clock::Timestamp;
+use counterfoil::id::OrderId;
+use counterfoil::mode::ModeKind;
+use counterfoil::{Effect, Error, ErrorKind, Result};
+use serde_json::Value;
+
+use super::defect::Defect;
+use super::dice::Dice;
+use super::time::{Time, pause};
+
+/// How many of ten thousand calls break before, and how many after the work is done.
+const BREAKS: u32 = 100;
+/// How many of a thousand calls find the whole process standing still for a while.
+const STALLS: u32 = 2;
+/// For how long at most, in milliseconds: twenty minutes, longer than any lease.
+const LONGEST_STALL: u32 = 1_200_000;
+
+/// One process's connection to the store.
+#[derive(Debug)]
+pub struct ShakyStore {
+    inner: Arc<dyn Store>,
+    dice: Arc<Dice>,
+    time: Arc<Time>,
+    defect: Option<Defect>,
+    /// Attempts that this process has not stored yet, by [`Defect::KeyNotStoredFirst`].
+    held_back: Mutex<BTreeMap<OrderId, Batch>>,
+    /// Events that were seen, by [`Defect::NoOrderGuard`].
+    seen: Mutex<BTreeMap<String, EventRow>>,
+}
+
+impl ShakyStore {
+    pub fn new(
+        inner: Arc<dyn Store>,
+        dice: Arc<Dice>,
+        time: Arc<Time>,
+        defect: Option<Defect>,
+    ) -> Self {
+        Self {
+            inner,
+            dice,
+            time,
+            defect,
+            held_back: Mutex::default(),
+            seen: Mutex::default(),
+        }
+    }
+
+    async fn shaken<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        pause().await;
+        if self.dice.fault(STALLS) {
+            let stall = self.dice.below(LONGEST_STALL);
+            self.time.pass(u64::from(stall)).await;
+        }
+        if self.breaks() {
+            return Err(broken(Effect::NotApplied));
+        }
+        let done = work.await;
+        pause().await;
+        if self.breaks() {
+            return Err(broken(Effect::Unknown));
+        }
+        done
+    }
+
+    fn breaks(&self) -> bool {
+        !self.dice.is_calm() && self.dice.below(10_000) < BREAKS
+    }
+
+    async fn commit_spoiled(&self, batch: Batch) -> Result<Commit> {
+        match self.defect {
+            Some(Defect::ConfirmationsApart) => self.commit_apart(batch).await,
+            Some(Defect::NoVersionCheck) => self.commit_over(batch).await,
+            Some(Defect::KeyNotStoredFirst) => self.commit_later(batch).await,
+            Some(Defect::NoOrderGuard) => self.commit_last_word(batch).await,
+            _ => self.inner.commit(batch).await,
+        }
+    }
+
+    async fn commit_apart(&self, mut batch: Batch) -> Result<Commit> {
+        let confirmations = std::mem::take(&mut batch.confirmations);
+        let commit = self.inner.commit(batch.clone()).await?;
+        if commit != Commit::Stale {
+            pause().await;
+            let late = Batch {
+                confirmations,
+                ..Batch::new(batch.mode)
+            };
+            self.inner.commit(late).await?;
+        }
+        Ok(commit)
+    }
+
+    async fn commit_over(&self, mut batch: Batch) -> Result<Commit> {
+        if let Some(order) = &mut batch.order {
+            let stored = self.inner.order(&order.id).await?;
+            order.version = stored.map_or(0, |row| row.version) + 1;
+        }
+        self.inner.commit(batch).await
+    }
+
+    /// Keeps a new attempt to itself until the next change of the order.
+    async fn commit_later(&self, mut batch: Batch) -> Result<Commit> {
+        let Some(order) = &mut batch.order else {
+            return self.inner.commit(batch).await;
+        };
+        let id = order.id.clone();
+        let held = lock(&self.held_back).remove(&id);
+        if let Some(held) = held {
+            order.version -= 1;
+            batch.links.extend(held.links);
+            batch.confirmations.extend(held.confirmations);
+        } else if order.body.contains(r#""phase":"stored""#) {
+            let stored = self.inner.order(&id).await?;
+            if stored.map(|row| row.version + 1) != Some(order.version) {
+                return Ok(Commit::Stale);
+            }
+            lock(&self.held_back).insert(id, batch);
+            let added_events = Vec::new();
+            return Ok(Commit::Applied { added_events });
+        }
+        self.inner.commit(batch).await
+    }
+
+    /// Puts what an event says about a payment in place of what is known of it.
+    async fn commit_last_word(&self, mut batch: Batch) -> Result<Commit> {
+        for event in &batch.new_events {
+            lock(&self.seen).insert(event.id.clone(), event.clone());
+        }
+        let (event, _) = batch.finished_events.first().cloned().unwrap_or_default();
+        let event = lock(&self.seen).get(&event).cloned();
+        if let (Some(event), Some(order)) = (event, &mut batch.order) {
+            let event: Value = serde_json::from_str(&event.body).unwrap();
+            let mut record: Value = serde_json::from_str(&order.body).unwrap();
+            let said = &event["fact"]["payment"];
+            for known in record["payments"].as_array_mut().unwrap() {
+                let known = &mut known["ledger"]["payment"];
+                if known["id"] == said["id"] {
+                    *known = said.clone();
+                }
+            }
+            order.body = record.to_string();
+        }
+        self.inner.commit(batch).await
+    }
+}
+
+#[async_trait]
+impl Store for ShakyStore {
+    async fn open(&self, mode: ModeKind) -> Result<()> {
+        self.inner.open(mode).await
+    }
+
+    async fn order(&self, id: &OrderId) -> Result<Option<OrderRow>> {
+        let held = lock(&self.held_back).get(id).cloned();
+        match held {
+            Some(held) => Ok(held.order),
+            None => self.shaken(self.inner.order(id)).await,
+        }
+    }
+
+    async fn order_of_payment(&self, payment: &str) -> Result<Option<OrderId>> {
+        self.shaken(self.inner.order_of_payment(payment)).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<Commit> {
+        self.shaken(self.commit_spoiled(batch)).await
+    }
+
+    async fn claim_orders(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<Vec<OrderId>> {
+        self.shaken(self.inner.claim_orders(now, until, most)).await
+    }
+
+    async fn claim_events(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<Vec<EventRow>> {
+        self.shaken(self.inner.claim_events(now, until, most)).await
+    }
+
+    async fn events_waiting_for(&self, order: &OrderId) -> Result<Vec<EventRow>> {
+        self.shaken(self.inner.events_waiting_for(order)).await
+    }
+
+    async fn lease_confirmations(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<Vec<LeasedConfirmation>> {
+        let leased = self.inner.lease_confirmations(now, until, most);
+        self.shaken(leased).await
+    }
+
+    async fn acknowledge(&self, id: &str, lease: u64) -> Result<()> {
+        self.shaken(self.inner.acknowledge(id, lease)).await
+    }
+
+    async fn orders_needing_attention(&self, most: usize) -> Result<Vec<OrderRow>> {
+        self.shaken(self.inner.orders_needing_attention(most)).await
+    }
+
+    async fn note(&self, name: &str) -> Result<Option<NoteRow>> {
+        self.shaken(self.inner.note(name)).await
+    }
+
+    async fn backlog(&self) -> Result<Backlog> {
+        self.shaken(self.inner.backlog()).await
+    }
+
+    async fn erase_order(&self, id: &OrderId, version: u64) -> Result<bool> {
+        self.shaken(self.inner.erase_order(id, version)).await
+    }
+
+    async fn purge(&self, before: Timestamp, most: usize) -> Result<Purged> {
+        self.shaken(self.inner.purge(before, most)).await
+    }
+}
+
+fn broken(effect: Effect) -> Error {
+    Error::new(ErrorKind::Unavailable, "the store's connection broke").with_effect(effect)
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
