@@ -54,6 +54,7 @@ mod memory;
 mod orders;
 mod outbox;
 mod patience;
+mod payouts;
 mod providers;
 mod receive;
 mod records;
@@ -75,6 +76,7 @@ pub use health::{Health, ProviderHealth, WebhookHealth};
 pub use memory::MemoryStore;
 pub use outbox::{Confirmation, ConfirmationKind};
 pub use patience::Patience;
+pub use payouts::{LineFinding, ReconciledLine, ReconciledPayout};
 pub use receive::Received;
 pub use records::{
     AttemptPhase, AttemptRecord, CommandOperation, CommandRecord, CommandState, HistoryEntry,
@@ -87,7 +89,7 @@ pub use sql::postgres::PostgresStore;
 #[cfg(feature = "sqlite")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]
 pub use sql::sqlite::SqliteStore;
-pub use standing::{Concern, Standing};
+pub use standing::{Allocation, Concern, Standing};
 pub use store::{
     Backlog, Batch, Commit, ConfirmationRow, EventRow, LeasedConfirmation, NoteRow, OrderRow,
     Purged, Store,

@@ -5,9 +5,10 @@ use std::cmp::Ordering;
 use crate::clock::Timestamp;
 use crate::dispute::DisputeStatus;
 use crate::error::{Error, ErrorKind, Result};
+use crate::id::PaymentId;
 use crate::matching::{Balance, Facts, VerdictKind, decide};
 use crate::mode::Mode;
-use crate::money::Money;
+use crate::money::{Money, MoneyError};
 use crate::payment::PaymentStatus;
 use crate::refund::RefundStatus;
 
@@ -61,7 +62,54 @@ pub struct Concern {
     pub text: String,
 }
 
+/// What one payment counts for its order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Allocation<M: Mode> {
+    /// The payment.
+    pub payment: PaymentId<M>,
+    /// The part of it that is set against the order.
+    pub amount: Money,
+    /// What it has brought beyond that, which is the payer's: refund it.
+    pub excess: Money,
+}
+
 impl<M: Mode> OrderRecord<M> {
+    /// What each payment counts for the order, the one that was taken first coming first. What went
+    /// back of a payment counts no more, and money in another currency is excess.
+    ///
+    /// # Errors
+    /// [`MoneyError`] if a refund or dispute is in another currency than its payment.
+    pub fn allocations(&self) -> Result<Vec<Allocation<M>>, MoneyError> {
+        let mut taken = Vec::new();
+        for entry in &self.payments {
+            let payment = entry.ledger.payment();
+            if let Some(payment) = payment.filter(|payment| payment.captured.is_positive()) {
+                taken.push((entry, payment));
+            }
+        }
+        taken.sort_by_key(|(_, payment)| payment.captured_at.unwrap_or(payment.created_at));
+        let mut left = self.order.total;
+        let mut all = Vec::with_capacity(taken.len());
+        for (entry, payment) in taken {
+            let net = entry.ledger.net()?;
+            let is_ours = net.currency() == left.currency() && net.is_positive();
+            let amount = match is_ours {
+                true => Money::new(net.minor().min(left.minor()), left.currency()),
+                false => Money::zero(net.currency()),
+            };
+            if is_ours {
+                left = left.checked_sub(amount)?;
+            }
+            all.push(Allocation {
+                payment: payment.id.clone(),
+                amount,
+                excess: net.checked_sub(amount)?,
+            });
+        }
+        Ok(all)
+    }
+
     /// What the host holds for the order: captured, less returned, refunded and disputed.
     ///
     /// # Errors

@@ -1,0 +1,219 @@
+//! A payout compared with what the cashier knows: what each line is for, and what is left over.
+
+use std::collections::{BTreeMap, HashSet};
+
+use futures_util::TryStreamExt;
+
+use super::{Cashier, OrderRecord};
+use crate::capability::Operation;
+use crate::error::{Error, ErrorKind, Result};
+use crate::handle::Provider;
+use crate::id::{OrderId, PaymentId};
+use crate::matching::payout::{PayoutMatch, PayoutRow, PayoutVerdict, ReportRow, match_by_report};
+use crate::mode::Mode;
+use crate::money::Money;
+use crate::payout::{Payout, PayoutLine, PayoutLineKind, PayoutLineSource};
+
+impl<M: Mode> Cashier<M> {
+    /// Explains a payout line by line, and names what the lines leave over. Nothing is changed, so
+    /// it can be done again. List payouts by [`Provider::list_payouts`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] if the provider lists no lines, [`ErrorKind::Conflict`] if it
+    /// does not list all lines of this payout, or not yet, and the provider's.
+    pub async fn reconcile_payout(&self, payout: &Payout<M>) -> Result<ReconciledPayout<M>> {
+        let provider = self.provider(payout.id.provider())?;
+        if !payout.lines_complete {
+            let message = "the provider does not list all lines of this payout, or not yet";
+            return Err(Error::new(ErrorKind::Conflict, message));
+        }
+        let listed = provider.list_payout_lines(payout.id.clone());
+        let listed: Vec<PayoutLine<M>> = listed.try_collect().await?;
+        let mut lines = Vec::with_capacity(listed.len());
+        let mut orders = BTreeMap::new();
+        for line in listed {
+            lines.push(self.explain(provider, line, &mut orders).await?);
+        }
+        let row = PayoutRow::of(payout, 0).ok_or_else(|| {
+            let message = "the payout's time is outside the calendar";
+            Error::new(ErrorKind::UnexpectedResponse, message)
+        })?;
+        let report: Vec<_> = lines
+            .iter()
+            .map(|l| ReportRow::of(payout, &l.line))
+            .collect();
+        let explained = lines
+            .iter()
+            .zip(&report)
+            .filter(|(line, _)| line.order.is_some());
+        let known: HashSet<&str> = explained.map(|(_, row)| row.source).collect();
+        let matched = match_by_report(&[row], &report, &known);
+        let sums = matched.payouts.into_iter().next().ok_or_else(|| {
+            Error::new(ErrorKind::UnexpectedResponse, "the payout was not compared")
+        })?;
+        Ok(ReconciledPayout { sums, lines })
+    }
+
+    async fn explain(
+        &self,
+        provider: &Provider<M>,
+        line: PayoutLine<M>,
+        orders: &mut BTreeMap<OrderId, Option<OrderRecord<M>>>,
+    ) -> Result<ReconciledLine<M>> {
+        let payment = payment_of(provider, &line).await?;
+        let mut order = None;
+        if let Some(payment) = &payment {
+            order = self.store.order_of_payment(&payment.to_string()).await?;
+        }
+        if let (None, Some(reference)) = (&order, &line.reference)
+            && reference.namespace == *provider.namespace()
+        {
+            order = Some(reference.order.clone());
+        }
+        if let Some(id) = &order
+            && !orders.contains_key(id)
+        {
+            let record = self.read(id).await?.map(|stored| stored.record);
+            orders.insert(id.clone(), record);
+        }
+        let record = order.as_ref().and_then(|id| orders.get(id)?.as_ref());
+        let finding = match record {
+            Some(record) => record.judge(&line, payment.as_ref()),
+            None if line.source == PayoutLineSource::None => LineFinding::NotAboutOrders,
+            None => LineFinding::Stranger,
+        };
+        Ok(ReconciledLine {
+            order: record.map(|record| record.order.id.clone()),
+            payment,
+            finding,
+            line,
+        })
+    }
+}
+
+/// The payment that a line is about. Some providers name only the refund.
+async fn payment_of<M: Mode>(
+    provider: &Provider<M>,
+    line: &PayoutLine<M>,
+) -> Result<Option<PaymentId<M>>> {
+    let refund = match &line.source {
+        PayoutLineSource::Payment(payment)
+        | PayoutLineSource::Refund(_, Some(payment))
+        | PayoutLineSource::Dispute(_, Some(payment)) => return Ok(Some(payment.clone())),
+        PayoutLineSource::Refund(refund, None) => refund,
+        PayoutLineSource::Dispute(_, None) | PayoutLineSource::None => return Ok(None),
+    };
+    if !provider.capabilities().supports(Operation::FetchRefund) {
+        return Ok(None);
+    }
+    match provider.fetch_refund(refund).await {
+        Ok(refund) => Ok(Some(refund.payment)),
+        Err(error) if error.kind() == &ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+impl<M: Mode> OrderRecord<M> {
+    /// Compares a line with what is known of its payment.
+    fn judge(&self, line: &PayoutLine<M>, payment: Option<&PaymentId<M>>) -> LineFinding {
+        let entry = payment.and_then(|payment| self.payment(payment));
+        let Some((entry, payment)) = entry.and_then(|e| Some((e, e.ledger.payment()?))) else {
+            return LineFinding::Unheard;
+        };
+        let known = match &line.source {
+            // One line of several captures is a part of what was taken.
+            PayoutLineSource::Payment(_) => {
+                let is_part = line.gross.currency() == payment.captured.currency()
+                    && line.gross.minor() <= payment.captured.minor();
+                return match is_part {
+                    true => LineFinding::Explained,
+                    false => LineFinding::OtherAmount {
+                        known: payment.captured,
+                    },
+                };
+            }
+            PayoutLineSource::Refund(id, _) => {
+                let mut refunds = entry.ledger.refunds();
+                refunds.find(|refund| refund.id == *id).map(|r| r.amount)
+            }
+            PayoutLineSource::Dispute(id, _) => {
+                let mut disputes = entry.ledger.disputes();
+                disputes.find(|dispute| dispute.id == *id).map(|d| d.amount)
+            }
+            PayoutLineSource::None => return LineFinding::NotAboutOrders,
+        };
+        let is_given_back = matches!(
+            line.kind,
+            PayoutLineKind::RefundFailure | PayoutLineKind::DisputeReversal
+        );
+        match known {
+            None => LineFinding::Unheard,
+            Some(known) => {
+                let sign = if is_given_back { 1 } else { -1 };
+                let is_same = known.currency() == line.gross.currency()
+                    && known.minor().checked_mul(sign) == Some(line.gross.minor());
+                match is_same {
+                    true => LineFinding::Explained,
+                    false => LineFinding::OtherAmount { known },
+                }
+            }
+        }
+    }
+}
+
+/// A payout, explained.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ReconciledPayout<M: Mode> {
+    /// What came against what the lines add up to, and by name what lies between.
+    pub sums: PayoutMatch,
+    /// Each line.
+    pub lines: Vec<ReconciledLine<M>>,
+}
+
+impl<M: Mode> ReconciledPayout<M> {
+    /// Whether the sums agree to the minor unit and no line needs a look.
+    #[must_use]
+    pub fn is_explained(&self) -> bool {
+        let is_fine = |line: &ReconciledLine<M>| {
+            matches!(
+                line.finding,
+                LineFinding::Explained | LineFinding::NotAboutOrders
+            )
+        };
+        self.sums.verdict == PayoutVerdict::Closed && self.lines.iter().all(is_fine)
+    }
+}
+
+/// One line of a payout, with what it is for.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ReconciledLine<M: Mode> {
+    /// The line: gross, fee, net, and the refund or dispute that it is for.
+    pub line: PayoutLine<M>,
+    /// The payment that it is about.
+    pub payment: Option<PaymentId<M>>,
+    /// The order of that payment, if it is one of this cashier's.
+    pub order: Option<OrderId>,
+    /// What the cashier knows of it.
+    pub finding: LineFinding,
+}
+
+/// What the cashier knows of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LineFinding {
+    /// The payment, refund or dispute is known, and the amount agrees.
+    Explained,
+    /// A fee, a reserve or a correction: it belongs to no order.
+    NotAboutOrders,
+    /// It is known with this amount, which is another.
+    OtherAmount {
+        /// The amount that is known here.
+        known: Money,
+    },
+    /// The order is known, and this was not heard of yet: resume the order, then look again.
+    Unheard,
+    /// It is about a payment that no order here has.
+    Stranger,
+}

@@ -1,0 +1,175 @@
+//! Payouts explained by what the cashier knows, over Stripe's simulator.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod flow;
+
+use counterfoil::cashier::{LineFinding, ReconciledLine, ReconciledPayout};
+use counterfoil::payout::{Payout, PayoutLineKind, PayoutLineSource};
+use counterfoil::request::Period;
+use counterfoil::simulator::{Answer, SimulatedProvider};
+use counterfoil::{ErrorKind, Test};
+use futures_util::TryStreamExt;
+
+use flow::{DAY, Shop, capture, eur, kind_of, order, page, refund};
+
+async fn paid(shop: &Shop, name: &str, minor: i64) -> counterfoil::id::PaymentId<Test> {
+    let id = shop.checked_out(name, minor).await;
+    let paid = shop.account.lock().shopper().pay(id.raw(), "pm_card_visa");
+    paid.unwrap();
+    shop.deliver().await;
+    shop.payment_of(name).await
+}
+
+/// Explains every payout of the next ten days.
+async fn paid_out(shop: &Shop) -> Vec<ReconciledPayout<Test>> {
+    shop.account.wait(10 * DAY);
+    explained(shop).await
+}
+
+async fn explained(shop: &Shop) -> Vec<ReconciledPayout<Test>> {
+    let mut all = Vec::new();
+    for payout in payouts(shop).await {
+        all.push(shop.cashier.reconcile_payout(&payout).await.unwrap());
+    }
+    assert!(!all.is_empty());
+    all
+}
+
+async fn payouts(shop: &Shop) -> Vec<Payout<Test>> {
+    let provider = shop.account.provider("stripe");
+    let listed = provider.list_payouts(Period::default()).try_collect();
+    listed.await.unwrap()
+}
+
+fn lines(payouts: &[ReconciledPayout<Test>]) -> Vec<&ReconciledLine<Test>> {
+    payouts.iter().flat_map(|payout| &payout.lines).collect()
+}
+
+#[tokio::test]
+async fn every_line_leads_to_its_order() {
+    let shop = Shop::open().await;
+    let first = paid(&shop, "A", 10_000).await;
+    paid(&shop, "B", 5_000).await;
+    shop.cashier
+        .refund(&refund(&first, 4_000, "r"))
+        .await
+        .unwrap();
+    let by_hand = shop
+        .account
+        .lock()
+        .dashboard()
+        .refund(first.raw(), Some(1_000));
+    let by_hand = by_hand.unwrap();
+    let first_look = paid_out(&shop).await;
+    // The refund that was made by hand was not heard of yet.
+    assert!(!first_look.iter().all(ReconciledPayout::is_explained));
+    let is_by_hand = |line: &&&ReconciledLine<Test>| matches!(&line.line.source, PayoutLineSource::Refund(id, _) if id.raw() == by_hand);
+    let seen = lines(&first_look);
+    let unheard = seen.iter().find(is_by_hand).unwrap();
+    assert_eq!(unheard.finding, LineFinding::Unheard);
+    assert_eq!(unheard.order, Some(order("A")));
+    assert!(
+        first_look
+            .iter()
+            .all(|payout| payout.sums.residuals.is_empty())
+    );
+    assert_eq!(seen.len(), 4);
+
+    shop.deliver().await;
+    let again = explained(&shop).await;
+    assert!(
+        again.iter().all(ReconciledPayout::is_explained),
+        "{again:?}"
+    );
+    for payout in &again {
+        let net: i64 = payout.lines.iter().map(|line| line.line.net.minor()).sum();
+        assert_eq!(net, payout.sums.net.minor());
+    }
+    let all = lines(&again);
+    let of_first = all.iter().filter(|line| line.order == Some(order("A")));
+    assert_eq!((of_first.count(), all.len()), (3, 4));
+
+    let mut open = payouts(&shop).await.remove(0);
+    open.lines_complete = false;
+    let early = shop.cashier.reconcile_payout(&open).await;
+    assert_eq!(kind_of(early.unwrap_err()), ErrorKind::Conflict);
+}
+
+#[tokio::test]
+async fn a_strangers_payment_and_a_dispute_are_named() {
+    let shop = Shop::open().await;
+    let first = paid(&shop, "A", 10_000).await;
+    paid(&shop, "B", 20_000).await;
+    shop.account
+        .lock()
+        .dashboard()
+        .open_dispute(first.raw())
+        .unwrap();
+    shop.deliver().await;
+    // Somebody else charges on the same account.
+    let body = "amount=3000&currency=eur&payment_method=pm_card_visa&confirm=true\
+                &payment_method_types[]=card";
+    let request = http::Request::post("/v1/payment_intents")
+        .header("authorization", "Bearer sk_test_flow")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(bytes::Bytes::from_static(body.as_bytes()))
+        .unwrap();
+    let answer = shop.account.lock().handle(&request);
+    assert!(matches!(answer, Answer::Response(made) if made.status() == 200));
+    let explained = paid_out(&shop).await;
+    let with = |finding| {
+        let mut its = lines(&explained);
+        its.retain(|line| line.finding == finding);
+        its
+    };
+    let strangers = with(LineFinding::Stranger);
+    assert_eq!(
+        (strangers.len(), strangers[0].line.gross.minor()),
+        (1, 3000)
+    );
+    assert_eq!(strangers[0].order, None);
+    let kinds = with(LineFinding::Explained);
+    let disputed = kinds
+        .iter()
+        .find(|line| line.line.kind == PayoutLineKind::Dispute);
+    assert_eq!(disputed.unwrap().order, Some(order("A")));
+    assert_eq!(kinds.len(), 3);
+    // The sums agree all the same: the money moved.
+    assert!(
+        explained
+            .iter()
+            .all(|payout| payout.sums.residuals.is_empty())
+    );
+    assert!(!explained.iter().all(ReconciledPayout::is_explained));
+}
+
+#[tokio::test]
+async fn several_captures_are_several_lines_of_one_order() {
+    let shop = Shop::open().await;
+    shop.cashier.place(&order("A"), eur(10_000)).await.unwrap();
+    let request = page("A", 10_000).with_manual_capture();
+    let id = shop.cashier.check_out(&request).await.unwrap().id;
+    let held = shop.account.lock().shopper().pay(id.raw(), "pm_card_visa");
+    held.unwrap();
+    shop.deliver().await;
+    let id = shop.payment_of("A").await;
+    let part = capture(&id, 4_000, "c1").keeping_the_rest();
+    shop.cashier.capture(&part).await.unwrap();
+    shop.cashier
+        .capture(&capture(&id, 6_000, "c2"))
+        .await
+        .unwrap();
+    shop.deliver().await;
+    let explained = paid_out(&shop).await;
+    assert!(
+        explained.iter().all(ReconciledPayout::is_explained),
+        "{explained:?}"
+    );
+    let all = lines(&explained);
+    assert_eq!(all.len(), 2);
+    assert!(all.iter().all(|line| line.order == Some(order("A"))));
+}
