@@ -196,8 +196,9 @@ impl<M: Mode> Cashier<M> {
                     return Err(conflict("an amount is held: capture it or void it"));
                 }
                 PaymentStatus::Captured | PaymentStatus::Canceled | PaymentStatus::Expired => {}
-                PaymentStatus::Approved if is_same => {
-                    return Err(conflict("the shopper has approved it: resume the order"));
+                PaymentStatus::Approved if is_same && !record.was_refused(&id) => {
+                    // Looking at it completes it.
+                    return Ok(Some(Plan::Look(number)));
                 }
                 status if is_open(status) && self.has_ended_unheard(known, now) => {}
                 status if is_open(status) && is_same => {

@@ -377,6 +377,17 @@ impl<M: Mode> OrderRecord<M> {
         }
     }
 
+    /// Whether completing this payment was refused: another attempt may be made.
+    pub(super) fn was_refused(&self, id: &PaymentId<M>) -> bool {
+        self.commands.iter().any(|command| {
+            command.operation == CommandOperation::Complete
+                && command.state == CommandState::Failed
+                && self
+                    .payment(id)
+                    .is_some_and(|of| of.is_called(&command.payment))
+        })
+    }
+
     /// The payment that the shopper has approved and that the order wants: it is for what is left
     /// to pay, the order is open, and no other money is under way for it.
     pub(super) fn approved(&self) -> Option<(PaymentId<M>, Money)> {

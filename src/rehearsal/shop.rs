@@ -138,11 +138,15 @@ impl<'r> Shop<'r> {
 
     /// Lets the shop hear of what has happened at the provider.
     pub(super) async fn hear(&self) -> Proof {
-        let webhooks = self.stage.webhooks();
+        let mut webhooks = self.stage.webhooks();
         match self.news {
+            // What the shop does about one may bring others.
             News::Webhooks => {
-                for webhook in &webhooks {
-                    self.receive(webhook).await?;
+                while !webhooks.is_empty() {
+                    for webhook in &webhooks {
+                        self.receive(webhook).await?;
+                    }
+                    webhooks = self.stage.webhooks();
                 }
             }
             News::Asking => {

@@ -176,8 +176,8 @@ async fn every_state_of_an_order_is_read() {
         ("COMPLETED", captured("OF_TOMORROW"), "Unrecognized", 0),
         ("COMPLETED", refused("DECLINED"), "Failed", 0),
         ("COMPLETED", refused("FAILED"), "Failed", 0),
-        // The shopper has approved again, with another way to pay.
-        ("APPROVED", refused("DECLINED"), "Approved", 0),
+        // The approval was spent, until the shopper approves again.
+        ("APPROVED", refused("DECLINED"), "Failed", 0),
         ("COMPLETED", held("CREATED"), "Authorized", 0),
         ("COMPLETED", held("PENDING"), "Pending", 0),
         ("COMPLETED", held("DENIED"), "Failed", 0),
@@ -198,6 +198,9 @@ async fn every_state_of_an_order_is_read() {
         assert_eq!(payment.captured.minor(), taken, "{status} {payments}");
         assert_eq!(payment.reference.unwrap().to_string(), "shop:A-1:1");
     }
+    let mut again = order("CAPTURE", "APPROVED", refused("DECLINED"));
+    again["update_time"] = "2026-11-16T11:45:00Z".into();
+    assert_eq!(read(again).await.unwrap().status, PaymentStatus::Approved);
     let failed = read(order("CAPTURE", "COMPLETED", refused("DECLINED")))
         .await
         .unwrap();

@@ -225,6 +225,8 @@ impl Rig for PayPalRig {
             ("shopper::a_failed_challenge_is_declined", NO_END),
             ("forgeries::a_stale_notice_is_refused", NO_AGE),
             ("forgeries::a_notice_from_the_future_is_refused", NO_AGE),
+            ("S11", NO_END),
+            ("S26", NO_AGE),
         ]
     }
 

@@ -284,6 +284,9 @@ fn order_status(order: &Order, sums: &Sums, held: Option<&Held>) -> PaymentStatu
     }
     let refused = order.captures().last();
     match (order.status.as_str(), refused) {
+        ("APPROVED", Some(refused)) if is_used_up(order, refused) => {
+            PaymentStatus::Failed(refusal_of(refused))
+        }
         ("APPROVED", _) => PaymentStatus::Approved,
         ("PAYER_ACTION_REQUIRED", _) => PaymentStatus::ActionRequired,
         (_, Some(refused)) => PaymentStatus::Failed(refusal_of(refused)),
@@ -293,6 +296,13 @@ fn order_status(order: &Order, sums: &Sums, held: Option<&Held>) -> PaymentStatu
         ("COMPLETED", None) => PaymentStatus::Pending,
         (other, None) => PaymentStatus::Unrecognized(other.into()),
     }
+}
+
+/// Whether an approval was spent on a capture that was refused: the shopper has not approved the
+/// order again since.
+fn is_used_up(order: &Order, refused: &Capture) -> bool {
+    let at = |text: &Option<String>| text.as_deref().and_then(|text| time(text).ok());
+    at(&order.update_time) <= at(&refused.create_time)
 }
 
 enum Class {

@@ -10,7 +10,7 @@ use crate::capability::Operation;
 use crate::cashier::{MemoryStore, Standing, Store};
 use crate::conformance::rig::{Fault, Happening, Shopper, Strikes};
 use crate::conformance::stage::{Proof, ensure, is_in_doubt};
-use crate::error::Effect;
+use crate::error::{Effect, ErrorKind};
 use crate::rehearsal::shop::{News, Shop};
 use crate::rehearsal::store::{Breaks, BrittleStore};
 use crate::request::CreateRequest;
@@ -150,9 +150,16 @@ async fn trade(shop: &Shop<'_>, order: &str, has_acted: &Cell<bool>) -> Proof {
     shop.hear().await?;
     let is_paid = shop.record(order).await?.paid_at.is_some();
     if !is_paid {
-        let payment = shop.cashier.check_out(&request).await?;
-        if shop.stage.hosts() && !has_acted.replace(true) {
-            shop.stage.act(&payment, Shopper::Pays)?;
+        match shop.cashier.check_out(&request).await {
+            Ok(payment) if shop.stage.hosts() && !has_acted.replace(true) => {
+                shop.stage.act(&payment, Shopper::Pays)?;
+            }
+            Ok(_) => {}
+            // The process that was completing what the shopper has approved may still do it.
+            Err(error) if has_acted.get() && *error.kind() == ErrorKind::Conflict => {
+                shop.happen(Happening::TimePasses(Duration::from_secs(3600)))?;
+            }
+            Err(error) => return Err(error.into()),
         }
         shop.hear().await?;
     }

@@ -116,6 +116,8 @@ pub(crate) async fn s12(shop: &Shop<'_>) -> Proof {
         shop.happen(Happening::CheckoutExpires(&payment))?;
     }
     shop.hear().await?;
+    // Where nobody tells of it, it is found by asking.
+    shop.cashier.resume(&request.order).await?;
     let ended = shop.payment_of("A-1").await?.status;
     ensure!(
         matches!(ended, PaymentStatus::Expired | PaymentStatus::Canceled),

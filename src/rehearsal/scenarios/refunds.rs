@@ -89,7 +89,9 @@ pub(crate) async fn s42(shop: &Shop<'_>) -> Proof {
     shop.confirms("A-1 needs_a_person:refund_failed", 1).await?;
     shop.books_agree(&request, 2000).await?;
     let record = shop.record("A-1").await?;
-    let state = record.commands.first().map(|command| command.state);
+    let mut commands = record.commands.iter();
+    let its = commands.find(|command| command.command.is_some());
+    let state = its.map(|command| command.state);
     ensure!(
         state == Some(CommandState::Failed),
         "the refund has failed, and it is stored as {state:?}"
