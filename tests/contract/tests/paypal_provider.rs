@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use counterfoil::PaymentProvider as _;
 use counterfoil::capability::Operation;
 use counterfoil::id::{CommandId, OrderId};
 use counterfoil::providers::paypal::{PayPal, WebhookCheck};
