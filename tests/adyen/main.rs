@@ -11,5 +11,6 @@ mod changes;
 mod creation;
 mod management;
 mod notices;
+mod settlement;
 mod shop;
 mod signatures;

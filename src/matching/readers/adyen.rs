@@ -10,55 +10,85 @@ use super::input::{ReadError, ReadOptions, Reading};
 use super::record::{EntryRecord, PayoutRecord, ReportRecord};
 use super::table::{Row, Table};
 use super::value::{Times, When, currency, padded_decimal};
+use crate::clock::Timestamp;
 use crate::matching::EntryKind;
 use crate::matching::payout::{Day, LineKind};
 use crate::money::{Currency, Money};
 
 const WHAT: &str = "an Adyen settlement details report";
 
-/// Reads the lines of each batch. A batch is named as `batch 7`, by its number.
+/// The row that is the payout itself.
+const PAYOUT: &str = "MerchantPayout";
+
+/// One row of the report, in the currency that is paid out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SettlementRow {
+    /// Where it stands in the file, counted from 1.
+    pub line: u64,
+    /// The number of the payout batch.
+    pub batch: String,
+    /// What it is, by Adyen's name, such as `Settled` or `MerchantPayout`.
+    pub kind: String,
+    /// The PSP reference of the payment, if it is about one.
+    pub psp_reference: Option<String>,
+    /// The PSP reference of the capture, refund or chargeback.
+    pub modification: Option<String>,
+    /// The merchant's reference of the payment.
+    pub reference: Option<String>,
+    /// The currency of net and fee.
+    pub currency: Currency,
+    /// What the row adds to the payout, in minor units: its credit less its debit.
+    pub net: i64,
+    /// What was kept, in minor units: commission, markup, scheme fees and interchange.
+    pub fee: i64,
+    /// When it was booked.
+    pub booked_at: Timestamp,
+}
+
+/// Reads the rows as they are, the payouts among them.
 ///
 /// # Errors
 /// A [`ReadError`] for another file, and under `strict` for the first bad row.
+pub fn rows(
+    input: impl BufRead,
+    options: &ReadOptions,
+) -> Result<Reading<SettlementRow>, ReadError> {
+    read(input, options, |row| Ok(Some(row)))
+}
+
+/// Reads the lines of each batch. A batch is named as `batch 7`, by its number.
+///
+/// # Errors
+/// As [`rows`].
 pub fn report(
     input: impl BufRead,
     options: &ReadOptions,
 ) -> Result<Reading<ReportRecord>, ReadError> {
-    let table = Table::open(input, None, WHAT, options)?;
-    let columns = Columns::find(&table)?;
-    table.rows(|row| {
-        let kind = columns.kind(row)?;
-        let Some(line) = line_kind(kind) else {
+    read(input, options, |row| {
+        let Some(kind) = line_kind(&row.kind) else {
             return Ok(None);
         };
-        let currency = currency(row.required(columns.net_currency, "the net currency")?)?;
-        let net = columns.net(row, currency)?;
-        let mut fee = 0_i64;
-        for column in columns.fees {
-            let part = columns.amount(row, column, currency)?;
-            fee = fee.checked_add(part).ok_or("the fee is out of range")?;
-        }
-        let psp = row.optional(Some(columns.psp_reference))?;
-        let modification = row.optional(columns.modification)?;
-        let own = modification.or(psp).unwrap_or(kind);
-        let batch = row.required(columns.batch, "the batch number")?;
+        let gross = row.net.checked_add(row.fee);
+        let psp = row.psp_reference.as_deref();
+        let own = row.modification.as_deref().or(psp).unwrap_or(&row.kind);
         // Rows such as fees have no reference: only their place tells them apart.
         let id = match psp {
-            Some(_) => format!("{own}/{kind}"),
-            None => format!("batch {batch}/{kind}/line {}", row.line),
+            Some(_) => format!("{own}/{}", row.kind),
+            None => format!("batch {}/{}/line {}", row.batch, row.kind, row.line),
         };
         Ok(Some(ReportRecord {
             id,
-            payout: format!("batch {batch}"),
-            kind: line,
-            source: match line {
+            payout: format!("batch {}", row.batch),
+            kind,
+            source: match kind {
                 LineKind::Payment => psp.unwrap_or(own).to_owned(),
                 _ => own.to_owned(),
             },
-            gross: net.checked_add(fee).ok_or("the gross is out of range")?,
-            fee,
-            net,
-            currency,
+            gross: gross.ok_or("the gross is out of range")?,
+            fee: row.fee,
+            net: row.net,
+            currency: row.currency,
         }))
     })
 }
@@ -66,27 +96,21 @@ pub fn report(
 /// Reads the payouts themselves.
 ///
 /// # Errors
-/// As [`report`].
+/// As [`rows`].
 pub fn payouts(
     input: impl BufRead,
     options: &ReadOptions,
 ) -> Result<Reading<PayoutRecord>, ReadError> {
-    let table = Table::open(input, None, WHAT, options)?;
-    let columns = Columns::find(&table)?;
-    table.rows(|row| {
-        if columns.kind(row)? != "MerchantPayout" {
+    read(input, options, |row| {
+        if row.kind != PAYOUT {
             return Ok(None);
         }
-        let currency = currency(row.required(columns.net_currency, "the net currency")?)?;
-        let net = columns.net(row, currency)?;
-        let net = net.checked_neg().ok_or("the net is out of range")?;
-        let when = columns.when(row)?;
-        let batch = row.required(columns.batch, "the batch number")?;
+        let net = row.net.checked_neg().ok_or("the net is out of range")?;
         Ok(Some(PayoutRecord {
-            id: format!("batch {batch}"),
+            id: format!("batch {}", row.batch),
             rail: None,
-            value_date: Day::of(when.at, 0).ok_or("the date is out of range")?,
-            net: Money::new(net, currency),
+            value_date: Day::of(row.booked_at, 0).ok_or("the date is out of range")?,
+            net: Money::new(net, row.currency),
             text: None,
         }))
     })
@@ -149,10 +173,21 @@ pub fn entries(
     })
 }
 
+fn read<T>(
+    input: impl BufRead,
+    options: &ReadOptions,
+    take: impl Fn(SettlementRow) -> Result<Option<T>, String>,
+) -> Result<Reading<T>, ReadError> {
+    let table = Table::open(input, None, WHAT, options)?;
+    let columns = Columns::find(&table)?;
+    table.rows(|row| take(columns.row(row)?))
+}
+
 /// The columns that every use of the report needs. Which others there are is set per account.
 struct Columns {
     psp_reference: usize,
     modification: Option<usize>,
+    reference: Option<usize>,
     kind: usize,
     created: usize,
     net_currency: usize,
@@ -167,6 +202,7 @@ impl Columns {
         Ok(Self {
             psp_reference: table.required(&["psp reference"], WHAT)?,
             modification: table.column(&["modification reference"]),
+            reference: table.column(&["merchant reference"]),
             kind: table.required(&["type"], WHAT)?,
             created: table.required(&["creation date", "booking date"], WHAT)?,
             net_currency: table.required(&["net currency"], WHAT)?,
@@ -179,6 +215,30 @@ impl Columns {
                 table.column(&["interchange (nc)"]),
             ],
             batch: table.required(&["batch number"], WHAT)?,
+        })
+    }
+
+    fn row(&self, row: &Row<'_>) -> Result<SettlementRow, String> {
+        let currency = currency(row.required(self.net_currency, "the net currency")?)?;
+        let mut fee = 0_i64;
+        for column in self.fees {
+            let part = self.amount(row, column, currency)?;
+            fee = fee.checked_add(part).ok_or("the fee is out of range")?;
+        }
+        let owned = |column| -> Result<Option<String>, String> {
+            Ok(row.optional(column)?.map(str::to_owned))
+        };
+        Ok(SettlementRow {
+            line: row.line,
+            batch: row.required(self.batch, "the batch number")?.to_owned(),
+            kind: self.kind(row)?.to_owned(),
+            psp_reference: owned(Some(self.psp_reference))?,
+            modification: owned(self.modification)?,
+            reference: owned(self.reference)?,
+            currency,
+            net: self.net(row, currency)?,
+            fee,
+            booked_at: self.when(row)?.at,
         })
     }
 
@@ -219,7 +279,7 @@ fn line_kind(kind: &str) -> Option<LineKind> {
         "Chargeback" | "ChargebackReversed" | "SecondChargeback" => LineKind::Dispute,
         "Fee" | "MiscCosts" | "PaymentCost" | "InvoiceDeduction" => LineKind::Fee,
         "DepositCorrection" | "Balancetransfer" => LineKind::Reserve,
-        "MerchantPayout" => return None,
+        PAYOUT => return None,
         _ => LineKind::Adjustment,
     })
 }

@@ -23,7 +23,8 @@
 //! - After [`Effect::Unknown`](crate::Effect::Unknown) send the same request again: the key is
 //!   remembered for 7 days at least, and answered with what came of it the first time. Adyen does
 //!   not compare the requests under one key; the handle and the cashier do.
-//! - What was missed for longer than that is in the settlement report, by payment.
+//! - What was missed for longer than that is in the settlement report, by payment:
+//!   `Adyen::settlements` reads it into payouts and their lines (feature `readers`).
 //!
 //! **Captured or held.** A payment that Adyen captures by itself has no notice of its capture: the
 //! authorisation is the last word, unless `CAPTURE_FAILED` follows. A payment of
@@ -60,6 +61,8 @@ mod modify;
 mod notice;
 mod payment;
 mod refusal;
+#[cfg(feature = "readers")]
+mod settlement;
 mod webhook;
 mod wire;
 
@@ -71,6 +74,8 @@ use serde_json::Value;
 
 pub use config::{AdyenConfig, KIND, LivePrefix};
 pub use management::{ApiCredential, Webhook, WebhookTest};
+#[cfg(feature = "readers")]
+pub use settlement::Settlement;
 pub use webhook::{SIGNATURE_HEADER, sign, sign_header};
 
 use self::client::Client;
