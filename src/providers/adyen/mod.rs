@@ -42,7 +42,9 @@
 //!
 //! Not verified: that `CAPTURE_FAILED`, `REFUND_FAILED` and `REFUNDED_REVERSED` name the capture or
 //! refund by its own id; that all notices of one dispute share an id. A capture's failure counts
-//! whatever it is called.
+//! whatever it is called. Some notices of a dispute do not name its payment in Adyen's examples:
+//! such a one comes as [`EventKind::Unrecognized`](crate::webhook::EventKind::Unrecognized) with
+//! the reference of the order, for a person to look at.
 //!
 //! Sources: <https://docs.adyen.com/api-explorer/Checkout/72/overview>,
 //! <https://docs.adyen.com/development-resources/api-idempotency>,
