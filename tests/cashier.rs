@@ -498,3 +498,44 @@ fn its_work_can_be_spawned_on_any_runtime() {
     }
     let _: fn(&Cashier<Test>, &CreateRequest, &WebhookRequest) = all;
 }
+
+#[tokio::test]
+async fn an_order_is_erased_once_nothing_about_it_waits() {
+    let shop = Shop::open().await;
+    let id = shop.checked_out().await;
+    let erase = async || shop.cashier.erase(&order()).await.map_err(kind_of);
+    assert_eq!(erase().await, Err(ErrorKind::Conflict), "it is being paid");
+    assert!(shop.psp.bank().shopper_pays(id.raw(), shop.psp.now()));
+    let webhooks = shop.webhooks();
+    for webhook in &webhooks {
+        assert_eq!(shop.cashier.receive(webhook).await.answer, 200);
+    }
+    assert_eq!(erase().await, Err(ErrorKind::Conflict), "nobody was told");
+    assert_eq!(shop.confirmed().await, ["paid"]);
+    assert_eq!(erase().await, Ok(()));
+    assert_eq!(erase().await, Err(ErrorKind::NotFound));
+    for webhook in &webhooks {
+        let received = shop.cashier.receive(webhook).await;
+        assert_eq!((received.answer, received.orders.len()), (200, 0));
+    }
+    assert!(shop.confirmed().await.is_empty());
+}
+
+#[tokio::test]
+async fn old_orders_are_purged_and_young_ones_kept() {
+    let shop = Shop::open().await;
+    shop.paid().await;
+    shop.deliver().await;
+    shop.confirmed().await;
+    // Its payment is watched for a while.
+    shop.wait(366 * 86_400);
+    shop.cashier.sweep().await.unwrap();
+    let year = Duration::from_secs(365 * 86_400);
+    let purged = shop.cashier.purge(year, 100).await.unwrap();
+    assert_eq!(purged.orders, 0);
+    shop.wait(366 * 86_400);
+    let purged = shop.cashier.purge(year, 100).await.unwrap();
+    assert_eq!(purged.orders, 1);
+    let gone = shop.cashier.order(&order()).await.map_err(kind_of);
+    assert_eq!(gone.unwrap_err(), ErrorKind::NotFound);
+}

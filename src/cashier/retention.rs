@@ -23,7 +23,7 @@ impl<M: Mode> Cashier<M> {
     /// about it is open, needs a person, or is not acknowledged.
     pub async fn erase(&self, order: &OrderId) -> Result<()> {
         let Stored { record, version } = self.require(order).await?;
-        let is_open = record.due_at(&self.patience).is_some() || record.open_since().is_some();
+        let is_open = record.open_since().is_some();
         let is_erased = !is_open
             && record.attention_since.is_none()
             && self.store.erase_order(order, version).await?;
