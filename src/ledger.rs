@@ -70,7 +70,7 @@ impl<M: Mode> Ledger<M> {
     /// Takes in what a verified event says. One that is not about this kind of thing is no news.
     ///
     /// # Errors
-    /// [`ErrorKind::NotAuthentic`](crate::ErrorKind::NotAuthentic) if its signature leaves the body
+    /// [`ErrorKind::NotAuthentic`] if its signature leaves the body
     /// out: [prove](crate::Provider::prove) it first. And as [`Ledger::add_payment`].
     pub fn apply(&mut self, event: &Event<M>) -> Result<()> {
         if event.authenticity() == Authenticity::HeaderOnly {
@@ -90,7 +90,7 @@ impl<M: Mode> Ledger<M> {
     /// Takes in a snapshot of the payment.
     ///
     /// # Errors
-    /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if it is another payment or in another
+    /// [`ErrorKind::Conflict`] if it is another payment or in another
     /// currency; nothing is changed then.
     pub fn add_payment(&mut self, payment: Payment<M>) -> Result<()> {
         let joined = match self.facts.payment.clone() {
