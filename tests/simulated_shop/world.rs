@@ -475,9 +475,7 @@ impl<'s> World<'s> {
             if self.dice.fault(15) {
                 self.forge(at, &delivery);
             }
-            // The sweep does not find disputes yet.
-            let may_be_lost = !delivery.kind.starts_with("charge.dispute.");
-            if may_be_lost && (self.dice.fault(40) || self.is_of_silent_order(&delivery)) {
+            if self.dice.fault(40) || self.is_of_silent_order(&delivery) {
                 // It is lost, and the provider believes that it arrived.
                 let lost = Some(200);
                 self.wire.simulator().report_webhook(delivery.id, lost);
