@@ -11,6 +11,7 @@ use std::sync::Arc;
 use futures_util::Stream;
 use futures_util::stream::try_unfold;
 use tracing::Instrument;
+use tracing::field::Empty;
 
 use self::sent::SentKeys;
 use crate::capability::{Capabilities, Operation, unsupported};
@@ -30,6 +31,9 @@ use crate::refund::Refund;
 use crate::request::{
     Account, CaptureMode, CaptureRequest, Checkout, CompleteRequest, CreateRequest, Cursor, Page,
     Period, RefundRequest,
+};
+use crate::telemetry::{
+    PAYMENT_PROVIDER, TARGET, WEBHOOK_RECEIVED, WEBHOOK_REFUSED, WEBHOOK_SET_ASIDE, within,
 };
 use crate::webhook::{
     Delivery, Event, MAX_BODY_BYTES, Notice, WebhookRefusal, WebhookRefusalKind, WebhookRequest,
@@ -339,14 +343,19 @@ impl<M: Mode> Provider<M> {
     /// A [`WebhookRefusal`]: act on nothing, and give its [`answer`](WebhookRefusal::answer).
     pub async fn webhook(&self, request: &WebhookRequest) -> Result<Delivery<M>, WebhookRefusal> {
         let span = self.span(Operation::VerifyWebhook);
+        let verified = self.verified(request).instrument(span.clone()).await;
+        let outcome = verified.as_ref().err().map(|refusal| refusal.kind().name());
+        span.record("outcome", outcome.unwrap_or("ok"));
+        span.in_scope(|| self.tell_of(&verified));
+        verified
+    }
+
+    async fn verified(&self, request: &WebhookRequest) -> Result<Delivery<M>, WebhookRefusal> {
         if request.body().len() > MAX_BODY_BYTES {
             let hint = "the body is larger than any notice: it was not looked at";
             return Err(WebhookRefusal::new(WebhookRefusalKind::TooLarge, hint));
         }
-        let verified = self.inner.verify_webhook(request, self.clock.now());
-        let notices = verified.instrument(span).await.inspect_err(|refusal| {
-            tracing::warn!(reason = refusal.kind().name(), "webhook refused");
-        })?;
+        let notices = self.inner.verify_webhook(request, self.clock.now()).await?;
         let mut delivery = Delivery {
             events: Vec::with_capacity(notices.len()),
             set_aside: vec![],
@@ -360,6 +369,47 @@ impl<M: Mode> Provider<M> {
         Ok(delivery)
     }
 
+    fn tell_of(&self, verified: &Result<Delivery<M>, WebhookRefusal>) {
+        let (provider, mode) = (self.name().as_str(), M::KIND.as_str());
+        let delivery = match verified {
+            Ok(delivery) => delivery,
+            Err(refusal) => {
+                let reason = refusal.kind().name();
+                tracing::warn!(
+                    name: WEBHOOK_REFUSED,
+                    target: TARGET,
+                    provider,
+                    mode,
+                    reason,
+                    "webhook refused"
+                );
+                return;
+            }
+        };
+        for event in &delivery.events {
+            let kind = event.kind().name();
+            tracing::info!(
+                name: WEBHOOK_RECEIVED,
+                target: TARGET,
+                provider,
+                mode,
+                kind,
+                "webhook received"
+            );
+        }
+        for notice in &delivery.set_aside {
+            let reason = notice.reason.name();
+            tracing::warn!(
+                name: WEBHOOK_SET_ASIDE,
+                target: TARGET,
+                provider,
+                mode,
+                reason,
+                "webhook set aside"
+            );
+        }
+    }
+
     /// Refuses what the provider lacks, then runs it in its span and names it in its error.
     async fn run<T>(
         &self,
@@ -370,16 +420,19 @@ impl<M: Mode> Provider<M> {
             self.capabilities().require(operation)?;
             work.await
         };
-        let outcome = checked.instrument(self.span(operation)).await;
+        let outcome = within(self.span(operation), checked).await;
         outcome.map_err(|error| error.in_operation(self.name(), operation))
     }
 
     fn span(&self, operation: Operation) -> tracing::Span {
         tracing::info_span!(
-            "payment_provider",
+            target: TARGET,
+            PAYMENT_PROVIDER,
             provider = self.name().as_str(),
             mode = M::KIND.as_str(),
             operation = operation.name(),
+            outcome = Empty,
+            effect = Empty,
         )
     }
 

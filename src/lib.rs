@@ -28,6 +28,7 @@ pub mod providers;
 pub mod registry;
 pub mod request;
 pub mod setup;
+pub mod telemetry;
 pub mod webhook;
 
 // Which payment pays which order. Pure, and usable alone.

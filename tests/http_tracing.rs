@@ -124,7 +124,7 @@ async fn a_span_per_attempt_and_no_secret() {
         assert!(seen.contains(&span), "{seen}");
     }
     assert!(
-        seen.contains("duration_ms=0 message=no answer delivered=perhaps processed"),
+        seen.contains("duration_ms=0 message=no answer provider=\"example\" operation=\"fetch payment\" delivered=perhaps processed"),
         "{seen}"
     );
     assert!(

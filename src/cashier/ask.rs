@@ -18,6 +18,7 @@ use crate::handle::Provider;
 use crate::id::{Attempt, OrderId, PaymentId, ProviderName, Reference};
 use crate::mode::Mode;
 use crate::payment::{Payment, PaymentStatus};
+use crate::telemetry::unfinished;
 
 /// A request that was not found at the provider this long after it was stored will not arrive any
 /// more: one hour, many times a request's own time limit.
@@ -41,7 +42,7 @@ impl<M: Mode> Cashier<M> {
             .change(id, |record, now| {
                 for fact in &answers.facts {
                     if let Err(error) = record.fold(fact.clone(), "asked", now) {
-                        tracing::error!(order = %record.order.id, %error, "a fact does not fit");
+                        unfinished("a fact that does not fit", &record.order.id, &error);
                     }
                 }
                 for attempt in &mut record.attempts {

@@ -2,6 +2,7 @@
 //! the same attempt.
 
 use sha2::{Digest, Sha256};
+use tracing::field::Empty;
 
 use super::Cashier;
 use super::fold::Fact;
@@ -16,6 +17,7 @@ use crate::id::{Attempt, IdempotencyKey, OrderId, PaymentId, ProviderName};
 use crate::mode::Mode;
 use crate::payment::{Payment, PaymentStatus};
 use crate::request::{CaptureMode, Checkout, CreateRequest, DirectMethod, Presence};
+use crate::telemetry::{CASHIER_CHECK_OUT, TARGET, unfinished, within};
 
 /// How many steps one call takes to bring earlier attempts to an end before it gives up.
 const MOST_STEPS: usize = 6;
@@ -57,6 +59,22 @@ impl<M: Mode> Cashier<M> {
     }
 
     async fn check_out_by(
+        &self,
+        wanted: Option<&ProviderName>,
+        request: &CreateRequest,
+    ) -> Result<Payment<M>> {
+        let span = tracing::info_span!(
+            target: TARGET,
+            CASHIER_CHECK_OUT,
+            mode = M::KIND.as_str(),
+            outcome = Empty,
+            effect = Empty,
+            order = %request.order,
+        );
+        within(span, self.check_out_in_turn(wanted, request)).await
+    }
+
+    async fn check_out_in_turn(
         &self,
         wanted: Option<&ProviderName>,
         request: &CreateRequest,
@@ -297,7 +315,7 @@ impl<M: Mode> Cashier<M> {
         if made.is_some() {
             // The refusal is known; the sweep fetches the payment if this does not.
             if let Err(later) = self.ask(order).await {
-                tracing::warn!(order = %order, error = %later, "a refused payment was not fetched");
+                unfinished("refused payment", order, &later);
             }
         }
         Err(error)

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use tracing::field::Empty;
+
 use super::Cashier;
 use super::fold::Fact;
 use super::orders::conflict;
@@ -16,6 +18,7 @@ use crate::mode::Mode;
 use crate::money::{Money, PositiveMoney};
 use crate::payment::PaymentStatus;
 use crate::request::{CaptureRequest, CompleteRequest, RefundRequest};
+use crate::telemetry::{CASHIER_COMMAND, TARGET, within};
 
 /// How long who has just sent a command is left alone with it: one minute, longer than a request
 /// may take.
@@ -194,7 +197,16 @@ impl<M: Mode> Cashier<M> {
         let Some(command) = commands.find(|command| command.key.as_str() == key) else {
             return Err(conflict("the command is no longer stored"));
         };
-        match self.call(&command).await {
+        let span = tracing::info_span!(
+            target: TARGET,
+            CASHIER_COMMAND,
+            mode = M::KIND.as_str(),
+            operation = command.operation.name(),
+            outcome = Empty,
+            effect = Empty,
+            order = %order,
+        );
+        match within(span, self.call(&command)).await {
             Ok(fact) => {
                 let take_in = |record: &mut OrderRecord<M>, now: Timestamp| {
                     if let Some(fact) = fact.clone() {

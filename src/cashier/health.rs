@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::id::ProviderName;
 use crate::mode::{Mode, ModeKind};
-use crate::webhook::{Delivery, EventKind, SetAsideReason, WebhookRefusal};
+use crate::webhook::{Delivery, EventKind, WebhookRefusal};
 
 impl<M: Mode> Cashier<M> {
     /// How the cashier fares. It costs a few indexed reads.
@@ -172,12 +172,8 @@ impl Counts {
                 counts.unrecognized += u64::from(is_unknown);
             }
             for notice in &delivery.set_aside {
-                let reason = match notice.reason {
-                    SetAsideReason::WrongMode { .. } => "wrong mode",
-                    SetAsideReason::OtherAccount => "another account",
-                    SetAsideReason::OtherInstallation => "another installation",
-                };
-                *counts.set_aside.entry(reason.to_owned()).or_default() += 1;
+                let reason = notice.reason.name().to_owned();
+                *counts.set_aside.entry(reason).or_default() += 1;
             }
         });
     }

@@ -102,6 +102,7 @@ use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::handle::Provider;
 use crate::id::{OrderId, PaymentId, ProviderName};
 use crate::mode::Mode;
+use crate::telemetry::{CASHIER_CONFIRMATION, TARGET};
 use health::Counts;
 use routes::Wellness;
 use serde::Serialize;
@@ -251,11 +252,12 @@ impl<M: Mode> Cashier<M> {
                 let outcome = "applied".to_owned();
                 batch.finished_events.push((event.to_owned(), outcome));
             }
-            let is_news = !batch.confirmations.is_empty();
+            let news = batch.confirmations.clone();
             // A commit whose answer was lost may have been applied, and what it stores will be done.
             let unknown = |error: Error| error.with_effect(Effect::Unknown);
             if self.store.commit(batch).await.map_err(unknown)? != Commit::Stale {
-                if is_news {
+                if !news.is_empty() {
+                    Self::tell_of(&news);
                     self.bell.ring();
                 }
                 return Ok((value, record));
@@ -263,6 +265,23 @@ impl<M: Mode> Cashier<M> {
         }
         let message = "too many writers change this order at once: try again";
         Err(Error::new(ErrorKind::Unavailable, message).with_effect(Effect::NotApplied))
+    }
+
+    fn tell_of(confirmations: &[ConfirmationRow]) {
+        for row in confirmations {
+            let kind = row
+                .kind
+                .split_once(':')
+                .map_or(&*row.kind, |(kind, _)| kind);
+            tracing::info!(
+                name: CASHIER_CONFIRMATION,
+                target: TARGET,
+                mode = M::KIND.as_str(),
+                kind,
+                order = %row.order,
+                "confirmation"
+            );
+        }
     }
 
     /// The record as it shall be stored, with the confirmations that follow from it.

@@ -9,6 +9,7 @@ use crate::id::OrderId;
 use crate::mode::Mode;
 use crate::money::PositiveMoney;
 use crate::order::Order;
+use crate::telemetry::unfinished;
 
 impl<M: Mode> Cashier<M> {
     /// Places an order. Placed again with the same total, it is the same order.
@@ -58,7 +59,7 @@ impl<M: Mode> Cashier<M> {
         .await?;
         // Asking ends checkouts that ask for another amount. If it fails, the sweep does it.
         if let Err(error) = self.ask(id).await {
-            tracing::warn!(order = %id, %error, "checkouts for the old amount are not ended yet");
+            unfinished("checkouts for the old amount", id, &error);
         }
         self.order(id).await
     }

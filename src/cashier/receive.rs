@@ -161,7 +161,6 @@ impl<M: Mode> Cashier<M> {
             SetAsideReason::OtherAccount => "set_aside: another account".to_owned(),
             SetAsideReason::OtherInstallation => "set_aside: another installation".to_owned(),
         };
-        tracing::warn!(event = notice.type_text, reason, "webhook set aside");
         EventRow {
             id: format!("{provider}:set_aside:{}", notice.id),
             order: None,

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt, stream};
+use tracing::field::Empty;
 
 use super::Cashier;
 use crate::error::Result;
 use crate::mode::Mode;
+use crate::telemetry::{CASHIER_SWEEP, TARGET, unfinished, within};
 
 /// How long an order is left to the node that took it: five minutes.
 const ORDER_CLAIM: Duration = Duration::from_secs(300);
@@ -68,6 +70,28 @@ impl<M: Mode> Cashier<M> {
     /// # Errors
     /// Those of the store. What the provider could not answer is counted in [`Swept::failures`].
     pub async fn sweep(&self) -> Result<Swept> {
+        let span = tracing::info_span!(
+            target: TARGET,
+            CASHIER_SWEEP,
+            mode = M::KIND.as_str(),
+            outcome = Empty,
+            effect = Empty,
+            events = Empty,
+            orders = Empty,
+            disputes = Empty,
+            silent = Empty,
+            failures = Empty,
+        );
+        let swept = within(span.clone(), self.sweep_once()).await?;
+        span.record("events", swept.events);
+        span.record("orders", swept.orders);
+        span.record("disputes", swept.disputes);
+        span.record("silent", swept.silent);
+        span.record("failures", swept.failures);
+        Ok(swept)
+    }
+
+    async fn sweep_once(&self) -> Result<Swept> {
         self.keep_counts().await?;
         let Limits { most, at_a_time } = self.limits;
         let now = self.now();
@@ -85,15 +109,14 @@ impl<M: Mode> Cashier<M> {
         };
         let processed = stream::iter(events).map(|event| async move {
             let finished = self.process(&event).await;
-            finished
-                .inspect_err(|error| tracing::warn!(event = event.id, %error, "event not taken in"))
+            finished.inspect_err(|error| unfinished("event", &event.id, error))
         });
         let processed = processed.buffer_unordered(at_a_time);
         let (_, failures) = count(processed, |_| false).await;
         swept.failures += failures;
         let asked = stream::iter(orders).map(|order| async move {
             let answered = self.ask(&order).await;
-            answered.inspect_err(|error| tracing::warn!(%order, %error, "order not settled"))
+            answered.inspect_err(|error| unfinished("order", &order, error))
         });
         let asked = asked.buffer_unordered(at_a_time);
         let (silent, failures) = count(asked, |record| self.is_silent(record)).await;
@@ -103,7 +126,7 @@ impl<M: Mode> Cashier<M> {
             match self.list_disputes_of(provider).await {
                 Ok(taken) => swept.disputes += taken,
                 Err(error) => {
-                    tracing::warn!(provider = %provider.name(), %error, "disputes not listed");
+                    unfinished("disputes", provider.name(), &error);
                     swept.failures += 1;
                 }
             }

@@ -21,6 +21,7 @@ use crate::capability::Operation;
 use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::id::ProviderName;
 use crate::mode::Mode;
+use crate::telemetry::{HTTP_ATTEMPT, HTTP_NO_ANSWER, TARGET};
 
 /// Sends requests to one provider: authenticated, retried as far as it is safe, and traced.
 ///
@@ -224,7 +225,8 @@ impl ApiClient {
         attempt: u32,
     ) -> Answer {
         let span = tracing::info_span!(
-            "http_attempt",
+            target: TARGET,
+            HTTP_ATTEMPT,
             provider = self.provider.as_str(),
             operation = prepared.operation.name(),
             attempt,
@@ -248,9 +250,15 @@ impl ApiClient {
                 if let Some(id) = self.request_id(response.headers()) {
                     span.record("request_id", id);
                 }
-                tracing::debug!("answered");
             }
-            Err(error) => tracing::warn!(delivered = %error.delivered, "no answer"),
+            Err(error) => tracing::warn!(
+                name: HTTP_NO_ANSWER,
+                target: TARGET,
+                provider = self.provider.as_str(),
+                operation = prepared.operation.name(),
+                delivered = %error.delivered,
+                "no answer"
+            ),
         }
         answer
     }

@@ -111,6 +111,22 @@ pub enum EventKind<M: Mode> {
     Unrecognized,
 }
 
+impl<M: Mode> EventKind<M> {
+    /// A fixed name, for counters and logs.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Payment(_) => "payment",
+            Self::Capture(_) => "capture",
+            Self::Refund(_) => "refund",
+            Self::Dispute(_) => "dispute",
+            Self::Payout(_) => "payout",
+            Self::NotAboutPayments => "not about payments",
+            Self::Unrecognized => "unrecognized",
+        }
+    }
+}
+
 /// What a provider's verification let through, on its way to become an [`Event`].
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -245,6 +261,18 @@ pub enum SetAsideReason {
     OtherAccount,
     /// Its reference is of another installation on the same account.
     OtherInstallation,
+}
+
+impl SetAsideReason {
+    /// A fixed name, for counters and logs.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::WrongMode { .. } => "wrong mode",
+            Self::OtherAccount => "another account",
+            Self::OtherInstallation => "another installation",
+        }
+    }
 }
 
 /// What a webhook's signature proves.
