@@ -7,6 +7,7 @@
     clippy::indexing_slicing
 )]
 
+mod adyen;
 mod endpoint;
 mod mistakes;
 mod report;

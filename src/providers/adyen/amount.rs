@@ -6,6 +6,7 @@ use super::convert::unexpected;
 use super::wire::Amount;
 use crate::error::{Error, ErrorKind, Result};
 use crate::money::{Currency, Money};
+use crate::setup::CurrencyRule;
 
 /// An amount in Adyen's units.
 ///
@@ -48,6 +49,14 @@ fn exponent(currency: Currency) -> u32 {
         "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
         _ => 2,
     }
+}
+
+/// How Adyen counts a currency, for a preflight. The least that it charges depends on the method.
+pub(super) fn rule(currency: Currency) -> Option<CurrencyRule> {
+    let theirs = exponent(currency);
+    let coarser = currency.exponent().saturating_sub(theirs);
+    let step = Money::new(10_i64.checked_pow(coarser)?, currency);
+    Some(CurrencyRule::new(theirs, step, None))
 }
 
 #[cfg(test)]

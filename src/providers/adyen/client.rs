@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
@@ -71,6 +72,14 @@ impl<M: Mode> Client<M> {
     /// When Adyen answered, by its own clock.
     pub(super) fn time_of(&self, answer: &ApiResponse) -> Timestamp {
         answer.date().unwrap_or_else(|| self.clock.now())
+    }
+
+    pub(super) fn base_url(&self) -> &str {
+        self.checkout.base_url()
+    }
+
+    pub(super) fn retries_end_after(&self) -> Duration {
+        self.checkout.retry_policy().total_max
     }
 
     pub(super) fn now(&self) -> Timestamp {

@@ -156,6 +156,7 @@ impl<M: Mode> Adyen<M> {
             Err(error) if *error.kind() == ErrorKind::Credentials => return Ok(read),
             answer => answer?,
         };
+        read.answered_at = answer.date();
         self.client.read(&answer, |merchant: Merchant| {
             if let Some(status) = merchant.status.as_deref() {
                 let is_active = status.eq_ignore_ascii_case("active");

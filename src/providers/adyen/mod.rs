@@ -65,6 +65,7 @@ mod payment;
 mod refusal;
 #[cfg(feature = "readers")]
 mod settlement;
+mod setup;
 mod webhook;
 mod wire;
 
@@ -98,6 +99,7 @@ use crate::provider::PaymentProvider;
 use crate::refund::Refund;
 use crate::registry::{Configured, Settings};
 use crate::request::{Account, CaptureRequest, Checkout, CreateRequest, RefundRequest};
+use crate::setup::{Setup, WebhookEndpoint};
 use crate::webhook::{Authenticity, Notice, WebhookRefusal, WebhookRequest};
 
 /// How long Adyen remembers a key at least.
@@ -348,6 +350,18 @@ impl<M: Mode> PaymentProvider for Adyen<M> {
 
     async fn account(&self) -> Result<Account> {
         self.who_am_i().await
+    }
+
+    fn setup(&self) -> Setup {
+        self.set_up_as()
+    }
+
+    async fn webhook_endpoints(&self) -> Result<Vec<WebhookEndpoint>> {
+        self.registered_endpoints().await
+    }
+
+    fn sample_webhooks(&self, _: Timestamp) -> Vec<WebhookRequest> {
+        self.verifier.samples()
     }
 
     async fn verify_webhook(

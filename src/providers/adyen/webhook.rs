@@ -78,8 +78,8 @@ pub fn sign_header(key: &Secret, body: &[u8]) -> String {
 #[derive(Clone)]
 pub(super) struct Verifier<M: Mode> {
     name: ProviderName,
-    keys: Vec<Hmac<Sha256>>,
-    merchant_account: Box<str>,
+    pub(super) keys: Vec<Hmac<Sha256>>,
+    pub(super) merchant_account: Box<str>,
     multiple_captures: bool,
     mode: PhantomData<M>,
 }
@@ -160,6 +160,12 @@ impl<M: Mode> Verifier<M> {
                  are its facts as they came?",
             )
         })
+    }
+
+    /// The header that the key of this index would give to a body.
+    pub(super) fn signature_of(&self, index: usize, body: &[u8]) -> Option<String> {
+        let tag = tag_of(self.keys.get(index)?, body);
+        Some(STANDARD.encode(tag.finalize().into_bytes()))
     }
 
     fn key_that_made(&self, tag: &[u8; 32], text: &[u8]) -> Option<usize> {
