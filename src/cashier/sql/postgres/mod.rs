@@ -67,12 +67,15 @@ impl PostgresStore {
     /// A connection to another machine is encrypted and the server's certificate checked, unless
     /// the URL says otherwise by [`sslmode`]; `sslrootcert` names a file of certificates to trust.
     ///
-    /// [`sslmode`]: https://www.postgresql.org/docs/current/libpq-ssl.html
-    ///
     /// # Errors
     /// [`ErrorKind::Settings`] if the URL cannot be read, if a newer release has written the
     /// tables, or if the user may not create them; [`ErrorKind::Credentials`] if it is not let in;
     /// [`ErrorKind::Unavailable`] if the database cannot be reached.
+    ///
+    /// [`sslmode`]: https://www.postgresql.org/docs/current/libpq-ssl.html
+    /// [`ErrorKind::Settings`]: crate::ErrorKind::Settings
+    /// [`ErrorKind::Credentials`]: crate::ErrorKind::Credentials
+    /// [`ErrorKind::Unavailable`]: crate::ErrorKind::Unavailable
     pub async fn connect(url: impl Into<Secret>) -> Result<Self> {
         let options = connect::options(&url.into())?;
         Self::with_options(options).await
