@@ -9,6 +9,7 @@
 
 mod changes;
 mod creation;
+mod doubts;
 mod management;
 mod notices;
 mod settlement;

@@ -48,13 +48,14 @@ impl<M: Mode> Reader<'_, M> {
             psp_reference,
             at,
         };
-        let kind = notice.kind(code, outcome)?;
-        // A capture that was made good is told of by the same code and id as before it failed.
-        let again = match item.reason.as_deref() {
-            Some(reason) if code == "CAPTURE" && reason.to_lowercase().contains("recaptured") => {
-                ".again"
-            }
-            _ => "",
+        // A capture that was made good is told of by the same code and id as before it failed, and
+        // only the reason, which is not signed, tells one from the other: whoever has seen the
+        // first could write the second. It is kept as an event of its own, and is not money.
+        let reason = item.reason.as_deref().unwrap_or_default();
+        let is_again = code == "CAPTURE" && reason.to_lowercase().contains("recaptured");
+        let (kind, again) = match is_again {
+            true => (EventKind::Unrecognized, ".again"),
+            false => (notice.kind(code, outcome)?, ""),
         };
         let raw = format!("{code}.{psp_reference}.{outcome}{again}");
         let id = EventId::new(self.provider.clone(), &raw).map_err(bad_id)?;
@@ -85,9 +86,7 @@ impl<M: Mode> ItemReader<'_, M> {
             ("CAPTURE", true) => self.capture(CaptureStatus::Succeeded),
             ("CAPTURE", false) => self.capture(CaptureStatus::Refused),
             ("CAPTURE_FAILED", _) => self.capture(CaptureStatus::Reversed),
-            ("CANCELLATION" | "TECHNICAL_CANCEL", true) => {
-                self.payment(PaymentStatus::Canceled, self.of_payment())
-            }
+            ("CANCELLATION" | "TECHNICAL_CANCEL", true) => self.cancellation(),
             ("CANCEL_OR_REFUND", true) => self.cancel_or_refund(),
             ("EXPIRE" | "OFFER_CLOSED", true) => {
                 self.payment(PaymentStatus::Expired, self.of_payment())
@@ -114,7 +113,13 @@ impl<M: Mode> ItemReader<'_, M> {
                 self.payment(status, self.of_payment())
             }
             _ => match dispute_status(code) {
-                Some(status) => self.dispute(status),
+                Some(status) if is_success || status == DisputeStatus::Inquiry => {
+                    self.dispute(status)
+                }
+                // Whose the money is, it does not say.
+                Some(_) => self.dispute(DisputeStatus::Unrecognized(
+                    format!("{code} {outcome}").into(),
+                )),
                 None if is_not_about_payments(code) => Ok(EventKind::NotAboutPayments),
                 None => Ok(EventKind::Unrecognized),
             },
@@ -191,10 +196,19 @@ impl<M: Mode> ItemReader<'_, M> {
         Ok(EventKind::Refund(Box::new(refund)))
     }
 
-    /// Which of the two it was is not signed.
+    /// A payment that Adyen captures by itself was told of as money when it was authorised: what
+    /// was canceled of it is money given back. A review that ends badly does so.
+    fn cancellation(&self) -> Read<EventKind<M>> {
+        match self.reference() {
+            Some((_, CaptureMode::Automatic)) => self.refund(RefundStatus::Succeeded),
+            _ => self.payment(PaymentStatus::Canceled, self.of_payment()),
+        }
+    }
+
+    /// Which of the two it was is not signed, and matters for what was held only.
     fn cancel_or_refund(&self) -> Read<EventKind<M>> {
         match self.item.additional_data.modification_action.as_deref() {
-            Some("cancel") => self.payment(PaymentStatus::Canceled, self.of_payment()),
+            Some("cancel") => self.cancellation(),
             Some("refund") => self.refund(RefundStatus::Succeeded),
             _ => Ok(EventKind::Unrecognized),
         }
@@ -258,7 +272,7 @@ impl<M: Mode> ItemReader<'_, M> {
 
 /// Whose outcome decides about money.
 fn is_about_payments(code: &str) -> bool {
-    const CODES: [&str; 12] = [
+    const CODES: [&str; 13] = [
         "AUTHORISATION",
         "AUTHORISATION_ADJUSTMENT",
         "CANCELLATION",
@@ -267,6 +281,7 @@ fn is_about_payments(code: &str) -> bool {
         "CAPTURE_FAILED",
         "EXPIRE",
         "OFFER_CLOSED",
+        "POSTPONED_REFUND",
         "REFUND",
         "REFUNDED_REVERSED",
         "REFUND_FAILED",
