@@ -227,6 +227,31 @@ async fn what_is_fetched_is_bounded_and_a_failure_is_not_kept() {
 }
 
 #[tokio::test]
+async fn what_was_not_paypals_is_fetched_anew() {
+    let (notary, other) = (Notary::new(), Notary::new());
+    let get = format!("GET {CERT_PATH}");
+    let script = Arc::new(Script::default());
+    for certificate in [
+        other.certificate(NAME, YEARS),
+        notary.certificate(NAME, (2020, 2027)),
+        notary.certificate(NAME, YEARS),
+    ] {
+        script.on(&get, Reply::Raw(200, certificate.into()));
+    }
+    let config = config(&script).with_webhook_roots(notary.root_pem());
+    let clock = Arc::new(ManualClock::new(NOW));
+    let provider = provider_of(config.unwrap()).with_clock(clock.clone());
+    let webhook = sign(notice().as_bytes());
+    let kind = refusal(&provider, &webhook).await.0;
+    assert_eq!(kind, WebhookRefusalKind::WrongSignature);
+    assert!(provider.webhook(&webhook).await.is_ok());
+    // The certificate was renewed at the same address.
+    clock.advance(Duration::from_secs(60 * 24 * 60 * 60));
+    assert!(provider.webhook(&webhook).await.is_ok());
+    assert_eq!(script.lines().len(), 3);
+}
+
+#[tokio::test]
 async fn only_paypals_key_and_this_webhook_count() {
     let notary = Notary::new();
     let (_, provider) = shop(&notary, &notary.certificate(NAME, YEARS));

@@ -326,6 +326,36 @@ async fn a_capture_beyond_the_hold_or_in_another_currency_is_not_sent() {
 }
 
 #[tokio::test]
+async fn a_capture_of_another_amount_under_the_same_command_is_refused() {
+    let post = format!("POST /v2/payments/authorizations/{HOLD}/capture");
+    let script = Arc::new(Script::default());
+    script.json(&format!("GET {ORDER_PATH}"), 200, answers::held());
+    // PayPal answers a key that it knows with what was made under it.
+    script.json(&post, 200, capture(CAPTURE, "COMPLETED", "12.00"));
+    let ask = capture_request("15.00 EUR", "ship").keeping_the_rest();
+    let refused = script::provider(&script).capture(&ask).await.unwrap_err();
+    assert_eq!(
+        (refused.kind(), refused.effect()),
+        (&ErrorKind::Conflict, Effect::Applied)
+    );
+
+    // And so after a restart, when the order shows what the command has captured.
+    let mut done = capture(CAPTURE, "COMPLETED", "12.00");
+    let sent = script.take();
+    let sent = sent.iter().find(|request| request.method() == Method::POST);
+    done["invoice_id"] = body(sent.unwrap())["invoice_id"].clone();
+    let payments = json!({
+        "authorizations": [hold("PARTIALLY_CAPTURED", "20.00")], "captures": [done],
+    });
+    let script = Arc::new(Script::default());
+    let taken = order("AUTHORIZE", "COMPLETED", payments);
+    script.json(&format!("GET {ORDER_PATH}"), 200, taken);
+    let refused = script::provider(&script).capture(&ask).await.unwrap_err();
+    assert_eq!(refused.kind(), &ErrorKind::Conflict);
+    assert_eq!(script.lines(), [format!("GET {ORDER_PATH}")]);
+}
+
+#[tokio::test]
 async fn a_refused_capture_is_a_decline_and_the_hold_stands() {
     let script = Arc::new(Script::default());
     script.json(&format!("GET {ORDER_PATH}"), 200, answers::held());

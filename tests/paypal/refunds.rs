@@ -193,3 +193,20 @@ async fn a_capture_that_was_refunded_without_a_word_went_back_whole() {
         .unwrap();
     assert_eq!(payment.refunded.minor(), 2000);
 }
+
+#[tokio::test]
+async fn a_command_that_another_process_was_first_with_must_have_asked_for_the_same() {
+    let script = shop(answers::paid());
+    // PayPal answers a key that it knows with what was made under it.
+    let made = refund(REFUND, CAPTURE, "COMPLETED", "5.00", "cf.goodwill");
+    let post = format!("POST /v2/payments/captures/{CAPTURE}/refund");
+    script.json(&post, 200, made);
+    let refused = script::provider(&script)
+        .refund(&request("6.00 EUR", "goodwill"))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (refused.kind(), refused.effect()),
+        (&ErrorKind::Conflict, Effect::Applied)
+    );
+}

@@ -109,17 +109,21 @@ impl Certificates {
         }
     }
 
-    /// The certificates at an address that was checked, fetched if they are not kept.
-    pub(super) async fn at(&self, url: &str) -> Result<Arc<Chain>, WebhookRefusal> {
-        if let Some(kept) = self.kept_at(url) {
+    /// The certificates at an address that was checked, which are PayPal's at `now`: fetched if they
+    /// are not kept, or are PayPal's no more. What is not PayPal's is never kept, so that one bad
+    /// answer does not refuse every notice after it.
+    pub(super) async fn at(&self, url: &str, now: Timestamp) -> Result<Arc<Chain>, WebhookRefusal> {
+        if let Some(kept) = self.kept_at(url, now) {
             return Ok(kept);
         }
         let _fetching = self.fetching.lock().await;
-        if let Some(kept) = self.kept_at(url) {
+        if let Some(kept) = self.kept_at(url, now) {
             return Ok(kept);
         }
         let chain = Arc::new(self.fetch(url).await?);
+        self.check_is_paypals(&chain, now)?;
         let mut kept = self.kept();
+        kept.retain(|(known, _)| **known != *url);
         if kept.len() >= KEPT {
             kept.pop_front();
         }
@@ -145,16 +149,14 @@ impl Certificates {
         Chain::read(answer.body())
     }
 
-    /// Whether `signature` was made over `message` by the owner of the certificate, and that is
-    /// PayPal now.
+    /// Whether `signature` was made over `message` by the owner of a certificate that
+    /// [`at`](Self::at) gave.
     pub(super) fn verify(
-        &self,
         chain: &Chain,
-        now: Timestamp,
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), WebhookRefusal> {
-        let leaf = self.paypals(chain, now)?;
+        let leaf = chain.leaf()?;
         let algorithms = crypto().signature_verification_algorithms;
         let mut schemes = algorithms.mapping.iter();
         let sha256 = schemes.find(|(scheme, _)| *scheme == SignatureScheme::RSA_PKCS1_SHA256);
@@ -167,14 +169,9 @@ impl Certificates {
         Err(wrong(hint))
     }
 
-    /// The certificate itself, if an authority vouches for it at `now` and it is in PayPal's name.
-    fn paypals<'c>(
-        &self,
-        chain: &'c Chain,
-        now: Timestamp,
-    ) -> Result<EndEntityCert<'c>, WebhookRefusal> {
-        let unreadable = |_| wrong("the certificate at that address cannot be read");
-        let leaf = EndEntityCert::try_from(&chain.leaf).map_err(unreadable)?;
+    /// Refuses a certificate unless an authority vouches for it at `now` and it is in PayPal's name.
+    fn check_is_paypals(&self, chain: &Chain, now: Timestamp) -> Result<(), WebhookRefusal> {
+        let leaf = chain.leaf()?;
         let seconds = u64::try_from(now.unix()).unwrap_or(0);
         let now = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
         let algorithms = crypto().signature_verification_algorithms.all;
@@ -198,15 +195,18 @@ impl Certificates {
             .valid_dns_names()
             .any(|name| name.ends_with(".paypal.com"))
         {
-            return Ok(leaf);
+            return Ok(());
         }
         Err(wrong("the certificate is not in PayPal's name"))
     }
 
-    fn kept_at(&self, url: &str) -> Option<Arc<Chain>> {
-        let kept = self.kept();
-        let found = kept.iter().find(|(known, _)| **known == *url);
-        found.map(|(_, chain)| Arc::clone(chain))
+    fn kept_at(&self, url: &str, now: Timestamp) -> Option<Arc<Chain>> {
+        let found = {
+            let kept = self.kept();
+            let found = kept.iter().find(|(known, _)| **known == *url);
+            found.map(|(_, chain)| Arc::clone(chain))?
+        };
+        self.check_is_paypals(&found, now).is_ok().then_some(found)
     }
 
     fn kept(&self) -> MutexGuard<'_, VecDeque<(Box<str>, Arc<Chain>)>> {
@@ -240,6 +240,11 @@ impl Chain {
             leaf: leaf.ok_or_else(|| unverifiable("there is no certificate at that address"))?,
             intermediates: read.into(),
         })
+    }
+
+    fn leaf(&self) -> Result<EndEntityCert<'_>, WebhookRefusal> {
+        let leaf = EndEntityCert::try_from(&self.leaf);
+        leaf.map_err(|_| wrong("the certificate at that address cannot be read"))
     }
 }
 

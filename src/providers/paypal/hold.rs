@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::PayPal;
 use super::amount::to_wire;
+use super::convert::money;
 use super::error::is_out_of_state;
 use super::payment::{active_hold, is_refused, refusal_of};
 use super::wire::{Authorization, Capture, Order};
@@ -31,7 +32,8 @@ impl<M: Mode> PayPal<M> {
         let Some(order) = found.order else {
             return Err(conflict("the payment has no order at PayPal to capture by"));
         };
-        if is_taken(&order, &mark) {
+        if let Some(taken) = taken_under(&order, &mark) {
+            check_same(taken, request.amount)?;
             return Ok(held);
         }
         let hold = active_hold(&order).map(|hold| hold.id.as_str());
@@ -52,7 +54,10 @@ impl<M: Mode> PayPal<M> {
         let refused = match self.client.capture_authorization(hold, &body, &key).await {
             Ok(answer) => {
                 let refused = self.client.read(&answer, |_, capture: Capture| {
-                    Ok(is_refused(&capture).then_some(capture))
+                    if is_refused(&capture) {
+                        return Ok(Some(capture));
+                    }
+                    check_same(&capture, request.amount).map(|()| None)
                 })?;
                 if let Some(refused) = refused {
                     let kind = ErrorKind::Declined(refusal_of(&refused));
@@ -69,8 +74,10 @@ impl<M: Mode> PayPal<M> {
             Err(refused) => return Err(refused),
         };
         match self.fetch_order(operation, order_id).await {
-            Ok(now) if now.order.as_ref().is_some_and(|o| is_taken(o, &mark)) => Ok(now.payment),
-            Ok(_) => Err(refused),
+            Ok(now) => match now.order.as_ref().and_then(|o| taken_under(o, &mark)) {
+                Some(taken) => check_same(taken, request.amount).map(|()| now.payment.clone()),
+                None => Err(refused),
+            },
             Err(_) => Err(refused.with_effect(Effect::Unknown)),
         }
     }
@@ -155,10 +162,22 @@ fn mark_of<M: Mode>(held: &Payment<M>, key: &IdempotencyKey) -> String {
     }
 }
 
-/// Whether the command of this mark has captured.
-fn is_taken(order: &Order, mark: &str) -> bool {
+/// What the command of this mark has captured.
+fn taken_under<'o>(order: &'o Order, mark: &str) -> Option<&'o Capture> {
     let mut captures = order.captures();
-    captures.any(|capture| capture.invoice_id.as_deref() == Some(mark) && !is_refused(capture))
+    captures.find(|capture| capture.invoice_id.as_deref() == Some(mark) && !is_refused(capture))
+}
+
+/// A command that was carried out before must have asked for the same.
+fn check_same(taken: &Capture, asked: PositiveMoney) -> Result<()> {
+    let taken = money(&taken.amount)?;
+    if taken == asked.money() {
+        return Ok(());
+    }
+    let message = format!(
+        "this command captured {taken} before, and {asked} is asked for now: take another command"
+    );
+    Err(Error::new(ErrorKind::Conflict, message))
 }
 
 fn nothing_held(status: &PaymentStatus) -> &'static str {

@@ -58,8 +58,9 @@ impl<M: Mode> PayPal<M> {
         };
         let refused = match self.client.refund_capture(&capture.id, &body, &key).await {
             Ok(answer) => {
+                // Another process may have been first with this command, and with another amount.
                 return self.client.read(&answer, |reader, refund: wire::Refund| {
-                    reader.refund(&refund)
+                    same_refund(reader.refund(&refund)?, request)
                 });
             }
             Err(refused) if is_out_of_state(&refused) => refused,

@@ -88,15 +88,13 @@ impl<M: Mode> Verifier<M> {
         body: &[u8],
         now: Timestamp,
     ) -> Result<usize, WebhookRefusal> {
-        let chain = self.certificates.at(transmission.certificate_url).await?;
+        let url = transmission.certificate_url;
+        let chain = self.certificates.at(url, now).await?;
         let mut refusal = None;
         for (index, webhook_id) in self.webhook_ids.iter().enumerate() {
             let message = transmission.signed_text(webhook_id, body);
             let signature = &transmission.signature;
-            match self
-                .certificates
-                .verify(&chain, now, message.as_bytes(), signature)
-            {
+            match Certificates::verify(&chain, message.as_bytes(), signature) {
                 Ok(()) => return Ok(index),
                 Err(refused) => refusal = refusal.or(Some(refused)),
             }
