@@ -88,7 +88,7 @@ impl Checked {
             .header("content-type", "application/json")
             .header(
                 "prefer",
-                if self.request_ids % 5 == 0 {
+                if self.request_ids.is_multiple_of(5) {
                     "return=minimal"
                 } else {
                     "return=representation"
