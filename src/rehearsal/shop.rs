@@ -124,13 +124,17 @@ impl<'r> Shop<'r> {
         Ok(payment)
     }
 
-    /// A payment as the order's record has it.
+    /// A payment as the order's record has it, once the shop has heard of it.
     async fn known(
         &self,
         order: &OrderId,
         id: &crate::id::PaymentId<Test>,
     ) -> Proof<Payment<Test>> {
-        let record = self.cashier.order(order).await?;
+        let mut record = self.cashier.order(order).await?;
+        if record.payment(id).is_none() {
+            self.hear().await?;
+            record = self.cashier.order(order).await?;
+        }
         let payment = record.payment(id).and_then(|known| known.ledger.payment());
         let refused = || Stop::Failed("a refused payment is not in the order's record".into());
         payment.cloned().ok_or_else(refused)

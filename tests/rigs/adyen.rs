@@ -88,8 +88,12 @@ impl AdyenRig {
     }
 
     fn with_key(&self, key: &str, installation: &Namespace) -> Provider<Test> {
-        let config = AdyenConfig::<Test>::new(key, MERCHANT_ACCOUNT, HMAC_KEY)
-            .unwrap()
+        let config = AdyenConfig::<Test>::new(key, MERCHANT_ACCOUNT, HMAC_KEY);
+        self.wired(config.unwrap(), installation)
+    }
+
+    fn wired(&self, config: AdyenConfig<Test>, installation: &Namespace) -> Provider<Test> {
+        let config = config
             .with_transport(self.wire.clone())
             .with_timer(Arc::new(ManualTimer::new()))
             .with_clock(self.wire.clone())
@@ -127,6 +131,28 @@ impl Rig for AdyenRig {
 
     fn provider_with_wrong_key(&self, installation: &Namespace) -> Provider<Test> {
         self.with_key(UNKNOWN_KEY, installation)
+    }
+
+    fn provider_trusting(
+        &self,
+        installation: &Namespace,
+        secrets: &[SignedWith],
+    ) -> Result<Provider<Test>, Unable> {
+        let mut keys = secrets.iter().map(|secret| key_of(*secret).ok_or(Unable));
+        let first = keys.next().ok_or(Unable)??;
+        let mut config = AdyenConfig::<Test>::new(KEY, MERCHANT_ACCOUNT, first).unwrap();
+        for key in keys {
+            config = config.with_hmac_key(key?).unwrap();
+        }
+        Ok(self.wired(config, installation))
+    }
+
+    fn provider_without_secret(
+        &self,
+        installation: &Namespace,
+    ) -> Result<counterfoil::Result<Provider<Test>>, Unable> {
+        let config = AdyenConfig::<Test>::new(KEY, MERCHANT_ACCOUNT, "");
+        Ok(config.map(|config| self.wired(config, installation)))
     }
 
     fn secrets(&self) -> Vec<String> {
@@ -227,6 +253,16 @@ impl Rig for AdyenRig {
                     .refund(payment.id.raw(), amount.minor());
                 refunded.unwrap();
             }
+            Happening::TimePasses(time) => simulator.advance(time),
+            Happening::DisputeIsWon(payment) => {
+                let dispute = dispute_of(&mut simulator, payment);
+                simulator.dashboard().reverse_chargeback(&dispute).unwrap();
+            }
+            Happening::DisputeIsLost(payment) => {
+                let dispute = dispute_of(&mut simulator, payment);
+                simulator.dashboard().reverse_chargeback(&dispute).unwrap();
+                simulator.dashboard().charge_back_again(&dispute).unwrap();
+            }
             _ => return Err(Unable),
         }
         Ok(())
@@ -261,11 +297,7 @@ impl Rig for AdyenRig {
 
     /// The scheme has no time in it: only a notice of now can be signed.
     fn sign(&self, body: &[u8], at: Timestamp, by: SignedWith) -> Result<WebhookRequest, Unable> {
-        let key = match by {
-            SignedWith::TheEndpointsSecret => Some(HMAC_KEY),
-            SignedWith::AnotherSecret => Some(FORGERS_KEY),
-            SignedWith::Nothing => None,
-        };
+        let key = key_of(by);
         if at != self.now() {
             return Err(Unable);
         }
@@ -294,8 +326,13 @@ impl Rig for AdyenRig {
                     payment.amount.minor(),
                 )
             }
+            UnusualNotice::OfLiveMode(payment) => {
+                let reference = payment.reference.as_ref().unwrap().to_string();
+                ("AUTHORISATION", "true", reference, payment.amount.minor())
+            }
             _ => return Err(Unable),
         };
+        let live = matches!(notice, UnusualNotice::OfLiveMode(_)).to_string();
         let item = json!({
             "additionalData": {}, "amount": {"currency": "EUR", "value": amount},
             "eventCode": code, "eventDate": "2026-11-18T12:00:00+01:00",
@@ -303,7 +340,7 @@ impl Rig for AdyenRig {
             "pspReference": "UNUSUAL000000001", "reason": "", "success": success,
         });
         let body = json!({
-            "live": "false", "notificationItems": [{"NotificationRequestItem": item}],
+            "live": live, "notificationItems": [{"NotificationRequestItem": item}],
         });
         Ok(body.to_string().into())
     }
@@ -322,8 +359,20 @@ impl Rig for AdyenRig {
                 "forgeries::a_doubled_signature_is_refused",
                 "the signature stands in the body, and no header is read",
             ),
+            (
+                "S9",
+                "the simulated cards are asked or not; none is checked in silence",
+            ),
         ]
     }
+}
+
+fn dispute_of(simulator: &mut AdyenSimulator, payment: &Payment<Test>) -> String {
+    let dashboard = simulator.dashboard();
+    let mut disputes = payment
+        .ids()
+        .filter_map(|id| dashboard.dispute_of(id.raw()));
+    disputes.next().unwrap()
 }
 
 /// The simulator's test payment method for a shopper, with its trigger.
@@ -344,12 +393,21 @@ fn method(shopper: Shopper) -> Result<String, Unable> {
         Shopper::IsDeclined(Reason::WrongInput(InputField::Expiry)) => "CARD_EXPIRED",
         Shopper::IsDeclined(Reason::Fraud) => "FRAUD",
         Shopper::IsDeclined(Reason::Generic) => "DECLINED",
+        Shopper::HasAStolenCard => "BLOCK_CARD",
         Shopper::PaysAndRefundsPend => "SIM_REFUND_SLOW",
         Shopper::PaysAndRefundsFail => "SIM_REFUND_FAILED",
         Shopper::PaysAndDisputes => "SIM_CHARGEBACK",
         _ => return Err(Unable),
     };
     Ok(format!("visa:{trigger}"))
+}
+
+fn key_of(signed: SignedWith) -> Option<&'static str> {
+    match signed {
+        SignedWith::TheEndpointsSecret => Some(HMAC_KEY),
+        SignedWith::AnotherSecret => Some(FORGERS_KEY),
+        SignedWith::Nothing => None,
+    }
 }
 
 /// Signs a notice, or takes its signature away.

@@ -250,7 +250,7 @@ impl Adyen<Test> {
     /// let registry = Registry::new().with("adyen", Adyen::configure);
     /// let values = [
     ///     ("namespace", "shop"),
-    ///     ("api_key", "AQE…"),
+    ///     ("api_key", "AQEyhmfxKI7MYhBEw0m-key-of-the-shop"),
     ///     ("merchant_account", "ShopECOM"),
     ///     ("hmac_key", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"),
     /// ];

@@ -35,7 +35,7 @@ const REASONS: &[(&str, &str, DeclineReason)] = &[
     ("2", "Refused", DeclineReason::Generic),
     ("3", "Referral", DeclineReason::Generic),
     ("4", "Acquirer Error", DeclineReason::TryLater),
-    ("5", "Blocked Card", DeclineReason::Generic),
+    ("5", "Blocked Card", DeclineReason::DoNotRetry),
     (
         "6",
         "Expired Card",

@@ -190,7 +190,7 @@ pub(crate) async fn s56(shop: &Shop<'_>) -> Proof {
     let more = PositiveMoney::new(shop.money(3000))?;
     shop.cashier.amend(&request.order, more).await?;
     shop.hear().await?;
-    let old = shop.stage.provider.fetch_payment(&begun.id).await?;
+    let old = shop.stage.look(&begun).await?;
     // A checkout that cannot be ended takes no money either, unless it is completed.
     let can_end = shop.stage.provider.capabilities().voidable_checkouts;
     ensure!(

@@ -1,5 +1,7 @@
 //! Money that goes back: refunds of every end, and disputes.
 
+use std::time::Duration;
+
 use futures_util::future::join;
 
 use crate::capability::Operation;
@@ -156,7 +158,7 @@ pub(crate) async fn s44(shop: &Shop<'_>) -> Proof {
         return shop.books_agree(&request, 1000).await;
     }
     // What never arrived is sent again once it can no longer arrive.
-    let hour = std::time::Duration::from_secs(3600);
+    let hour = Duration::from_secs(3600);
     for _ in 0..3 {
         shop.happen(Happening::TimePasses(hour))?;
         shop.cashier.resume(&request.order).await?;
@@ -167,8 +169,8 @@ pub(crate) async fn s44(shop: &Shop<'_>) -> Proof {
 pub(crate) async fn s45(shop: &Shop<'_>) -> Proof {
     shop.needs_webhooks().await?;
     for (order, is_won) in [("A-1", true), ("A-2", false)] {
-        let (_, _) = shop.sell_as(order, 2000, Shopper::PaysAndDisputes).await?;
-        shop.hear().await?;
+        shop.sell_as(order, 2000, Shopper::PaysAndDisputes).await?;
+        disputed(shop).await?;
         shop.confirms(&format!("{order} dispute_opened"), 1).await?;
         shop.has_received(order, shop.money(0)).await?;
         let payment = shop.payment_of(order).await?;
@@ -188,7 +190,7 @@ pub(crate) async fn s46(shop: &Shop<'_>) -> Proof {
     shop.stage.needs(Operation::Refund).await?;
     shop.needs_webhooks().await?;
     shop.sell(2000, Shopper::PaysAndDisputes).await?;
-    shop.hear().await?;
+    disputed(shop).await?;
     shop.confirms("A-1 dispute_opened", 1).await?;
     let before = shop.stage.rig.requests();
     let error = refusal(
@@ -200,6 +202,12 @@ pub(crate) async fn s46(shop: &Shop<'_>) -> Proof {
         "the payer would get the money twice, and the refund says: {error}"
     );
     Ok(())
+}
+
+/// Lets the dispute come, if it takes its time.
+async fn disputed(shop: &Shop<'_>) -> Proof {
+    shop.happen(Happening::TimePasses(Duration::from_secs(2 * 3600)))?;
+    shop.hear().await
 }
 
 /// The order `A-1` over 20.00, paid.

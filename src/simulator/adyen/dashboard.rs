@@ -63,6 +63,12 @@ impl<'a> Dashboard<'a> {
         opened.ok_or_else(|| DashboardError(format!("nothing of {payment} can be charged back")))
     }
 
+    /// The reference of the last dispute of a payment.
+    #[must_use]
+    pub fn dispute_of(&self, payment: &str) -> Option<String> {
+        disputes::last_of(self.world, payment)
+    }
+
     /// The bank gives the money of a chargeback back.
     ///
     /// # Errors

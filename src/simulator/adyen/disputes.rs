@@ -76,6 +76,12 @@ pub(super) fn open(world: &mut World, payment: &str) -> Option<String> {
 }
 
 /// The bank gives the money back. Answers whether there was something to give back.
+pub(super) fn last_of(world: &World, payment: &str) -> Option<String> {
+    let disputes = world.disputes.oldest_first();
+    let last = disputes.filter(|dispute| dispute.payment == payment).last();
+    last.map(|dispute| dispute.psp.clone())
+}
+
 pub(super) fn reverse(world: &mut World, psp: &str) -> bool {
     let Some((mut payment, mut dispute)) = find(world, psp) else {
         return false;
