@@ -1,7 +1,7 @@
 //! What must go right and what will go wrong, tried before the first customer does.
 //!
 //! ```text
-//! cargo run --example rehearse -- --provider stripe [--by-token] [--json]
+//! cargo run --example rehearse -- --provider stripe|paypal|adyen [--by-token] [--json]
 //! cargo run --example rehearse -- --provider stripe --endpoint http://127.0.0.1:8080/webhooks/stripe \
 //!     --secret whsec_...
 //! ```
@@ -9,6 +9,7 @@
 //! The first plays every scenario over the simulated provider. The second sends webhooks, genuine
 //! and forged, to an endpoint that you have built.
 
+use std::error::Error;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -16,20 +17,32 @@ use bytes::Bytes;
 use counterfoil::clock::{Clock, SystemClock};
 use counterfoil::conformance::Rig;
 use counterfoil::http::{ReqwestTransport, Transport, TransportOptions};
-use counterfoil::rehearsal::{rehearse, try_endpoint};
+use counterfoil::id::Namespace;
+use counterfoil::money::Currency;
+use counterfoil::preflight::{Evidence, Preflight};
+use counterfoil::rehearsal::{Rehearsal, rehearse, try_endpoint};
 use counterfoil::webhook::WebhookRequest;
 
-#[allow(dead_code)] // the rig is shared with tests that use more of it
+#[allow(dead_code)] // the rigs are shared with tests that use more of them
+#[path = "../tests/rigs/adyen.rs"]
+mod adyen;
+#[allow(dead_code)]
+#[path = "../tests/rigs/paypal.rs"]
+mod paypal;
+#[allow(dead_code)]
 #[path = "../tests/rigs/stripe.rs"]
 mod stripe;
 
 const USAGE: &str = "\
-usage: rehearse [--provider stripe] [--by-token] [--json]
+usage: rehearse [--provider NAME] [--by-token] [--json] 
+                [--evidence FILE [--currency CODE]...]
        rehearse [--provider stripe] --endpoint URL --secret SECRET
 
-  --provider NAME    the provider to rehearse with: stripe (default)
+  --provider NAME    the provider to rehearse with: stripe (default), paypal or adyen
   --by-token         begin payments with a token of the provider's script, not on its page
   --json             a list for machines, not a table
+  --evidence FILE    keeps what the preflight takes as the proof of this rehearsal, as JSON
+  --currency CODE    a currency that the shop sells in, for the evidence; may be repeated
   --endpoint URL     try your own webhook endpoint there, on loopback
   --secret SECRET    what signs the webhooks to it, such as whsec_...";
 
@@ -48,8 +61,14 @@ fn main() -> ExitCode {
                 stripe::StripeRig::with_secret(options.by_token, secret)
             })
         }
+        "adyen" if options.endpoint.is_none() => run(&options, || {
+            adyen::AdyenRig::new(options.by_token, options.by_token)
+        }),
+        "paypal" if options.endpoint.is_none() && !options.by_token => {
+            run(&options, paypal::PayPalRig::new)
+        }
         other => {
-            eprintln!("{other} is not rehearsed here\n\n{USAGE}");
+            eprintln!("{other} is not rehearsed like that\n\n{USAGE}");
             ExitCode::from(2)
         }
     }
@@ -63,7 +82,13 @@ fn run<R: Rig>(options: &Options, make: impl Fn() -> R) -> ExitCode {
 }
 
 fn all<R: Rig>(options: &Options, make: impl Fn() -> R) -> ExitCode {
-    let rehearsal = rehearse(make);
+    let rehearsal = rehearse(&make);
+    if let Some(file) = &options.evidence
+        && let Err(error) = keep(&rehearsal, options, &make(), file)
+    {
+        eprintln!("{file}: {error}");
+        return ExitCode::FAILURE;
+    }
     if options.json {
         match serde_json::to_string_pretty(&rehearsal) {
             Ok(json) => println!("{json}"),
@@ -73,6 +98,22 @@ fn all<R: Rig>(options: &Options, make: impl Fn() -> R) -> ExitCode {
         println!("{rehearsal}");
     }
     exit_code(rehearsal.is_good())
+}
+
+/// Keeps the evidence of a rehearsal for the preflight of the same configuration.
+fn keep(
+    rehearsal: &Rehearsal,
+    options: &Options,
+    rig: &dyn Rig,
+    file: &str,
+) -> Result<(), Box<dyn Error>> {
+    let provider = rig.provider(&Namespace::new("shop")?);
+    let preflight = Preflight::new().with_currencies(&options.currencies);
+    let fingerprint = preflight.fingerprint(&provider);
+    let name = provider.name().as_str();
+    let evidence = Evidence::new(name, &fingerprint, SystemClock.now()).of_rehearsal(rehearsal);
+    std::fs::write(file, serde_json::to_string_pretty(&evidence)?)?;
+    Ok(())
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -118,6 +159,8 @@ struct Options {
     provider: String,
     by_token: bool,
     json: bool,
+    evidence: Option<String>,
+    currencies: Vec<Currency>,
     endpoint: Option<String>,
     secret: Option<String>,
 }
@@ -129,6 +172,8 @@ impl Options {
             provider: "stripe".into(),
             by_token: false,
             json: false,
+            evidence: None,
+            currencies: Vec::new(),
             endpoint: None,
             secret: None,
         };
@@ -138,6 +183,13 @@ impl Options {
                 "--provider" => options.provider = value()?,
                 "--by-token" => options.by_token = true,
                 "--json" => options.json = true,
+                "--evidence" => options.evidence = Some(value()?),
+                "--currency" => {
+                    let currency = Currency::from_code(&value()?);
+                    options
+                        .currencies
+                        .push(currency.map_err(|error| error.to_string())?);
+                }
                 "--endpoint" => options.endpoint = Some(value()?),
                 "--secret" => options.secret = Some(value()?),
                 other => return Err(format!("{other} is no option")),

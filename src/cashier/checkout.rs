@@ -7,7 +7,7 @@ use tracing::field::Empty;
 use super::Cashier;
 use super::fold::Fact;
 use super::orders::conflict;
-use super::records::{AttemptPhase, AttemptRecord, CommandOperation, OrderRecord};
+use super::records::{AttemptPhase, AttemptRecord, CommandOperation, CommandState, OrderRecord};
 use super::routes::allows_another;
 use crate::capability::Operation;
 use crate::clock::Timestamp;
@@ -359,8 +359,10 @@ impl<M: Mode> Cashier<M> {
     pub(super) fn can_void(&self, record: &OrderRecord<M>, id: &PaymentId<M>) -> bool {
         let of = record.payment(id);
         let was_tried = record.commands.iter().any(|command| {
+            // A provider that only receives the request has been told, and says later.
+            let was_told = command.state.is_settled() || command.state == CommandState::Pending;
             command.operation == CommandOperation::Void
-                && command.state.is_settled()
+                && was_told
                 && of.is_some_and(|payment| payment.is_called(&command.payment))
         });
         let is_held = of

@@ -140,6 +140,20 @@ impl<'r> Shop<'r> {
         payment.cloned().ok_or_else(refused)
     }
 
+    /// Where nobody tells of a payment's end, a person says that it is not waited for any more.
+    pub(super) async fn release_if_silent(&self, order: &str) -> Proof {
+        let last = self.record(order).await?.payments.pop();
+        let is_open = last.and_then(|last| last.ledger.payment().cloned());
+        let is_open = is_open.is_some_and(|payment| !payment.status.is_final());
+        if is_open && !self.stage.supports(Operation::FetchPayment) {
+            let order = OrderId::new(order)?;
+            self.cashier
+                .release_attempt(&order, "the shopper has left")
+                .await?;
+        }
+        Ok(())
+    }
+
     /// Lets the shop hear of what has happened at the provider.
     pub(super) async fn hear(&self) -> Proof {
         let mut webhooks = self.stage.webhooks();

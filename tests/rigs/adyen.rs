@@ -326,7 +326,7 @@ impl Rig for AdyenRig {
                     payment.amount.minor(),
                 )
             }
-            UnusualNotice::OfLiveMode(payment) => {
+            UnusualNotice::OfLiveMode(payment) | UnusualNotice::WithABadItem(payment) => {
                 let reference = payment.reference.as_ref().unwrap().to_string();
                 ("AUTHORISATION", "true", reference, payment.amount.minor())
             }
@@ -339,9 +339,12 @@ impl Rig for AdyenRig {
             "merchantAccountCode": MERCHANT_ACCOUNT, "merchantReference": reference,
             "pspReference": "UNUSUAL000000001", "reason": "", "success": success,
         });
-        let body = json!({
-            "live": live, "notificationItems": [{"NotificationRequestItem": item}],
-        });
+        let mut items = vec![json!({"NotificationRequestItem": item})];
+        if matches!(notice, UnusualNotice::WithABadItem(_)) {
+            let nameless = json!({"additionalData": {}, "eventCode": "AUTHORISATION"});
+            items.push(json!({"NotificationRequestItem": nameless}));
+        }
+        let body = json!({"live": live, "notificationItems": items});
         Ok(body.to_string().into())
     }
 

@@ -227,6 +227,7 @@ impl Rig for PayPalRig {
             ("forgeries::a_notice_from_the_future_is_refused", NO_AGE),
             ("S11", NO_END),
             ("S26", NO_AGE),
+            ("S33", "PayPal sends one event at a time"),
         ]
     }
 

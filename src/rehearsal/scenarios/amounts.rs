@@ -190,20 +190,23 @@ pub(crate) async fn s56(shop: &Shop<'_>) -> Proof {
     let more = PositiveMoney::new(shop.money(3000))?;
     shop.cashier.amend(&request.order, more).await?;
     shop.hear().await?;
-    let old = shop.stage.look(&begun).await?;
-    // A checkout that cannot be ended takes no money either, unless it is completed.
-    let can_end = shop.stage.provider.capabilities().voidable_checkouts;
-    ensure!(
-        !can_end || matches!(old.status, PaymentStatus::Canceled | PaymentStatus::Expired),
-        "the order costs more now, and the old checkout is {:?}",
-        old.status
-    );
+    if shop.stage.supports(Operation::FetchPayment) {
+        let old = shop.stage.provider.fetch_payment(&begun.id).await?;
+        // A checkout that cannot be ended takes no money either, unless it is completed.
+        let can_end = shop.stage.provider.capabilities().voidable_checkouts;
+        ensure!(
+            !can_end || matches!(old.status, PaymentStatus::Canceled | PaymentStatus::Expired),
+            "the order costs more now, and the old checkout is {:?}",
+            old.status
+        );
+    }
     let stale = refusal("the old amount", shop.cashier.check_out(&request).await)?;
     ensure!(
         *stale.kind() == ErrorKind::Conflict && stale.effect() == Effect::NotApplied,
         "the old amount was asked for: {stale}"
     );
     let request = shop.stage.request("A-1", 3000)?;
+    shop.release_if_silent("A-1").await?;
     shop.check_out(&request, Shopper::Pays).await?;
     shop.hear().await?;
     super::outcomes::paid(shop).await?;

@@ -78,7 +78,7 @@ pub(super) fn open(world: &mut World, payment: &str) -> Option<String> {
 /// The bank gives the money back. Answers whether there was something to give back.
 pub(super) fn last_of(world: &World, payment: &str) -> Option<String> {
     let disputes = world.disputes.oldest_first();
-    let last = disputes.filter(|dispute| dispute.payment == payment).last();
+    let last = disputes.rev().find(|dispute| dispute.payment == payment);
     last.map(|dispute| dispute.psp.clone())
 }
 
