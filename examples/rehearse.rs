@@ -23,10 +23,9 @@ use counterfoil::preflight::{Evidence, Preflight};
 use counterfoil::rehearsal::{Rehearsal, rehearse, try_endpoint};
 use counterfoil::webhook::WebhookRequest;
 
-#[allow(dead_code)] // the rigs are shared with tests that use more of them
 #[path = "../tests/rigs/adyen.rs"]
 mod adyen;
-#[allow(dead_code)]
+#[allow(dead_code)] // the rigs are shared with tests that use more of them
 #[path = "../tests/rigs/paypal.rs"]
 mod paypal;
 #[allow(dead_code)]
