@@ -24,6 +24,8 @@
 //! `not applied`, `applied` or `unknown`. Alert on the last where it does not pass, and on
 //! `webhook_refused` with the reason `wrong signature`: a forger or a wrong secret.
 //!
+//! `examples/opentelemetry` sends the spans to OpenTelemetry, and counts everything by its labels.
+//!
 //! These are for watching and not for the books: a process may die between a commit and its event.
 
 #[cfg(feature = "cashier")]
