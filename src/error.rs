@@ -125,6 +125,15 @@ impl Error {
         self
     }
 
+    /// The same error of something that is stored and will be gone on with: unless it has happened,
+    /// nobody knows whether it will.
+    pub(crate) fn into_unknown(self) -> Self {
+        match self.effect() {
+            Effect::Applied => self,
+            Effect::NotApplied | Effect::Unknown => self.with_effect(Effect::Unknown),
+        }
+    }
+
     /// Adds the provider's own code, cut to 64 harmless characters.
     #[must_use]
     pub fn with_code(mut self, code: &str) -> Self {

@@ -270,12 +270,19 @@ impl<M: Mode> Cashier<M> {
                 continue;
             };
             let id = payment.id.to_string();
+            let is_remembered = self.remembers(payment.id.provider(), command.requested_at, now);
+            let asked_by = match command.operation {
+                CommandOperation::Refund { .. } => Operation::ListRefunds,
+                _ => Operation::FetchPayment,
+            };
             let may_resend = match command.operation {
+                // Nobody can ask whether it was done, and under its key it is done once.
+                _ if !self.supports(&payment.id, asked_by) => is_remembered,
                 // The provider has just said that it is still held, so it was not done.
                 CommandOperation::Capture { is_final } => {
-                    let is_safe = is_final
-                        || self.remembers(payment.id.provider(), command.requested_at, now);
-                    is_safe && answers.fetched.contains(&id) && payment.is_held()
+                    (is_final || is_remembered)
+                        && answers.fetched.contains(&id)
+                        && payment.is_held()
                 }
                 CommandOperation::Complete => {
                     answers.fetched.contains(&id) && payment.status == PaymentStatus::Approved
@@ -285,8 +292,6 @@ impl<M: Mode> Cashier<M> {
                 }
                 CommandOperation::Refund { .. } if !answers.listed.contains(&id) => false,
                 CommandOperation::Refund { .. } => {
-                    let is_remembered =
-                        self.remembers(payment.id.provider(), command.requested_at, now);
                     let is_old = now.abs_diff(command.sent_at) > NEVER_ARRIVES_AFTER;
                     if !is_remembered && is_old && !record.has_unclaimed_refund(command) {
                         command.state = CommandState::Failed;

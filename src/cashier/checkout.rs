@@ -96,7 +96,8 @@ impl<M: Mode> Cashier<M> {
                         Ok(payment) => return Ok(payment),
                         Err(error) => error,
                     };
-                    let is_over = self.order(order).await?.is_refused(attempt);
+                    let record = self.order(order).await.map_err(Error::into_unknown)?;
+                    let is_over = record.is_refused(attempt);
                     if !is_over || !allows_another(&error) {
                         return Err(error);
                     }
@@ -173,6 +174,9 @@ impl<M: Mode> Cashier<M> {
             );
             return Err(Error::new(ErrorKind::Conflict, message));
         }
+        if let Some(attempt) = record.being_paid()? {
+            return Ok(Plan::Look(attempt));
+        }
         if let Some(last) = record.attempts.last()
             && let Some(plan) = self.plan_for(record, last, fingerprint, now)?
         {
@@ -210,15 +214,12 @@ impl<M: Mode> Cashier<M> {
             let id = known.id.clone();
             let is_same = *last.fingerprint == *fingerprint;
             match &known.status {
-                _ if known.is_held() => {
-                    return Err(conflict("an amount is held: capture it or void it"));
-                }
                 PaymentStatus::Captured | PaymentStatus::Canceled | PaymentStatus::Expired => {}
                 PaymentStatus::Approved if is_same && !record.was_refused(&id) => {
                     // Looking at it completes it.
                     return Ok(Some(Plan::Look(number)));
                 }
-                status if is_open(status) && self.has_ended_unheard(known, now) => {}
+                status if is_open(status) && self.has_ended_unheard(known, now)? => {}
                 status if is_open(status) && is_same => {
                     let can_fetch = self.supports(&id, Operation::FetchPayment);
                     return Ok(Some(match can_fetch {
@@ -250,9 +251,10 @@ impl<M: Mode> Cashier<M> {
 
     /// Whether an unpaid checkout is past its end at a provider that can neither be asked nor tells
     /// of it.
-    fn has_ended_unheard(&self, payment: &Payment<M>, now: Timestamp) -> bool {
-        let ended = payment.expires_at.is_some_and(|end| end < now);
-        ended && !self.supports(&payment.id, Operation::FetchPayment)
+    fn has_ended_unheard(&self, payment: &Payment<M>, now: Timestamp) -> Result<bool> {
+        let capabilities = self.provider_of(&payment.id)?.capabilities();
+        let has_ended = payment.expires_at.is_some_and(|end| end < now);
+        Ok(has_ended && !capabilities.supports(Operation::FetchPayment))
     }
 
     /// Asks the provider for an attempt that is stored.
@@ -271,7 +273,8 @@ impl<M: Mode> Cashier<M> {
         let error = match created {
             Ok(payment) => {
                 let fact = Fact::Payment(Box::new(payment.clone()));
-                let record = self.take_in(order, fact, "created").await?;
+                let taken_in = self.take_in(order, fact, "created").await;
+                let record = taken_in.map_err(Error::into_unknown)?;
                 if record.stale_checkouts().contains(&payment.id) {
                     if self.can_void(&record, &payment.id) {
                         self.void_of(order, &payment.id).await?;
@@ -291,7 +294,7 @@ impl<M: Mode> Cashier<M> {
         if !is_not_applied && made.is_none() {
             return Err(error);
         }
-        self.change(order, |record, now| {
+        let changed = self.change(order, |record, now| {
             let mut attempts = record.attempts.iter_mut();
             let stored = attempts
                 .find(|stored| stored.attempt == attempt && stored.phase == AttemptPhase::Stored);
@@ -310,8 +313,8 @@ impl<M: Mode> Cashier<M> {
             let what = format!("attempt {attempt} refused: {}", error.kind().name());
             record.note(now, what, error.code());
             Ok(())
-        })
-        .await?;
+        });
+        changed.await.map_err(Error::into_unknown)?;
         if made.is_some() {
             // The refusal is known; the sweep fetches the payment if this does not.
             if let Err(later) = self.ask(order).await {
@@ -466,6 +469,33 @@ impl<M: Mode> OrderRecord<M> {
         }
     }
 
+    /// The attempt that is being completed, if there is one: nothing begins beside it.
+    ///
+    /// Every attempt counts and not only the last, since the shopper may have gone back to an
+    /// earlier page. One that was released does not.
+    fn being_paid(&self) -> Result<Option<Attempt>> {
+        let mut completing = None;
+        for entry in &self.payments {
+            let mut attempts = self.attempts.iter();
+            let is_released = attempts.any(|attempt| {
+                Some(attempt.attempt) == entry.attempt && attempt.phase == AttemptPhase::Released
+            });
+            let Some(known) = entry.ledger.payment().filter(|_| !is_released) else {
+                continue;
+            };
+            if known.is_held() {
+                return Err(conflict("an amount is held: capture it or void it"));
+            }
+            if is_coming(&known.status) {
+                return Err(conflict("a payment is under way: wait for its end"));
+            }
+            if self.is_completing(entry) {
+                completing = entry.attempt;
+            }
+        }
+        Ok(completing)
+    }
+
     /// Checkouts that the shopper could still pay and that ask for something else than is left.
     pub(super) fn stale_checkouts(&self) -> Vec<PaymentId<M>> {
         let left = match self.received() {
@@ -484,14 +514,16 @@ impl<M: Mode> OrderRecord<M> {
     /// Whether money is held, or on its way.
     pub(super) fn holds_money(&self) -> bool {
         let mut payments = self.payments.iter().filter_map(|p| p.ledger.payment());
-        payments.any(|payment| {
-            let is_coming = matches!(
-                payment.status,
-                PaymentStatus::Pending | PaymentStatus::Unrecognized(_)
-            );
-            is_coming || payment.is_held()
-        })
+        payments.any(|payment| is_coming(&payment.status) || payment.is_held())
     }
+}
+
+/// Whether the provider is at work on it.
+const fn is_coming(status: &PaymentStatus) -> bool {
+    matches!(
+        status,
+        PaymentStatus::Pending | PaymentStatus::Unrecognized(_)
+    )
 }
 
 /// Whether the shopper has not paid and still can.

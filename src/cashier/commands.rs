@@ -8,7 +8,7 @@ use tracing::field::Empty;
 use super::Cashier;
 use super::fold::Fact;
 use super::orders::conflict;
-use super::records::{CommandOperation, CommandRecord, CommandState, OrderRecord};
+use super::records::{CommandOperation, CommandRecord, CommandState, OrderRecord, PaymentRecord};
 use crate::capability::Capabilities;
 use crate::capture::Change;
 use crate::clock::Timestamp;
@@ -98,7 +98,9 @@ impl<M: Mode> Cashier<M> {
         if given.is_new || given.command.state.is_settled() {
             return Ok(given.command);
         }
-        let (key, record) = (given.command.key, self.ask(order).await?);
+        // The command stays stored, whatever keeps the provider from being asked.
+        let asked = self.ask(order).await.map_err(Error::into_unknown);
+        let (key, record) = (given.command.key, asked?);
         let mut commands = record.commands.into_iter();
         let asked = commands.find(|command| command.key == key);
         asked.ok_or_else(|| conflict("the command is no longer stored"))
@@ -192,7 +194,7 @@ impl<M: Mode> Cashier<M> {
         key: &str,
         is_first: bool,
     ) -> Result<OrderRecord<M>> {
-        let record = self.order(order).await?;
+        let record = self.order(order).await.map_err(Error::into_unknown)?;
         let mut commands = record.commands.into_iter();
         let Some(command) = commands.find(|command| command.key.as_str() == key) else {
             return Err(conflict("the command is no longer stored"));
@@ -220,7 +222,8 @@ impl<M: Mode> Cashier<M> {
                     }
                     Ok(())
                 };
-                Ok(self.change(order, take_in).await?.1)
+                let changed = self.change(order, take_in).await;
+                Ok(changed.map_err(Error::into_unknown)?.1)
             }
             Err(error) => {
                 // The host may give a capture or refund up, and is told that it was not done. A
@@ -248,8 +251,13 @@ impl<M: Mode> Cashier<M> {
                     }
                     Ok(())
                 };
-                self.change(order, take_in).await?;
-                Err(error)
+                let changed = self.change(order, take_in).await;
+                changed.map_err(Error::into_unknown)?;
+                // What stays wanted is sent again, and may be done then.
+                Err(match is_refused {
+                    true => error,
+                    false => error.into_unknown(),
+                })
             }
         }
     }
@@ -387,6 +395,15 @@ impl<M: Mode> OrderRecord<M> {
                 check_bound(wish.amount, self.refundable(wish.payment)?, "is left")
             }
         }
+    }
+
+    /// Whether completing this payment was asked for, and nobody knows yet what became of it.
+    pub(super) fn is_completing(&self, entry: &PaymentRecord<M>) -> bool {
+        self.commands.iter().any(|command| {
+            command.operation == CommandOperation::Complete
+                && !command.state.is_settled()
+                && entry.is_called(&command.payment)
+        })
     }
 
     /// Whether completing this payment was refused: another attempt may be made.

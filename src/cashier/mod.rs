@@ -253,9 +253,7 @@ impl<M: Mode> Cashier<M> {
                 batch.finished_events.push((event.to_owned(), outcome));
             }
             let news = batch.confirmations.clone();
-            // A commit whose answer was lost may have been applied, and what it stores will be done.
-            let unknown = |error: Error| error.with_effect(Effect::Unknown);
-            if self.store.commit(batch).await.map_err(unknown)? != Commit::Stale {
+            if self.store.commit(batch).await? != Commit::Stale {
                 if !news.is_empty() {
                     Self::tell_of(&news);
                     self.bell.ring();

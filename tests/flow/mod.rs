@@ -8,6 +8,7 @@
     reason = "each test file uses its part, and a test fails by panicking"
 )]
 
+pub mod breaking;
 pub mod quiet;
 
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -11,13 +11,13 @@ use counterfoil::dispute::Dispute;
 use counterfoil::id::{DisputeId, EventId, IdempotencyKey, Namespace, PaymentId, ProviderName};
 use counterfoil::id::{Reference, RefundId};
 use counterfoil::payment::{Payment, PaymentStatus};
-use counterfoil::refund::Refund;
-use counterfoil::request::{CompleteRequest, CreateRequest, Cursor, Page, Period};
+use counterfoil::refund::{Refund, RefundStatus};
+use counterfoil::request::{CompleteRequest, CreateRequest, Cursor, Page, Period, RefundRequest};
 use counterfoil::webhook::{
     Authenticity, EventDraft, EventKind, Notice, SetAside, SetAsideReason, WebhookRefusal,
     WebhookRefusalKind, WebhookRequest,
 };
-use counterfoil::{Error, ErrorKind, ModeKind, PaymentProvider, Provider, Result, Test};
+use counterfoil::{Effect, Error, ErrorKind, ModeKind, PaymentProvider, Provider, Result, Test};
 
 /// What has happened at the provider, and what it was asked.
 #[derive(Debug, Default)]
@@ -28,6 +28,25 @@ pub struct Books {
     pub keys: Vec<String>,
     pub completions: u32,
     pub fetches: u32,
+    /// How many of the next writes get no answer, after they are done or instead.
+    pub unanswered: u32,
+    pub unheard: u32,
+}
+
+impl Books {
+    /// Notes the key of a write that may not arrive.
+    fn arrive(&mut self, key: &IdempotencyKey) -> Result<()> {
+        self.keys.push(key.as_str().to_owned());
+        lose(&mut self.unheard)
+    }
+}
+
+fn lose(left: &mut u32) -> Result<()> {
+    if *left == 0 {
+        return Ok(());
+    }
+    *left -= 1;
+    Err(Error::new(ErrorKind::Unavailable, "no answer").with_effect(Effect::Unknown))
 }
 
 #[derive(Debug)]
@@ -141,15 +160,39 @@ impl PaymentProvider for Quiet {
     async fn complete(
         &self,
         request: &CompleteRequest<Test>,
-        _: &IdempotencyKey,
+        key: &IdempotencyKey,
     ) -> Result<Payment<Test>> {
         let mut books = self.books();
+        books.arrive(key)?;
         books.completions += 1;
         let payment = books.payments.get_mut(request.payment.raw());
         let payment = payment.ok_or_else(unknown)?;
         payment.status = PaymentStatus::Captured;
         payment.captured = payment.amount;
-        Ok(payment.clone())
+        let completed = payment.clone();
+        lose(&mut books.unanswered)?;
+        Ok(completed)
+    }
+
+    async fn refund(
+        &self,
+        request: &RefundRequest<Test>,
+        key: &IdempotencyKey,
+    ) -> Result<Refund<Test>> {
+        let mut books = self.books();
+        books.arrive(key)?;
+        let id = RefundId::new(self.name.clone(), &key.as_str()[3..12])?;
+        let mut all = books.refunds.iter();
+        let made = all.find(|refund| refund.id == id).cloned();
+        let made = made.unwrap_or_else(|| {
+            let amount = request.amount.money();
+            let (payment, at) = (request.payment.clone(), self.clock.now());
+            let refund = Refund::new(id, payment, RefundStatus::Pending, amount, at);
+            books.refunds.push(refund.clone());
+            refund
+        });
+        lose(&mut books.unanswered)?;
+        Ok(made)
     }
 
     async fn fetch_payment(&self, id: &PaymentId<Test>) -> Result<Payment<Test>> {

@@ -1,0 +1,158 @@
+//! While an outcome is in doubt: nothing begins beside it, what cannot be asked about is sent again
+//! under its key, and an error says whether the wish is stored.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod flow;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use counterfoil::capability::Operation;
+use counterfoil::cashier::{Cashier, CommandState, MemoryStore, Store};
+use counterfoil::clock::Clock;
+use counterfoil::id::{PaymentId, ProviderName};
+use counterfoil::payment::PaymentStatus;
+use counterfoil::{Effect, ErrorKind, Test};
+
+use flow::breaking::BreakingStore;
+use flow::quiet::{About, Hands, Quiet, all_but, notice};
+use flow::{Account, DAY, eur, kind_of, order, page, refund};
+
+async fn opened(without: &[Operation], store: Arc<dyn Store>) -> (Cashier<Test>, Hands) {
+    let (provider, hands) = Quiet::open(all_but(without));
+    let cashier = Cashier::open(provider, store).await.unwrap();
+    let clock = Arc::clone(&hands.clock) as Arc<dyn Clock>;
+    let cashier = cashier.with_clock(clock);
+    cashier.place(&order("A"), eur(1000)).await.unwrap();
+    (cashier, hands)
+}
+
+/// Order A is paid at a provider that cannot be asked about anything.
+async fn paid_unasked(store: Arc<dyn Store>) -> (Cashier<Test>, Hands, PaymentId<Test>) {
+    let silent = [
+        Operation::FetchPayment,
+        Operation::FindPayments,
+        Operation::ListRefunds,
+        Operation::ListDisputes,
+        Operation::Complete,
+    ];
+    let (cashier, hands) = opened(&silent, store).await;
+    let id = cashier.check_out(&page("A", 1000)).await.unwrap().id;
+    let paid = hands.set(id.raw(), PaymentStatus::Captured);
+    let paid = notice("e1", "body", &About::Payment(Box::new(paid)));
+    assert_eq!(cashier.receive(&paid).await.orders.len(), 1);
+    (cashier, hands, id)
+}
+
+#[tokio::test]
+async fn no_other_provider_is_tried_while_a_completion_is_in_doubt() {
+    let account = Account::new();
+    let (cashier, hands) = opened(&[], Arc::new(MemoryStore::new())).await;
+    let cashier = cashier.with_provider(account.provider("stripe")).unwrap();
+    let quiet = ProviderName::new("quiet").unwrap();
+    let stripe = ProviderName::new("stripe").unwrap();
+    let first = cashier.check_out_with(&quiet, &page("A", 1000)).await;
+    let approved = hands.set(first.unwrap().id.raw(), PaymentStatus::Approved);
+    hands.books().unheard = 1;
+    let news = notice("e1", "body", &About::Payment(Box::new(approved)));
+    let received = cashier.receive_from("quiet", &news).await;
+    assert_eq!(kind_of(received.error.unwrap()), ErrorKind::Unavailable);
+    let other = cashier.check_out_with(&stripe, &page("A", 1000)).await;
+    assert_eq!(kind_of(other.unwrap_err()), ErrorKind::Conflict);
+    let record = cashier.order(&order("A")).await.unwrap();
+    assert_eq!(record.attempts.len(), 1);
+    hands.clock.advance(Duration::from_secs(61));
+    cashier.sweep().await.unwrap();
+    let record = cashier.order(&order("A")).await.unwrap();
+    assert!(record.paid_at.is_some());
+    assert_eq!(hands.books().completions, 1);
+}
+
+#[tokio::test]
+async fn an_earlier_page_that_is_being_paid_keeps_the_later_one_from_being_given() {
+    let (cashier, hands) = opened(&[], Arc::new(MemoryStore::new())).await;
+    let first = cashier.check_out(&page("A", 1000)).await.unwrap();
+    let later = page("A", 1000).with_manual_capture();
+    let second = cashier.check_out(&later).await.unwrap();
+    assert_ne!(first.id, second.id);
+    // The shopper goes back to the first page, and it takes days.
+    let pending = hands.set(first.id.raw(), PaymentStatus::Pending);
+    let news = notice("e1", "body", &About::Payment(Box::new(pending)));
+    assert_eq!(cashier.receive(&news).await.answer, 200);
+    for request in [&later, &page("A", 1000)] {
+        let asked = cashier.check_out(request).await;
+        assert_eq!(kind_of(asked.unwrap_err()), ErrorKind::Conflict);
+    }
+}
+
+#[tokio::test]
+async fn a_refund_that_cannot_be_asked_about_is_sent_again_under_its_key() {
+    for is_done in [false, true] {
+        let (cashier, hands, id) = paid_unasked(Arc::new(MemoryStore::new())).await;
+        match is_done {
+            true => hands.books().unanswered = 1,
+            false => hands.books().unheard = 1,
+        }
+        let lost = cashier.refund(&refund(&id, 400, "r")).await.unwrap_err();
+        assert_eq!(lost.effect(), Effect::Unknown);
+        // It may still be under way for a minute.
+        assert_eq!(cashier.sweep().await.unwrap().failures, 0);
+        assert_eq!(hands.books().keys.len(), 2);
+        hands.clock.advance(Duration::from_secs(61));
+        cashier.sweep().await.unwrap();
+        let record = cashier.order(&order("A")).await.unwrap();
+        assert_eq!(record.commands[0].state, CommandState::Pending);
+        let books = hands.books();
+        assert_eq!((books.refunds.len(), books.keys.len()), (1, 3));
+        assert_eq!(books.keys[1], books.keys[2]);
+    }
+}
+
+#[tokio::test]
+async fn a_refund_whose_key_is_forgotten_is_not_sent_again() {
+    let (cashier, hands, id) = paid_unasked(Arc::new(MemoryStore::new())).await;
+    hands.books().unanswered = 1;
+    cashier.refund(&refund(&id, 400, "r")).await.unwrap_err();
+    hands.clock.advance(Duration::from_secs(DAY));
+    cashier.sweep().await.unwrap();
+    assert_eq!(hands.books().keys.len(), 2);
+    let waiting = cashier.needs_a_person(9).await.unwrap();
+    let concerns = cashier.concerns(&waiting[0]);
+    assert!(concerns[0].name.starts_with("refund_unknown"));
+}
+
+#[tokio::test]
+async fn an_error_says_whether_the_refund_is_stored() {
+    let store = Arc::new(BreakingStore::default());
+    let (cashier, hands, id) = paid_unasked(Arc::clone(&store) as _).await;
+    // What was never stored is never sent.
+    store.break_commit(0);
+    let wish = refund(&id, 400, "r");
+    let lost = cashier.refund(&wish).await.unwrap_err();
+    assert_eq!(lost.effect(), Effect::NotApplied);
+    assert!(
+        cashier
+            .order(&order("A"))
+            .await
+            .unwrap()
+            .commands
+            .is_empty()
+    );
+    // It is stored, and cannot be read again to be sent; the sweep sends it.
+    store.break_read(1);
+    let lost = cashier.refund(&wish).await.unwrap_err();
+    assert_eq!(lost.effect(), Effect::Unknown);
+    assert_eq!(hands.books().refunds.len(), 0);
+    hands.clock.advance(Duration::from_secs(61));
+    cashier.sweep().await.unwrap();
+    assert_eq!(hands.books().refunds.len(), 1);
+    // It is done, and that cannot be stored.
+    store.break_commit(1);
+    let lost = cashier.refund(&refund(&id, 300, "s")).await.unwrap_err();
+    assert_eq!(lost.effect(), Effect::Unknown);
+    assert_eq!(hands.books().refunds.len(), 2);
+}
