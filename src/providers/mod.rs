@@ -1,13 +1,13 @@
 //! The providers, one folder each, each behind a feature of its own.
 
-use crate::registry::ProviderKind;
+use crate::registry::{ProviderKind, Registry};
 
 pub mod adyen;
 pub mod paypal;
 pub mod stripe;
 
 /// Those whose feature is on, as settings name them.
-pub(crate) const KINDS: &[ProviderKind] = &[
+const KINDS: &[ProviderKind] = &[
     #[cfg(feature = "adyen")]
     adyen::KIND,
     #[cfg(feature = "paypal")]
@@ -15,3 +15,14 @@ pub(crate) const KINDS: &[ProviderKind] = &[
     #[cfg(feature = "stripe")]
     stripe::KIND,
 ];
+
+impl Registry {
+    /// A registry that knows every provider of this crate whose feature is on, by its usual name.
+    #[must_use]
+    pub fn built_in() -> Self {
+        let kinds = KINDS.iter();
+        kinds.fold(Self::new(), |registry, kind| {
+            registry.with_kind(kind.name, *kind)
+        })
+    }
+}

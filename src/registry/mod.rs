@@ -106,15 +106,6 @@ impl Registry {
         Self::default()
     }
 
-    /// A registry that knows every provider of this crate whose feature is on, by its usual name.
-    #[must_use]
-    pub fn built_in() -> Self {
-        let kinds = crate::providers::KINDS.iter();
-        kinds.fold(Self::new(), |registry, kind| {
-            registry.with_kind(kind.name, *kind)
-        })
-    }
-
     /// Adds what `maker` makes under `name`.
     #[must_use]
     pub fn with(self, name: &str, maker: Maker) -> Self {
