@@ -73,6 +73,27 @@ async fn no_other_provider_is_tried_while_a_completion_is_in_doubt() {
 }
 
 #[tokio::test]
+async fn a_completion_that_is_declined_when_sent_again_is_told_of_and_paid_anew() {
+    let (cashier, hands) = opened(&[], Arc::new(MemoryStore::new())).await;
+    let first = cashier.check_out(&page("A", 1000)).await.unwrap();
+    let approved = hands.set(first.id.raw(), PaymentStatus::Approved);
+    hands.books().unheard = 1;
+    let news = notice("e1", "body", &About::Payment(Box::new(approved)));
+    assert!(cashier.receive(&news).await.error.is_some());
+    hands.books().declines = true;
+    hands.clock.advance(Duration::from_secs(61));
+    assert_eq!(cashier.sweep().await.unwrap().failures, 0);
+    let told = cashier
+        .confirmations(Duration::from_secs(9), 9)
+        .await
+        .unwrap();
+    let kinds: Vec<_> = told.iter().map(|told| told.kind.to_string()).collect();
+    assert_eq!(kinds, ["payment_failed:1"]);
+    let second = cashier.check_out(&page("A", 1000)).await.unwrap();
+    assert_ne!(first.id, second.id);
+}
+
+#[tokio::test]
 async fn an_earlier_page_that_is_being_paid_keeps_the_later_one_from_being_given() {
     let (cashier, hands) = opened(&[], Arc::new(MemoryStore::new())).await;
     let first = cashier.check_out(&page("A", 1000)).await.unwrap();

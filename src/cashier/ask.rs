@@ -13,11 +13,11 @@ use super::records::{
 };
 use crate::capability::Operation;
 use crate::clock::Timestamp;
-use crate::error::{Decline, Error, Result};
+use crate::error::{Error, Result};
 use crate::handle::Provider;
-use crate::id::{Attempt, OrderId, PaymentId, ProviderName, Reference};
+use crate::id::{Attempt, OrderId, ProviderName, Reference};
 use crate::mode::Mode;
-use crate::payment::{Payment, PaymentStatus};
+use crate::payment::PaymentStatus;
 use crate::telemetry::unfinished;
 
 /// A request that was not found at the provider this long after it was stored will not arrive any
@@ -87,37 +87,8 @@ impl<M: Mode> Cashier<M> {
             return Ok(None);
         };
         let wish = Wish::complete(&payment, amount);
-        let order = &record.order.id;
-        match self.command_once(order, &wish).await {
-            Ok(completed) => Ok(Some(completed.record)),
-            // A refusal is news of the payment, and no failure to ask.
-            Err(error) => match error.decline() {
-                Some(decline) => Ok(Some(self.take_in_refusal(order, &payment, decline).await?)),
-                None => Err(error),
-            },
-        }
-    }
-
-    /// Stores that a payment was refused, which the provider may tell with this one answer only.
-    async fn take_in_refusal(
-        &self,
-        order: &OrderId,
-        payment: &PaymentId<M>,
-        decline: &Decline,
-    ) -> Result<OrderRecord<M>> {
-        let take_in = |record: &mut OrderRecord<M>, now: Timestamp| {
-            let known = record.payment(payment);
-            let Some(known) = known.and_then(|known| known.ledger.payment()) else {
-                return Ok(());
-            };
-            let refused = Payment {
-                status: PaymentStatus::Failed(decline.clone()),
-                as_of: known.as_of.max(now),
-                ..known.clone()
-            };
-            record.fold(Fact::Payment(Box::new(refused)), "answered", now)
-        };
-        Ok(self.change(order, take_in).await?.1)
+        let completed = self.command_once(&record.order.id, &wish).await?;
+        Ok(Some(completed.record))
     }
 
     async fn gather(&self, record: &OrderRecord<M>) -> Answers<M> {

@@ -12,11 +12,11 @@ use super::records::{CommandOperation, CommandRecord, CommandState, OrderRecord,
 use crate::capability::Capabilities;
 use crate::capture::Change;
 use crate::clock::Timestamp;
-use crate::error::{Effect, Error, ErrorKind, Result};
+use crate::error::{Decline, Effect, Error, ErrorKind, Result};
 use crate::id::{IdempotencyKey, OrderId, PaymentId};
 use crate::mode::Mode;
 use crate::money::{Money, PositiveMoney};
-use crate::payment::PaymentStatus;
+use crate::payment::{Payment, PaymentStatus};
 use crate::request::{CaptureRequest, CompleteRequest, RefundRequest};
 use crate::telemetry::{CASHIER_COMMAND, TARGET, within};
 
@@ -187,7 +187,8 @@ impl<M: Mode> Cashier<M> {
         })
     }
 
-    /// Sends a stored command and stores what became of it.
+    /// Sends a stored command and stores what became of it. That a completion was declined is no
+    /// error, since the record tells.
     pub(super) async fn send(
         &self,
         order: &OrderId,
@@ -235,7 +236,10 @@ impl<M: Mode> Cashier<M> {
                     );
                 let is_refused = error.effect() == Effect::NotApplied
                     && (is_given_up || is_definite_refusal(error.kind()));
-                let take_in = |record: &mut OrderRecord<M>, _| {
+                // A refused completion is news of the payment, which this one answer may tell.
+                let decline = error.decline();
+                let decline = decline.filter(|_| command.operation == CommandOperation::Complete);
+                let take_in = |record: &mut OrderRecord<M>, now: Timestamp| {
                     let Some(stored) = record.command_mut(key) else {
                         return Ok(());
                     };
@@ -249,10 +253,16 @@ impl<M: Mode> Cashier<M> {
                             false => CommandState::Unknown,
                         };
                     }
-                    Ok(())
+                    match decline {
+                        Some(decline) => record.take_in_decline(&command.payment, decline, now),
+                        None => Ok(()),
+                    }
                 };
                 let changed = self.change(order, take_in).await;
-                changed.map_err(Error::into_unknown)?;
+                let record = changed.map_err(Error::into_unknown)?.1;
+                if decline.is_some() {
+                    return Ok(record);
+                }
                 // What stays wanted is sent again, and may be done then.
                 Err(match is_refused {
                     true => error,
@@ -395,6 +405,24 @@ impl<M: Mode> OrderRecord<M> {
                 check_bound(wish.amount, self.refundable(wish.payment)?, "is left")
             }
         }
+    }
+
+    fn take_in_decline(
+        &mut self,
+        payment: &PaymentId<M>,
+        decline: &Decline,
+        now: Timestamp,
+    ) -> Result<()> {
+        let known = self.payment(payment);
+        let Some(known) = known.and_then(|known| known.ledger.payment()) else {
+            return Ok(());
+        };
+        let declined = Payment {
+            status: PaymentStatus::Failed(decline.clone()),
+            as_of: known.as_of.max(now),
+            ..known.clone()
+        };
+        self.fold(Fact::Payment(Box::new(declined)), "answered", now)
     }
 
     /// Whether completing this payment was asked for, and nobody knows yet what became of it.

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use counterfoil::capability::{Capabilities, Operation};
 use counterfoil::clock::{Clock, ManualClock, Timestamp};
 use counterfoil::dispute::Dispute;
+use counterfoil::error::{Decline, DeclineReason};
 use counterfoil::id::{DisputeId, EventId, IdempotencyKey, Namespace, PaymentId, ProviderName};
 use counterfoil::id::{Reference, RefundId};
 use counterfoil::payment::{Payment, PaymentStatus};
@@ -31,6 +32,8 @@ pub struct Books {
     /// How many of the next writes get no answer, after they are done or instead.
     pub unanswered: u32,
     pub unheard: u32,
+    /// Whether completions are declined.
+    pub declines: bool,
 }
 
 impl Books {
@@ -164,6 +167,10 @@ impl PaymentProvider for Quiet {
     ) -> Result<Payment<Test>> {
         let mut books = self.books();
         books.arrive(key)?;
+        if books.declines {
+            let decline = Decline::new(DeclineReason::InsufficientFunds);
+            return Err(Error::new(ErrorKind::Declined(decline), "declined"));
+        }
         books.completions += 1;
         let payment = books.payments.get_mut(request.payment.raw());
         let payment = payment.ok_or_else(unknown)?;
