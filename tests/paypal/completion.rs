@@ -251,3 +251,20 @@ async fn the_same_request_under_way_is_unknown_and_sent_again() {
     );
     assert_eq!(script.lines().len(), 3);
 }
+
+#[tokio::test]
+async fn an_order_that_was_taken_and_does_not_show_it_yet_is_unknown() {
+    for (code, effect) in [
+        ("ORDER_ALREADY_CAPTURED", Effect::Unknown),
+        ("ORDER_ALREADY_AUTHORIZED", Effect::Unknown),
+        ("ORDER_COMPLETED_OR_VOIDED", Effect::Unknown),
+        ("ORDER_EXPIRED", Effect::NotApplied),
+    ] {
+        let script = approved("CAPTURE");
+        script.refuse(&format!("POST {ORDER_PATH}/capture"), 422, code);
+        let provider = script::provider(&script);
+        let refused = provider.complete(&complete("20.00 EUR")).await.unwrap_err();
+        assert_eq!(refused.effect(), effect, "{code}");
+        assert_eq!(refused.payment::<Test>().unwrap().raw(), ORDER);
+    }
+}

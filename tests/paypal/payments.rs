@@ -356,6 +356,17 @@ async fn a_capture_of_another_amount_under_the_same_command_is_refused() {
 }
 
 #[tokio::test]
+async fn a_capture_that_was_made_and_is_not_shown_yet_is_unknown() {
+    let script = Arc::new(Script::default());
+    script.json(&format!("GET {ORDER_PATH}"), 200, answers::held());
+    let post = format!("POST /v2/payments/authorizations/{HOLD}/capture");
+    script.refuse(&post, 422, "DUPLICATE_INVOICE_ID");
+    let ask = capture_request("20.00 EUR", "ship");
+    let refused = script::provider(&script).capture(&ask).await.unwrap_err();
+    assert_eq!(refused.effect(), Effect::Unknown);
+}
+
+#[tokio::test]
 async fn a_refused_capture_is_a_decline_and_the_hold_stands() {
     let script = Arc::new(Script::default());
     script.json(&format!("GET {ORDER_PATH}"), 200, answers::held());

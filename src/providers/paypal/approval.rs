@@ -108,6 +108,11 @@ impl<M: Mode> PayPal<M> {
                 | PaymentStatus::Authorized
                 | PaymentStatus::Pending
                 | PaymentStatus::Failed(_) => Ok(payment),
+                // PayPal says that it is done, and does not show it yet.
+                PaymentStatus::Approved if says_completed(&refused) => {
+                    let refused = refused.with_effect(Effect::Unknown);
+                    Err(refused.with_payment(&payment.id))
+                }
                 _ => Err(refused.with_payment(&payment.id)),
             },
             Err(_) => Err(refused.with_effect(Effect::Unknown)),
@@ -123,6 +128,15 @@ fn key_of(order: &Order, key: &IdempotencyKey) -> IdempotencyKey {
         Some(approved_at) => key.for_step(approved_at),
         None => key.clone(),
     }
+}
+
+fn says_completed(refused: &Error) -> bool {
+    const CODES: [&str; 3] = [
+        "ORDER_ALREADY_AUTHORIZED",
+        "ORDER_ALREADY_CAPTURED",
+        "ORDER_COMPLETED_OR_VOIDED",
+    ];
+    refused.code().is_some_and(|code| CODES.contains(&code))
 }
 
 fn conflict(message: &'static str) -> Error {

@@ -76,6 +76,10 @@ impl<M: Mode> PayPal<M> {
         match self.fetch_order(operation, order_id).await {
             Ok(now) => match now.order.as_ref().and_then(|o| taken_under(o, &mark)) {
                 Some(taken) => check_same(taken, request.amount).map(|()| now.payment.clone()),
+                // What was captured under this mark is not shown yet.
+                None if refused.code() == Some("DUPLICATE_INVOICE_ID") => {
+                    Err(refused.with_effect(Effect::Unknown))
+                }
                 None => Err(refused),
             },
             Err(_) => Err(refused.with_effect(Effect::Unknown)),
