@@ -113,11 +113,11 @@ fn assert_sound<S: Store>(
 ) {
     let (mut findings, mut tally) = (Findings::default(), Tally::default());
     for seed in seeds {
-        let connect = new_database();
-        let open = || {
+        let (connect, runtime) = (new_database(), Arc::clone(runtime));
+        let open = move || {
             Arc::new(InOneStep {
                 inner: connect(),
-                runtime: Arc::clone(runtime),
+                runtime: Arc::clone(&runtime),
             }) as Arc<dyn Store>
         };
         run(&Shop::new(seed, 100, 3), &open, &mut findings, &mut tally);
