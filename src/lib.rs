@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![doc = include_str!("security.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 // The domain: no I/O, no async.
