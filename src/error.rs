@@ -127,6 +127,7 @@ impl Error {
 
     /// The same error of something that is stored and will be gone on with: unless it has happened,
     /// nobody knows whether it will.
+    #[cfg(feature = "cashier")]
     pub(crate) fn into_unknown(self) -> Self {
         match self.effect() {
             Effect::Applied => self,
