@@ -1,6 +1,8 @@
 //! Checking out: an attempt is stored before the provider is asked, and the same wish again gets
 //! the same attempt.
 
+use std::time::Duration;
+
 use sha2::{Digest, Sha256};
 use tracing::field::Empty;
 
@@ -21,6 +23,8 @@ use crate::telemetry::{CASHIER_CHECK_OUT, TARGET, unfinished, within};
 
 /// How many steps one call takes to bring earlier attempts to an end before it gives up.
 const MOST_STEPS: usize = 6;
+/// How long the news of a payment in a checkout's last moment may be under way: fifteen minutes.
+const LAST_NEWS: Duration = Duration::from_secs(900);
 
 impl<M: Mode> Cashier<M> {
     /// Begins to pay an order, and says what the shopper must do next in [`Payment::next_action`].
@@ -253,7 +257,8 @@ impl<M: Mode> Cashier<M> {
     /// of it.
     fn has_ended_unheard(&self, payment: &Payment<M>, now: Timestamp) -> Result<bool> {
         let capabilities = self.provider_of(&payment.id)?.capabilities();
-        let has_ended = payment.expires_at.is_some_and(|end| end < now);
+        let ended = |end: Timestamp| end.saturating_add(LAST_NEWS) < now;
+        let has_ended = payment.expires_at.is_some_and(ended);
         Ok(has_ended && !capabilities.supports(Operation::FetchPayment))
     }
 
