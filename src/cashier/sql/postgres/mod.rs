@@ -5,6 +5,7 @@ mod connect;
 mod error;
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgRow};
@@ -143,7 +144,13 @@ impl PostgresStore {
             // All rows are read to the end of the answer, which comes after the commit.
             let done = query().fetch_all(&mut *connection).await;
             match done.map_err(|error| Failed::sent(error, effect)) {
-                Err(failed) if failed.is_broken_off() && tries < MOST_TRIES => {}
+                Err(failed) if failed.is_broken_off() && tries < MOST_TRIES => {
+                    drop(connection);
+                    // Those that met each other do not meet again at the same moment.
+                    let most_ms = 1 << tries.min(6);
+                    let wait = Duration::from_millis(fastrand::u64(..most_ms));
+                    tokio::time::sleep(wait).await;
+                }
                 done => return done,
             }
         }
