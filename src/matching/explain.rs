@@ -12,11 +12,12 @@ use crate::clock::Timestamp;
 use crate::money::Money;
 
 impl Report<'_> {
-    /// The verdict on an entry with its evidence, to be stored. `None` past the last row.
+    /// The verdict on an entry with its evidence, to be stored. `None` past the last row and for
+    /// an entry that its payment's ledger states no more.
     #[must_use]
     pub fn entry_decision(&self, row: usize) -> Option<Decision> {
         let at = u32::try_from(row).ok()?;
-        let entry = self.table.entry(at)?;
+        let entry = self.table.entry(at).filter(|entry| !entry.is_withdrawn())?;
         let order = self.found.order_of(at);
         let lines = if order == NONE {
             Vec::new()

@@ -24,7 +24,8 @@ impl<'a> From<&'a Order> for OrderRow<'a> {
 /// Hands the rows of one payment to `take`: the payment, its refunds and its disputes.
 ///
 /// Hand the rows of a ledger over once, to a batch that is made anew: of what is handed over again
-/// under the same id, such as a larger capture, only the first counts.
+/// under the same id, such as a larger capture, only the first counts. An order book takes the
+/// ledger itself, as often as it changes: see [`OrderBook::ledger`](super::OrderBook::ledger).
 ///
 /// A reference of another installation than `namespace` is no reference here. Nothing is handed
 /// over for a checkout by which no money has moved yet.

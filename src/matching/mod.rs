@@ -4,7 +4,8 @@
 //! alone: a host with its own tables and no provider of ours feeds it an [`OrderRow`] for each
 //! order and an [`EntryRow`] for each payment, refund or dispute. Rows are borrowed for the length
 //! of one call. A host that uses the providers here has a [`Ledger`](crate::ledger::Ledger) of each
-//! payment, and [`entries_of`] makes the rows of it.
+//! payment: [`entries_of`] makes the rows of it for a batch, and [`OrderBook::ledger`] takes it as
+//! often as it changes.
 //!
 //! # How often it is right
 //!

@@ -66,9 +66,11 @@ impl Report<'_> {
         (0..self.table.orders.len() as u32).filter_map(|row| self.order(row))
     }
 
-    /// All entries, as they were given.
+    /// All entries, as they were given. One that its payment's ledger states no more is left out.
     pub fn entries(&self) -> impl Iterator<Item = EntryOutcome<'_>> {
-        (0..self.table.entries.len() as u32).map(|row| self.entry(row))
+        let rows = (0_u32..).zip(&self.table.entries);
+        let stated = rows.filter(|(_, entry)| !entry.is_withdrawn());
+        stated.map(|(row, _)| self.entry(row))
     }
 
     /// Where the money of an entry goes. The parts add up to the entry, exactly.

@@ -181,7 +181,12 @@ fn same_ids(table: &Table, threads: usize) -> Groups {
     let ids = Side {
         rows: table.entries.len(),
         text: table.arena(),
-        key: |row: usize| table.entries.get(row).map(super::table::Entry::id),
+        key: |row: usize| {
+            let entry = table.entries.get(row);
+            entry
+                .filter(|e| !e.is_withdrawn())
+                .map(super::table::Entry::id)
+        },
     };
     let nothing = Side {
         rows: 0,

@@ -60,7 +60,7 @@ pub(crate) struct Order {
     pub(crate) currency: Currency,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) amount: i64,
     pub(crate) at: i64,
@@ -191,6 +191,55 @@ impl Table {
         Ok(at)
     }
 
+    /// The entries of another table, with their text taken over; not yet among the rows of this one.
+    pub(crate) fn copies_of(&mut self, other: &Self) -> Result<Vec<Entry>, RowError> {
+        next_row(self.entries.len() + other.entries.len())?;
+        let copies = other.entries.iter().map(|entry| {
+            let text = other.all_text(entry);
+            let start = self.room(text.len())?;
+            self.text.push_str(text);
+            Ok(Entry {
+                start,
+                source: self.names.number(other.source(entry))?,
+                account: self.names.number(other.account(entry))?,
+                rail: self.names.number(other.rail(entry.rail))?,
+                ..*entry
+            })
+        });
+        copies.collect()
+    }
+
+    /// Adds an entry of which the text is here already.
+    pub(crate) fn add_entry(&mut self, entry: Entry) -> u32 {
+        self.entries.push(entry);
+        self.entries.len() as u32 - 1
+    }
+
+    /// Puts an entry of which the text is here already in place of another.
+    pub(crate) fn set_entry(&mut self, at: u32, entry: Entry) -> u32 {
+        if let Some(slot) = self.entries.get_mut(at as usize) {
+            *slot = entry;
+        }
+        at
+    }
+
+    /// Whether an entry says the same as one of another table with the same rules.
+    pub(crate) fn says_the_same(&self, entry: &Entry, other: &Self, its: &Entry) -> bool {
+        let names = |table: &'_ Self, e: &Entry| -> [Box<str>; 3] {
+            [e.source, e.account, e.rail].map(|name| table.names.name(name).into())
+        };
+        let numbered_alike = Entry {
+            start: its.start,
+            source: its.source,
+            account: its.account,
+            rail: its.rail,
+            ..*entry
+        };
+        numbered_alike == *its
+            && self.all_text(entry) == other.all_text(its)
+            && names(self, entry) == names(other, its)
+    }
+
     pub(crate) fn push_link(&mut self, link: ProviderLink<'_>) -> Result<(), RowError> {
         let id_len = id_length(link.provider_id)?;
         let key = self.rules.normalise(link.order);
@@ -225,6 +274,13 @@ impl Table {
             .as_bytes()
             .get(start..start + usize::from(span.len));
         found.unwrap_or_default()
+    }
+
+    /// All that was written of an entry: its texts stand in a row, the other ids at the end.
+    fn all_text(&self, entry: &Entry) -> &str {
+        let others = entry.others();
+        let end = others.start as usize + usize::from(others.len);
+        self.text.get(entry.start as usize..end).unwrap_or_default()
     }
 
     pub(crate) fn order(&self, at: u32) -> Option<&Order> {
@@ -323,6 +379,31 @@ impl Order {
 }
 
 impl Entry {
+    /// What stands in the place of an entry that its source states no more: it has no id and is
+    /// about nothing.
+    pub(crate) const WITHDRAWN: Self = Self {
+        amount: 0,
+        at: 0,
+        start: 0,
+        id_len: 0,
+        reference_len: 0,
+        key_len: 0,
+        customer_len: 0,
+        parent_len: 0,
+        text_len: 0,
+        others_len: 0,
+        source: 0,
+        account: 0,
+        rail: 0,
+        currency: Currency::EUR,
+        kind: EntryKind::FailedPayment,
+        flags: 0,
+    };
+
+    pub(crate) fn is_withdrawn(&self) -> bool {
+        self.id_len == 0
+    }
+
     pub(crate) fn id(&self) -> Span {
         Span {
             start: self.start,

@@ -180,6 +180,9 @@ pub enum Reason {
     BudgetExceeded,
     /// More may come: the watermark has not passed yet.
     AwaitingWatermark,
+    /// Its source states it no more: what it said is said by other entries of the same payment, or
+    /// has turned out not to be so.
+    Withdrawn,
 }
 
 impl fmt::Display for Reason {
@@ -197,6 +200,7 @@ impl fmt::Display for Reason {
             Self::OrphanRefund => "the payment that it takes back is not in the feed",
             Self::BudgetExceeded => "the search needed more than its budget",
             Self::AwaitingWatermark => "more may still come",
+            Self::Withdrawn => "its source states it no more",
         })
     }
 }

@@ -1,20 +1,23 @@
 //! The order book: the same matching, event by event.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, Hasher};
+mod index;
+mod ledgers;
+
 use std::marker::PhantomData;
 
 use serde::{Deserialize, Serialize};
 
-use super::batch::{resolve_all, settle, threads};
-use super::decide::VerdictKind;
-use super::input::{EntryRow, OrderRow, ProviderLink};
-use super::policy::Policy;
-use super::report::Report;
-use super::standing::{Line, Standing, by_content, fold};
-use super::table::{Entry, NONE, RowError, Span, Table};
-use super::verdict::Reason;
+use self::index::Index;
+use self::ledgers::Ledgers;
 use crate::clock::Timestamp;
+use crate::matching::batch::{resolve_all, settle, threads};
+use crate::matching::decide::VerdictKind;
+use crate::matching::input::{EntryKind, EntryRow, OrderRow, ProviderLink};
+use crate::matching::policy::Policy;
+use crate::matching::report::Report;
+use crate::matching::standing::{Line, Standing, by_content, fold};
+use crate::matching::table::{Entry, NONE, RowError, Span, Table};
+use crate::matching::verdict::Reason;
 use crate::mode::Mode;
 
 /// Orders and entries of mode `M`, matched as they come.
@@ -52,6 +55,7 @@ pub struct OrderBook<M: Mode> {
     /// The entries of each order as a chain: the last one here, the one before with each entry.
     last_of: Vec<u32>,
     standings: Vec<Standing>,
+    ledgers: Ledgers<M>,
     /// Whether something came that only a full run can judge.
     unsettled: bool,
     mode: PhantomData<M>,
@@ -63,7 +67,17 @@ struct Placed {
     order: u32,
     before: u32,
     absorbed: bool,
-    kind: VerdictKind,
+    /// The verdict that was told last.
+    kind: Option<VerdictKind>,
+}
+
+impl Placed {
+    const NOWHERE: Self = Self {
+        order: NONE,
+        before: NONE,
+        absorbed: false,
+        kind: None,
+    };
 }
 
 /// A verdict that changed.
@@ -75,7 +89,8 @@ pub struct Change {
     /// The verdict before; `None` for what is new. Where it named another order or another state,
     /// it is hereby taken back.
     pub was: Option<VerdictKind>,
-    /// The verdict now. [`OrderBook::report`] gives its amounts and its evidence.
+    /// The verdict now. That of an order may be the one before with other amounts.
+    /// [`OrderBook::report`] gives them, and the evidence.
     pub is: VerdictKind,
     /// Whether rows that may still come in time can change it.
     pub provisional: bool,
@@ -106,6 +121,7 @@ impl<M: Mode> OrderBook<M> {
             placed: Vec::new(),
             last_of: Vec::new(),
             standings: Vec::new(),
+            ledgers: Ledgers::default(),
             unsettled: false,
             mode: PhantomData,
         }
@@ -130,7 +146,7 @@ impl<M: Mode> OrderBook<M> {
             [old] if self.table.order_id(*old) == self.table.order_id(at) => {
                 let rank = |row: u32| self.table.order(row).map(|order| order.rank(&self.table));
                 if rank(at) <= rank(*old) {
-                    self.orders.drop_last(order.key(), &self.table);
+                    self.orders.remove(&self.table, order.key(), at);
                     return Ok(changes);
                 }
                 self.replace(*old, at);
@@ -154,35 +170,12 @@ impl<M: Mode> OrderBook<M> {
     /// As [`Batch::entry`](super::Batch::entry).
     pub fn entry(&mut self, row: &EntryRow<'_, M>) -> Result<Vec<Change>, RowError> {
         let at = self.table.push_entry(row)?;
-        self.placed.push(Placed {
-            order: NONE,
-            before: NONE,
-            absorbed: false,
-            kind: WAITS,
-        });
-        let Some(entry) = self.table.entry(at).copied() else {
-            return Ok(Vec::new());
-        };
+        self.placed.push(Placed::NOWHERE);
         let mut changes = Vec::new();
-        let same_id = self.ids.find(&self.table, entry.id());
-        for id in self.table.other_ids(&entry).chain([entry.id()]) {
-            self.ids.put(&self.table, id, at);
+        if let Some(order) = self.lead(at, &mut changes) {
+            self.judge(order, &mut changes);
+            self.adopt_orphans(order, &mut changes);
         }
-        let order = match self.locate(at, &entry, &same_id) {
-            Located::Order(order) => order,
-            Located::Again(order) => {
-                self.mark(at, |placed| placed.absorbed = true);
-                order
-            }
-            Located::Nowhere(kind) => {
-                self.mark(at, |placed| placed.kind = kind);
-                self.tell_entry(at, None, kind, &mut changes);
-                return Ok(changes);
-            }
-        };
-        self.place(at, order);
-        self.judge(order, &mut changes);
-        self.adopt_orphans(order, &mut changes);
         Ok(changes)
     }
 
@@ -214,13 +207,17 @@ impl<M: Mode> OrderBook<M> {
         let mut placed = Vec::with_capacity(self.placed.len());
         let mut last_of = vec![NONE; self.last_of.len()];
         for (row, old) in (0_u32..).zip(&self.placed) {
+            let Some(entry) = self.table.entry(row).filter(|entry| !entry.is_withdrawn()) else {
+                placed.push(Placed::NOWHERE);
+                continue;
+            };
             let order = report.found.order_of(row);
             let kind = report.entry_kind(row);
-            if kind != old.kind || order != old.order {
-                let at = self.table.entry(row).map_or(i64::MAX, |entry| entry.at);
+            if Some(kind) != old.kind || order != old.order {
+                let at = entry.at;
                 changes.push(Change {
                     subject: Subject::Entry(self.table.entry_id(row).to_owned()),
-                    was: Some(old.kind),
+                    was: old.kind,
                     is: kind,
                     provisional: !settled(at),
                 });
@@ -230,11 +227,11 @@ impl<M: Mode> OrderBook<M> {
                 order,
                 before: last.map_or(NONE, |last| std::mem::replace(last, row)),
                 absorbed: report.found.absorbed.contains_key(&row),
-                kind,
+                kind: Some(kind),
             });
         }
         for (row, (old, new)) in (0_u32..).zip(self.standings.iter().zip(&report.standings)) {
-            if old.kind != new.kind && !report.found.superseded.contains_key(&row) {
+            if old != new && !report.found.superseded.contains_key(&row) {
                 let at = self
                     .table
                     .order(row)
@@ -269,6 +266,28 @@ impl<M: Mode> OrderBook<M> {
         let threads = threads(&self.policy, rows);
         let found = resolve_all(&self.table, &self.policy, threads);
         settle(&self.table, &self.policy, found, threads)
+    }
+
+    /// Leads an entry to its order, or tells that it has none.
+    fn lead(&mut self, at: u32, changes: &mut Vec<Change>) -> Option<u32> {
+        let entry = self.table.entry(at).copied()?;
+        let same_id = self.ids.find(&self.table, entry.id());
+        for id in self.table.other_ids(&entry).chain([entry.id()]) {
+            self.ids.put(&self.table, id, at);
+        }
+        let order = match self.locate(at, &entry, &same_id) {
+            Located::Order(order) => order,
+            Located::Again(order) => {
+                self.mark(at, |placed| placed.absorbed = true);
+                order
+            }
+            Located::Nowhere(kind) => {
+                self.tell_entry(at, kind, changes);
+                return None;
+            }
+        };
+        self.place(at, order);
+        Some(order)
     }
 
     /// Finds the order of an entry by what is proven: a redelivery, a reference, a parent.
@@ -313,7 +332,7 @@ impl<M: Mode> OrderBook<M> {
         if let Some(parent) = entry.parent() {
             let parents = self.ids.find(&self.table, parent);
             let fits = |p: &&u32| {
-                let same = |p: &Entry| p.kind == super::EntryKind::Payment && p.same_origin(entry);
+                let same = |p: &Entry| p.kind == EntryKind::Payment && p.same_origin(entry);
                 self.table.entry(**p).is_some_and(same)
             };
             let order = parents.iter().find(fits);
@@ -348,7 +367,9 @@ impl<M: Mode> OrderBook<M> {
         }
         let mut adopted = false;
         for entry in self.entries_of(order) {
-            let Some(kept) = self.table.entry(entry).copied() else {
+            // What is only announced has nothing that could be taken back.
+            let arrived = |entry: &&Entry| entry.kind == EntryKind::Payment;
+            let Some(kept) = self.table.entry(entry).filter(arrived).copied() else {
                 continue;
             };
             let ids: Vec<Span> = self.table.other_ids(&kept).chain([kept.id()]).collect();
@@ -437,19 +458,7 @@ impl<M: Mode> OrderBook<M> {
             .collect();
         let standing = fold(&self.table, &self.policy, &kept, &mut lines);
         for line in &lines {
-            let was = self
-                .placed
-                .get(line.entry as usize)
-                .map(|placed| placed.kind);
-            if was != Some(line.kind) {
-                self.mark(line.entry, |placed| placed.kind = line.kind);
-                self.tell_entry(
-                    line.entry,
-                    was.filter(|was| *was != WAITS),
-                    line.kind,
-                    changes,
-                );
-            }
+            self.tell_entry(line.entry, line.kind, changes);
         }
         if let Some(slot) = self.standings.get_mut(order as usize) {
             let was = std::mem::replace(slot, standing);
@@ -465,16 +474,16 @@ impl<M: Mode> OrderBook<M> {
         }
     }
 
-    fn tell_entry(
-        &self,
-        entry: u32,
-        was: Option<VerdictKind>,
-        is: VerdictKind,
-        changes: &mut Vec<Change>,
-    ) {
+    /// Tells the verdict on an entry, unless it was told before.
+    fn tell_entry(&mut self, entry: u32, is: VerdictKind, changes: &mut Vec<Change>) {
+        let was = self.placed.get(entry as usize).and_then(|told| told.kind);
+        if was == Some(is) {
+            return;
+        }
+        self.mark(entry, |placed| placed.kind = Some(is));
         changes.push(Change {
             subject: Subject::Entry(self.table.entry_id(entry).to_owned()),
-            was,
+            was: was.filter(|was| *was != WAITS),
             is,
             provisional: self.unsettled || is == WAITS || is == VerdictKind::UnknownOrder,
         });
@@ -487,71 +496,4 @@ enum Located {
     /// It repeats an entry of this order.
     Again(u32),
     Nowhere(VerdictKind),
-}
-
-/// Rows by text. The hash is seeded, and the bytes decide.
-#[derive(Debug, Default)]
-struct Index {
-    rows: HashMap<u64, Vec<(Span, u32)>, foldhash::fast::RandomState>,
-    seed: foldhash::fast::RandomState,
-}
-
-impl Index {
-    fn hash(&self, table: &Table, key: Span) -> u64 {
-        let mut hasher = self.seed.build_hasher();
-        hasher.write(table.bytes(key));
-        hasher.finish()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
-    fn find(&self, table: &Table, key: Span) -> Vec<u32> {
-        let rows = self.rows.get(&self.hash(table, key));
-        let rows = rows.map(Vec::as_slice).unwrap_or_default();
-        let same = rows
-            .iter()
-            .filter(|(span, _)| table.bytes(*span) == table.bytes(key));
-        same.map(|(_, row)| *row).collect()
-    }
-
-    fn put(&mut self, table: &Table, key: Span, row: u32) {
-        let hash = self.hash(table, key);
-        self.rows.entry(hash).or_default().push((key, row));
-    }
-
-    /// Takes out all rows of a key.
-    fn take(&mut self, table: &Table, key: Span) -> Vec<u32> {
-        let hash = self.hash(table, key);
-        let Some(rows) = self.rows.get_mut(&hash) else {
-            return Vec::new();
-        };
-        let mut taken = Vec::new();
-        rows.retain(|(span, row)| {
-            let same = table.bytes(*span) == table.bytes(key);
-            if same {
-                taken.push(*row);
-            }
-            !same
-        });
-        if rows.is_empty() {
-            self.rows.remove(&hash);
-        }
-        taken
-    }
-
-    /// Takes back the row that was put last.
-    fn drop_last(&mut self, key: Span, table: &Table) {
-        let hash = self.hash(table, key);
-        if let Some(rows) = self.rows.get_mut(&hash) {
-            rows.pop();
-        }
-    }
-
-    /// Makes a row the only one of its key.
-    fn set(&mut self, key: Span, table: &Table, row: u32) {
-        self.take(table, key);
-        self.put(table, key, row);
-    }
 }
