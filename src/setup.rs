@@ -27,6 +27,8 @@ pub struct Setup {
     pub webhook_tolerance: Option<Duration>,
     /// The types of webhooks without which news of money would be missed.
     pub webhook_types: Vec<Box<str>>,
+    /// The format that webhooks must be written in, where the endpoint chooses it.
+    pub webhook_format: Option<Box<str>>,
     /// The longest idempotency key that the provider takes.
     pub key_length_max: Option<usize>,
     /// How long after the first attempt a request may be sent again.
@@ -48,6 +50,7 @@ impl Setup {
             webhook_ids: Vec::new(),
             webhook_tolerance: None,
             webhook_types: Vec::new(),
+            webhook_format: None,
             key_length_max: None,
             retries_end_after: None,
             currency_rule: None,
@@ -93,6 +96,14 @@ pub struct WebhookEndpoint {
     pub types: Vec<Box<str>>,
     /// The version of the API that bodies are written in, if the endpoint fixes one.
     pub api_version: Option<Box<str>>,
+    /// Whether what is sent there is signed; `None` if the provider does not say.
+    pub is_signed: Option<bool>,
+    /// Whether it is sent by TLS; `None` if the provider does not say more than the address does.
+    pub is_encrypted: Option<bool>,
+    /// Whether the provider says that deliveries fail; `None` if it does not say.
+    pub is_failing: Option<bool>,
+    /// The format that bodies are written in, such as `json`, if the endpoint chooses it.
+    pub format: Option<Box<str>>,
 }
 
 impl WebhookEndpoint {
@@ -105,6 +116,10 @@ impl WebhookEndpoint {
             is_enabled: true,
             types: types.into_iter().map(Into::into).collect(),
             api_version: None,
+            is_signed: None,
+            is_encrypted: None,
+            is_failing: None,
+            format: None,
         }
     }
 

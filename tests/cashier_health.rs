@@ -13,8 +13,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use counterfoil::ModeKind;
-use counterfoil::cashier::{Cashier, ConfirmationKind, MemoryStore};
-use counterfoil::clock::Clock;
+use counterfoil::cashier::{
+    Batch, Cashier, ConfirmationKind, ConfirmationRow, MemoryStore, NoteRow, Store,
+};
+use counterfoil::clock::{Clock, Timestamp};
 use counterfoil::http::Timer;
 use counterfoil::payment::PaymentStatus;
 use futures_util::{FutureExt, StreamExt, pin_mut};
@@ -160,4 +162,106 @@ async fn health_counts_webhooks_and_outlives_the_process() {
         cashier.acknowledge(&confirmation).await.unwrap();
     }
     assert_eq!(cashier.health().await.unwrap().oldest(), None);
+}
+
+#[tokio::test]
+async fn a_confirmation_of_a_newer_version_keeps_no_other_back() {
+    let shop = Shop::open().await;
+    shop.paid("A", 1000).await;
+    shop.account.wait(5);
+    shop.paid("B", 1000).await;
+    // Older than both, from a node of a version that is still to come.
+    let thanks = ConfirmationRow {
+        id: "A:thanks".to_owned(),
+        order: order("A"),
+        kind: "thanks".to_owned(),
+        created_at: Timestamp::from_unix(flow::START - 1),
+    };
+    let batch = Batch {
+        confirmations: vec![thanks],
+        ..Batch::new(ModeKind::Test)
+    };
+    shop.store.commit(batch).await.unwrap();
+
+    let lease = Duration::from_secs(60);
+    // One at a time too: what cannot be read takes nobody's place.
+    for (most, expected) in [(1, 1), (10, 1)] {
+        let leased = shop.cashier.confirmations(lease, most).await.unwrap();
+        assert_eq!(leased.len(), expected, "{leased:?}");
+        assert!(leased.iter().all(|one| one.kind == ConfirmationKind::Paid));
+        shop.cashier.acknowledge(&leased[0]).await.unwrap();
+    }
+    let health = shop.cashier.health().await.unwrap();
+    let unreadable: Vec<_> = health.unreadable.iter().map(|one| &*one.what).collect();
+    assert_eq!(unreadable, ["confirmation A:thanks"]);
+    // It waits, for a newer node, and its age alarms.
+    assert!(health.backlog.confirmation_since.is_some());
+    shop.account.wait(61);
+    let row = shop.store.lease_confirmations(
+        shop.account.line.now(),
+        shop.account.line.now().saturating_add(lease),
+        10,
+    );
+    assert_eq!(row.await.unwrap()[0].row.kind, "thanks");
+}
+
+#[tokio::test]
+async fn counts_of_a_newer_version_stop_no_sweep() {
+    let (provider, hands) = Quiet::open(all_but(&[]));
+    let store = Arc::new(MemoryStore::new());
+    let cashier = Cashier::open(provider, Arc::clone(&store) as _).await;
+    let cashier = cashier.unwrap().with_clock(Arc::clone(&hands.clock) as _);
+    let note = NoteRow {
+        name: "webhooks:quiet".to_owned(),
+        version: 1,
+        body: r#"{"events":"many"}"#.to_owned(),
+    };
+    let batch = Batch {
+        note: Some(note.clone()),
+        ..Batch::new(ModeKind::Test)
+    };
+    store.commit(batch).await.unwrap();
+
+    cashier.place(&order("A"), eur(1000)).await.unwrap();
+    let id = cashier.check_out(&page("A", 1000)).await.unwrap().id;
+    let about = About::Payment(Box::new(hands.set(id.raw(), PaymentStatus::Captured)));
+    let _ = cashier.receive(&notice("e1", "forged", &about)).await;
+    hands.clock.advance(Duration::from_secs(3600));
+    let swept = cashier.sweep().await.unwrap();
+    assert_eq!((swept.orders, swept.failures), (1, 1));
+    assert!(cashier.order(&order("A")).await.unwrap().paid_at.is_some());
+
+    let health = cashier.health().await.unwrap();
+    let provider = &health.providers[0];
+    assert!(provider.has_newer_counts);
+    assert_eq!(provider.webhooks.events, 0);
+    assert_eq!(provider.last_swept_at, Some(hands.clock.now()));
+    // The newer node's note is as it was.
+    assert_eq!(store.note("webhooks:quiet").await.unwrap(), Some(note));
+}
+
+#[tokio::test]
+async fn the_store_knows_when_any_node_has_swept() {
+    let shop = Shop::open().await;
+    let swept_at = async || shop.cashier.health().await.unwrap().providers[0].last_swept_at;
+    assert_eq!(swept_at().await, None);
+    shop.account.wait(60);
+    let first = shop.account.line.now();
+    shop.cashier.sweep().await.unwrap();
+    assert_eq!(swept_at().await, Some(first));
+    // Sweeps in quick succession write it once.
+    shop.account.wait(10);
+    shop.cashier.sweep().await.unwrap();
+    assert_eq!(swept_at().await, Some(first));
+    let version = shop
+        .store
+        .note("sweep:stripe")
+        .await
+        .unwrap()
+        .unwrap()
+        .version;
+    assert_eq!(version, 1);
+    shop.account.wait(60);
+    shop.cashier.sweep().await.unwrap();
+    assert_eq!(swept_at().await, Some(shop.account.line.now()));
 }

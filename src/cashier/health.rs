@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::store::{Backlog, Commit};
+use super::store::{Backlog, Commit, Store};
 use super::{Cashier, MOST_RETRIES};
 use crate::clock::Timestamp;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::id::ProviderName;
 use crate::mode::{Mode, ModeKind};
 use crate::webhook::{Delivery, EventKind, WebhookRefusal};
@@ -24,15 +24,19 @@ impl<M: Mode> Cashier<M> {
     /// # Errors
     /// Those of the store.
     pub async fn health(&self) -> Result<Health> {
-        self.keep_counts().await?;
+        or_newer(self.keep_counts().await)?;
         let at = self.now();
         let mut providers = Vec::with_capacity(self.providers.len());
         for provider in self.providers.iter() {
             let name = provider.name();
+            let webhooks = or_newer(self.read_note(&note_of(name)).await)?;
+            let has_newer_counts = webhooks.is_none();
             providers.push(ProviderHealth {
                 provider: name.clone(),
                 mode: M::KIND,
-                webhooks: self.read_note(&note_of(name)).await?.0,
+                webhooks: webhooks.map(|(counts, _)| counts).unwrap_or_default(),
+                has_newer_counts,
+                last_swept_at: last_sweep(&*self.store, name).await?,
                 tried_last_until: self.wellness.rests_until(name, at),
             });
         }
@@ -40,18 +44,37 @@ impl<M: Mode> Cashier<M> {
             at,
             providers,
             backlog: self.store.backlog().await?,
+            unreadable: self.unreadable.list(),
         })
     }
 
+    /// Notes that a sweep has come to its end, at most every half minute.
+    pub(super) async fn note_sweep(&self, provider: &ProviderName) -> Result<()> {
+        let name = sweep_note_of(provider);
+        let now = self.now();
+        let (kept, version) = self.read_note::<SweepNote>(&name).await?;
+        let is_fresh = kept
+            .last_at
+            .is_some_and(|at| at.saturating_add(SWEEP_NOTED_EVERY) > now);
+        if !is_fresh {
+            let swept = SweepNote { last_at: Some(now) };
+            // If it is stale, another node has just swept.
+            self.write_note(&name, version + 1, &swept).await?;
+        }
+        Ok(())
+    }
+
     /// Brings what was counted since the last time into the store.
+    /// What cannot be brought there stays here until the next time.
     pub(super) async fn keep_counts(&self) -> Result<()> {
+        let mut kept = Ok(());
         for (name, counted) in self.counts.take() {
             if let Err(error) = self.keep(&name, &counted).await {
                 self.counts.add(&name, |since| since.add(&counted));
-                return Err(error);
+                kept = kept.and(Err(error));
             }
         }
-        Ok(())
+        kept
     }
 
     async fn keep(&self, provider: &ProviderName, counted: &WebhookHealth) -> Result<()> {
@@ -71,6 +94,39 @@ fn note_of(provider: &ProviderName) -> String {
     format!("webhooks:{provider}")
 }
 
+fn sweep_note_of(provider: &ProviderName) -> String {
+    format!("sweep:{provider}")
+}
+
+/// How often it is written down that the cashier sweeps.
+const SWEEP_NOTED_EVERY: Duration = Duration::from_secs(30);
+
+/// When the orders of a provider were last swept, on whatever node.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct SweepNote {
+    last_at: Option<Timestamp>,
+}
+
+/// When the last sweep of a provider's orders came to its end, as the store has it; `None` if that
+/// is not noted, or so that only a newer version can read it.
+pub(crate) async fn last_sweep(
+    store: &dyn Store,
+    provider: &ProviderName,
+) -> Result<Option<Timestamp>> {
+    let row = store.note(&sweep_note_of(provider)).await?;
+    let note = row.and_then(|row| serde_json::from_str::<SweepNote>(&row.body).ok());
+    Ok(note.and_then(|note| note.last_at))
+}
+
+/// `None` for what only a newer version can read; the errors of the store stay errors.
+fn or_newer<T>(outcome: Result<T>) -> Result<Option<T>> {
+    match outcome {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if *error.kind() == ErrorKind::UnexpectedResponse => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// How the cashier fares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -81,6 +137,19 @@ pub struct Health {
     pub providers: Vec<ProviderHealth>,
     /// Since when the oldest unfinished things wait.
     pub backlog: Backlog,
+    /// What this process has met in the store and could not read. A node of the version that wrote
+    /// it can; if there is none, a person must.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// Something in the store that was written by a newer version than this.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unreadable {
+    /// What it is, such as `confirmation A-1:thanks`.
+    pub what: String,
+    /// When it was last met.
+    pub at: Timestamp,
 }
 
 impl Health {
@@ -110,6 +179,11 @@ pub struct ProviderHealth {
     pub mode: ModeKind,
     /// Its webhooks.
     pub webhooks: WebhookHealth,
+    /// Whether a newer version keeps those counts, so that this one can neither read nor add to
+    /// them.
+    pub has_newer_counts: bool,
+    /// When a sweep last came to its end on any node, give or take half a minute.
+    pub last_swept_at: Option<Timestamp>,
     /// Until when new attempts try it last, since checkouts failed in this process.
     pub tried_last_until: Option<Timestamp>,
 }
@@ -194,5 +268,30 @@ impl Counts {
     fn take(&self) -> BTreeMap<ProviderName, WebhookHealth> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut *all)
+    }
+}
+
+/// How many things that cannot be read are remembered.
+const UNREADABLE_MAX: usize = 100;
+
+/// What this process could not read.
+#[derive(Debug, Default)]
+pub(super) struct Unread(Mutex<BTreeMap<String, Timestamp>>);
+
+impl Unread {
+    pub(super) fn add(&self, what: &str, at: Timestamp) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() < UNREADABLE_MAX || all.contains_key(what) {
+            all.insert(what.to_owned(), at);
+        }
+    }
+
+    fn list(&self) -> Vec<Unreadable> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let list = all.iter().map(|(what, at)| Unreadable {
+            what: what.clone(),
+            at: *at,
+        });
+        list.collect()
     }
 }

@@ -72,7 +72,9 @@ mod turns;
 
 use std::sync::Arc;
 
-pub use health::{Health, ProviderHealth, WebhookHealth};
+#[cfg(feature = "preflight")]
+pub(crate) use health::last_sweep;
+pub use health::{Health, ProviderHealth, Unreadable, WebhookHealth};
 pub use memory::MemoryStore;
 pub use outbox::{Confirmation, ConfirmationKind};
 pub use patience::Patience;
@@ -103,7 +105,7 @@ use crate::handle::Provider;
 use crate::id::{OrderId, PaymentId, ProviderName};
 use crate::mode::Mode;
 use crate::telemetry::{CASHIER_CONFIRMATION, TARGET};
-use health::Counts;
+use health::{Counts, Unread};
 use routes::Wellness;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -126,6 +128,7 @@ pub struct Cashier<M: Mode> {
     turns: Arc<Turns>,
     bell: Arc<Bell>,
     counts: Arc<Counts>,
+    unreadable: Arc<Unread>,
     patience: Patience,
     limits: Limits,
     store: Arc<dyn Store>,
@@ -147,6 +150,7 @@ impl<M: Mode> Cashier<M> {
             turns: Arc::default(),
             bell: Arc::default(),
             counts: Arc::default(),
+            unreadable: Arc::default(),
             patience: Patience::default(),
             limits: Limits::default(),
             store,

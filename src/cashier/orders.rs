@@ -103,14 +103,25 @@ impl<M: Mode> Cashier<M> {
     }
 
     /// Reads up to `most` orders that need a person, those that have waited longest first. Why
-    /// stands in [`concerns`](Self::concerns).
+    /// stands in [`concerns`](Self::concerns). One that only a newer version can read is left out,
+    /// and stands in [`Health::unreadable`](super::Health::unreadable).
     ///
     /// # Errors
     /// Those of the store.
     pub async fn needs_a_person(&self, most: usize) -> Result<Vec<OrderRecord<M>>> {
         let rows = self.store.orders_needing_attention(most).await?;
-        let read = |row| Ok(Stored::read(row)?.record);
-        rows.into_iter().map(read).collect()
+        let read = rows.into_iter().filter_map(|row| {
+            let id = row.id.clone();
+            match Stored::read(row) {
+                Ok(stored) => Some(stored.record),
+                Err(error) => {
+                    unfinished("order", &id, &error);
+                    self.unreadable.add(&format!("order {id}"), self.now());
+                    None
+                }
+            }
+        });
+        Ok(read.collect())
     }
 
     /// What a person must look at now about an order, without what was resolved.

@@ -4,33 +4,65 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::Cashier;
-use super::store::ConfirmationRow;
+use super::store::{ConfirmationRow, LeasedConfirmation};
+use super::{Cashier, MOST_RETRIES};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{Attempt, OrderId};
 use crate::mode::Mode;
+use crate::telemetry::unfinished;
 
 impl<M: Mode> Cashier<M> {
     /// Leases up to `most` confirmations for `lease`, oldest first. What is not acknowledged within
     /// that time is given again, perhaps to another node.
+    ///
+    /// A confirmation of a kind that a newer version has written is not given: its lease runs out
+    /// here, so that a newer node takes it, and until then it stands in
+    /// [`Health::unreadable`](super::Health::unreadable). The others go out.
     ///
     /// # Errors
     /// Those of the store.
     pub async fn confirmations(&self, lease: Duration, most: usize) -> Result<Vec<Confirmation>> {
         let now = self.now();
         let until = now.saturating_add(lease);
-        let rows = self.store.lease_confirmations(now, until, most).await?;
-        let read = rows.into_iter().map(|leased| {
-            Ok(Confirmation {
-                id: leased.row.id,
-                order: leased.row.order,
-                kind: leased.row.kind.parse()?,
-                at: leased.row.created_at,
-                lease: leased.lease,
-            })
-        });
-        read.collect()
+        let mut given = Vec::new();
+        // A batch that holds what cannot be read is filled up, so that nothing waits behind it.
+        for _ in 0..MOST_RETRIES {
+            let wanted = most.saturating_sub(given.len());
+            let rows = self.store.lease_confirmations(now, until, wanted).await?;
+            let leased = rows.len();
+            let before = given.len();
+            given.extend(rows.into_iter().filter_map(|row| self.read_leased(row)));
+            if leased < wanted || given.len() == before + leased {
+                break;
+            }
+        }
+        Ok(given)
+    }
+
+    fn read_leased(&self, leased: LeasedConfirmation) -> Option<Confirmation> {
+        let ConfirmationRow {
+            id,
+            order,
+            kind,
+            created_at,
+        } = leased.row;
+        let kind = match kind.parse() {
+            Ok(kind) => kind,
+            Err(error) => {
+                unfinished("confirmation", &id, &error);
+                self.unreadable
+                    .add(&format!("confirmation {id}"), self.now());
+                return None;
+            }
+        };
+        Some(Confirmation {
+            id,
+            order,
+            kind,
+            at: created_at,
+            lease: leased.lease,
+        })
     }
 
     /// Says that a confirmation was acted on, so that it does not come again.

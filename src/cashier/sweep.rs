@@ -28,7 +28,7 @@ pub struct Swept {
     /// How many of those orders have something open at a provider that cannot be asked, so that
     /// only its webhooks tell. A person is told after [`Patience::silence`](super::Patience).
     pub silent: usize,
-    /// How many events, orders and lists could not be finished. They come again.
+    /// How many events, orders, lists and notes could not be finished. They come again.
     pub failures: usize,
     /// Whether more is due now: sweep again.
     pub has_more: bool,
@@ -92,7 +92,9 @@ impl<M: Mode> Cashier<M> {
     }
 
     async fn sweep_once(&self) -> Result<Swept> {
-        self.keep_counts().await?;
+        // What is only for watching stops no sweep.
+        let kept = self.keep_counts().await;
+        let kept = kept.inspect_err(|error| unfinished("counts", &"webhooks", error));
         let Limits { most, at_a_time } = self.limits;
         let now = self.now();
         let until = now.saturating_add(EVENT_CLAIM);
@@ -104,7 +106,7 @@ impl<M: Mode> Cashier<M> {
             orders: orders.len(),
             disputes: 0,
             silent: 0,
-            failures: 0,
+            failures: usize::from(kept.is_err()),
             has_more: events.len() == most || orders.len() == most,
         };
         let processed = stream::iter(events).map(|event| async move {
@@ -129,6 +131,12 @@ impl<M: Mode> Cashier<M> {
                     unfinished("disputes", provider.name(), &error);
                     swept.failures += 1;
                 }
+            }
+        }
+        for provider in self.providers.iter() {
+            if let Err(error) = self.note_sweep(provider.name()).await {
+                unfinished("note of the sweep", provider.name(), &error);
+                swept.failures += 1;
             }
         }
         Ok(swept)

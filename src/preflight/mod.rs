@@ -131,14 +131,16 @@ impl Preflight {
         self
     }
 
-    /// Tries the store that the cashier will use. Nothing that is tried stays in it.
+    /// Tries the store that the cashier uses, and reads there when it last swept. Nothing that is
+    /// tried stays in it.
     #[must_use]
     pub fn with_store(mut self, store: Arc<dyn Store>) -> Self {
         self.store = Some(store);
         self
     }
 
-    /// Says when the cashier last swept. By default that may be ten minutes ago.
+    /// Says when the cashier last swept, where the store that is given here does not: the cashier
+    /// notes it there. By default that may be ten minutes ago.
     #[must_use]
     pub fn with_last_sweep(mut self, at: Timestamp) -> Self {
         self.last_sweep = Some(at);

@@ -14,3 +14,4 @@ mod report;
 mod shop;
 mod store;
 mod stripe;
+mod sweep;

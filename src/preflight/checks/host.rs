@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::{Look, tells};
+use crate::cashier::last_sweep;
+use crate::clock::Timestamp;
 use crate::mode::Mode;
 use crate::preflight::evidence::fingerprint;
 use crate::preflight::report::{Check, CheckKind};
@@ -17,7 +19,7 @@ impl<M: Mode> Look<'_, M> {
     pub(super) async fn sweep(&self) -> Check {
         let mut check = Check::new(CheckKind::Sweep);
         let (now, most) = (self.preflight.clock.now(), self.preflight.sweep_age_max);
-        match self.preflight.last_sweep {
+        match self.last_sweep().await {
             Some(at) if at > now => check.fail(
                 format!("the last sweep is said to be at {at}, which is to come"),
                 "compare the clocks of the nodes",
@@ -34,7 +36,7 @@ impl<M: Mode> Look<'_, M> {
             ),
             None => check.unknown(
                 "no sweep is known of",
-                "call `Cashier::sweep` every minute, and say when it last ran",
+                "call `Cashier::sweep` every minute, and give its store or say when it last ran",
             ),
         }
         let Some(store) = &self.preflight.store else {
@@ -61,6 +63,16 @@ impl<M: Mode> Look<'_, M> {
             }
         }
         check
+    }
+
+    /// When the host says that it last swept, or the store, whichever is later. A store that does
+    /// not answer is told of beside the backlog.
+    async fn last_sweep(&self) -> Option<Timestamp> {
+        let noted = match &self.preflight.store {
+            Some(store) => last_sweep(store.as_ref(), self.provider.name()).await.ok(),
+            None => None,
+        };
+        self.preflight.last_sweep.max(noted.flatten())
     }
 
     pub(super) fn rehearsal(&self) -> Check {

@@ -89,6 +89,7 @@ impl<M: Mode> Look<'_, M> {
         } else {
             check.fail(format!("{id} is disabled"), "enable it at the provider");
         }
+        self.sending(check, endpoint);
         let ids = &self.setup.webhook_ids;
         if !ids.is_empty() && !ids.contains(id) {
             check.fail(
@@ -125,6 +126,40 @@ impl<M: Mode> Look<'_, M> {
                 format!("make the endpoint anew with the version {ours}"),
             ),
             (None, _) => {}
+        }
+    }
+
+    /// How the provider sends to an endpoint, as far as it says.
+    fn sending(&self, check: &mut Check, endpoint: &WebhookEndpoint) {
+        match endpoint.is_signed {
+            Some(true) => check.pass("what it sends is signed"),
+            Some(false) => check.fail(
+                "what it sends is not signed",
+                "make a key for it at the provider, and set that key here",
+            ),
+            None => {}
+        }
+        if endpoint.is_encrypted == Some(false) {
+            check.fail(
+                "it is set to send without TLS",
+                "choose TLS 1.2 or 1.3 at the provider",
+            );
+        }
+        if endpoint.is_failing == Some(true) {
+            check.fail(
+                "the provider says that deliveries to it fail",
+                "find out there what the endpoint answers",
+            );
+        }
+        if let (Some(read), Some(sent)) = (&self.setup.webhook_format, &endpoint.format) {
+            if read.eq_ignore_ascii_case(sent) {
+                check.pass(format!("it sends {sent}"));
+            } else {
+                check.fail(
+                    format!("it sends {sent}, and {read} is read here"),
+                    "choose the format that is read here",
+                );
+            }
         }
     }
 

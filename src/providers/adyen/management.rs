@@ -42,8 +42,10 @@ pub struct Webhook {
     pub is_active: bool,
     /// How they are written: only `json` is read here.
     pub format: String,
-    /// Whether they are signed.
+    /// Whether they are signed: whether a key was made for them.
     pub is_signed: bool,
+    /// Whether they are sent by TLS. Only in test mode can they be sent without.
+    pub is_encrypted: bool,
     /// Whether the endpoint asks for a password.
     pub has_password: bool,
     /// Whether the last notices were not acknowledged.
@@ -184,6 +186,7 @@ impl Webhook {
             is_active: webhook.active,
             format: webhook.communication_format,
             is_signed: webhook.hmac_key_check_value.is_some(),
+            is_encrypted: webhook.encryption_protocol.as_deref() != Some("HTTP"),
             has_password: webhook.has_password == Some(true),
             has_error: webhook.has_error == Some(true),
             more_events: settings.map_or_else(Vec::new, |s| s.include_event_codes),

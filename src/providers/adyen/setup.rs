@@ -27,6 +27,7 @@ impl<M: Mode> Adyen<M> {
         // Another address than the mode's own exists in test mode only.
         setup.url_mode = Some(M::KIND);
         setup.account = Some(self.client.merchant_account.clone());
+        setup.webhook_format = Some("json".into());
         setup.key_length_max = Some(KEY_LENGTH_MAX);
         setup.retries_end_after = Some(self.client.retries_end_after());
         setup.currency_rule = Some(amount::rule);
@@ -39,6 +40,10 @@ impl<M: Mode> Adyen<M> {
         let read = standard.map(|webhook| {
             let mut endpoint = WebhookEndpoint::new(&webhook.id, &webhook.url, webhook.more_events);
             endpoint.is_enabled = webhook.is_active;
+            endpoint.is_signed = Some(webhook.is_signed);
+            endpoint.is_encrypted = Some(webhook.is_encrypted);
+            endpoint.is_failing = Some(webhook.has_error);
+            endpoint.format = Some(webhook.format.into());
             endpoint
         });
         Ok(read.collect())

@@ -115,6 +115,7 @@ pub(super) struct Webhook {
     pub(super) active: bool,
     pub(super) communication_format: String,
     pub(super) hmac_key_check_value: Option<String>,
+    pub(super) encryption_protocol: Option<String>,
     pub(super) has_password: Option<bool>,
     pub(super) has_error: Option<bool>,
     pub(super) additional_settings: Option<WebhookSettings>,

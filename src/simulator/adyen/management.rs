@@ -122,12 +122,12 @@ pub(super) fn add_webhook(world: &mut World, call: Call) -> Result<(u16, Value),
     let active = active.ok_or_else(|| missing("active"))?;
     let description = body.text("description")?;
     let (username, password) = (body.text("username")?, body.text("password")?);
+    let encryption = body.text("encryptionProtocol")?;
     let settings = body.object("additionalSettings")?.unwrap_or_default();
     body.accept(&[
         "acceptsExpiredCertificate",
         "acceptsSelfSignedCertificate",
         "acceptsUntrustedRootCertificate",
-        "encryptionProtocol",
         "networkType",
         "populateSoapActionHeader",
     ]);
@@ -153,6 +153,7 @@ pub(super) fn add_webhook(world: &mut World, call: Call) -> Result<(u16, Value),
             description,
             username,
             password,
+            encryption,
             events,
             ..webhook
         });
@@ -278,9 +279,12 @@ fn render(world: &World, webhook: &Webhook) -> Value {
             "testWebhook": link(world, &format!("{path}/test")),
         },
     });
+    let check_value = webhook.hmac_key.as_deref().and_then(webhooks::check_value);
     let optional = [
         ("description", &webhook.description),
         ("username", &webhook.username),
+        ("encryptionProtocol", &webhook.encryption),
+        ("hmacKeyCheckValue", &check_value),
     ];
     for (name, value) in optional {
         if let (Some(value), Some(fields)) = (value, fields.as_object_mut()) {

@@ -91,7 +91,7 @@ use idempotency::{KeptAnswer, KeyStore};
 use router::{Call, Route};
 use state::World;
 
-use super::answering::{header, put_header, respond, spoil};
+use super::answering::{dated, header, put_header, respond, spoil};
 use super::{
     Answer, DeliveryId, Fault, FaultPlan, SimulatedProvider, WebhookDelivery, WebhookOdds,
 };
@@ -251,7 +251,7 @@ impl AdyenSimulator {
         if let Some(key) = &key {
             put_header(&mut response, "idempotency-key", key);
         }
-        spoil(response, fault)
+        spoil(dated(response, self.world.now), fault)
     }
 
     /// Runs a request, or finds the answer that it had before.

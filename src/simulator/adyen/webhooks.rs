@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
 use super::state::World;
 use crate::clock::Timestamp;
 use crate::simulator::table::Row;
@@ -22,6 +25,8 @@ pub(super) struct Webhook {
     pub(super) password: Option<String>,
     /// The events that are wanted; all if there are none.
     pub(super) events: Vec<String>,
+    /// By which version of TLS notices are sent, or `HTTP` for none.
+    pub(super) encryption: Option<String>,
     pub(super) hmac_key: Option<String>,
     /// The key before, which still signs until the instant given.
     pub(super) previous_key: Option<(Option<String>, Timestamp)>,
@@ -69,10 +74,20 @@ pub(super) fn register(
         username: None,
         password: None,
         events: Vec::new(),
+        encryption: None,
         hmac_key: hmac_key.map(str::to_owned),
         previous_key: None,
     });
     id
+}
+
+/// What a key is known by without being shown. How Adyen computes it is not published; this is the
+/// beginning of what the key makes of nothing.
+pub(super) fn check_value(hmac_key: &str) -> Option<String> {
+    let key = hex::decode(hmac_key).ok()?;
+    let mac = Hmac::<Sha256>::new_from_slice(&key).ok()?;
+    let tag = mac.finalize().into_bytes();
+    Some(hex::encode_upper(tag.get(..3)?))
 }
 
 /// Gives a webhook a new key. Until `after` has passed the old one still signs: a new key takes

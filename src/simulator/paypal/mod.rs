@@ -67,7 +67,7 @@ use router::{Call, Content, Route, route};
 use state::World;
 use webhooks::Webhook;
 
-use super::answering::{header, put_header, respond, spoil};
+use super::answering::{dated, header, put_header, respond, spoil};
 use super::{
     Answer, DeliveryId, Fault, FaultPlan, SimulatedProvider, WebhookDelivery, WebhookOdds,
 };
@@ -325,7 +325,7 @@ impl SimulatedProvider for PaypalSimulator {
             }
             (None, _) => self.answer_api(request, fault),
         };
-        spoil(response, fault)
+        spoil(dated(response, self.world.now), fault)
     }
 
     fn now(&self) -> Timestamp {
