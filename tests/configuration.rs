@@ -109,6 +109,28 @@ fn the_modes_are_never_mixed() {
     );
 }
 
+/// Another address is for a simulator on this machine, and for test mode.
+#[test]
+fn a_base_url_is_loopback_and_of_test_mode() {
+    let variable = |mode| match mode {
+        ModeKind::Test => "COUNTERFOIL_STRIPE_TEST_BASE_URL",
+        ModeKind::Live => "COUNTERFOIL_STRIPE_LIVE_BASE_URL",
+    };
+    let with = |mode, url| fault(mode, &[(variable(mode), Some(url))]);
+    for url in ["https://api.example.com", "http://10.0.0.1:1", "127.0.0.1"] {
+        let text = with(ModeKind::Test, url);
+        assert!(text.contains("is not on this machine"), "{url}: {text}");
+    }
+    let text = with(ModeKind::Live, "http://127.0.0.1:1");
+    assert!(text.contains("is for test mode only"), "{text}");
+    let loopback = variables(&[(variable(ModeKind::Test), Some("http://127.0.0.1:1"))]);
+    let registry = Registry::built_in();
+    let configuration = Configuration::from_vars(&registry, loopback).unwrap();
+    let made = configuration.configure_one(&registry, "stripe", ModeKind::Test);
+    let url = made.unwrap().into_test().unwrap().setup().api_url;
+    assert_eq!(&*url, "http://127.0.0.1:1");
+}
+
 #[test]
 fn a_variable_that_is_meant_as_a_setting_must_be_one() {
     for name in [

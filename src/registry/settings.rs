@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::http::BaseUrl;
 use crate::id::ProviderName;
-use crate::mode::ModeKind;
+use crate::mode::{ModeKind, Test};
 use crate::secret::Secret;
 
 /// One setting of a provider, as someone who fills it in must know it.
@@ -178,6 +179,27 @@ impl Settings {
         let value = self.take_optional(name)?;
         self.check(name, faults_before, &value, check);
         Some(value)
+    }
+
+    /// Takes `base_url`, where a simulator on this machine stands in for the provider. In live mode
+    /// it is a fault, and in test mode every address that is not this machine's own.
+    pub fn take_base_url(&mut self) -> Option<BaseUrl<Test>> {
+        let mode = self.mode;
+        let mut taken = None;
+        self.take_optional_checked("base_url", |url| {
+            if mode == ModeKind::Live {
+                let message = "base_url is for test mode only: take it away";
+                return Err(Error::new(ErrorKind::Settings, message));
+            }
+            let elsewhere = |_| {
+                let message =
+                    "base_url is not on this machine: write http://127.0.0.1:… or leave it";
+                Error::new(ErrorKind::Settings, message)
+            };
+            taken = Some(BaseUrl::loopback(url).map_err(elsewhere)?);
+            Ok(())
+        });
+        taken
     }
 
     /// What is not even well formed is not looked at further: one fault is told once.

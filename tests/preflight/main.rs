@@ -10,7 +10,9 @@
 mod adyen;
 mod endpoint;
 mod mistakes;
+mod paypal;
 mod report;
+mod settings;
 mod shop;
 mod store;
 mod stripe;

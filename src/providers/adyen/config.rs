@@ -44,6 +44,11 @@ const SETTINGS: &[Setting] = &[
         "the prefix of the live hosts: Customer Area, Developers, API URLs; needed in live mode, \
          and there is none in test mode",
     ),
+    Setting::optional(
+        "base_url",
+        "where a simulator on this machine stands in for the provider, such as \
+         `http://127.0.0.1:12111`; in test mode only",
+    ),
 ];
 
 /// How to reach one Adyen merchant account in mode `M`.
@@ -187,7 +192,10 @@ impl AdyenConfig<Test> {
 
     pub(super) fn from_settings(settings: Settings) -> Result<(Self, Namespace)> {
         let read = ReadSettings::of(settings, |_| Ok(()))?;
-        let config = Self::new(read.api_key, read.merchant_account.expose(), read.hmac_key)?;
+        let mut config = Self::new(read.api_key, read.merchant_account.expose(), read.hmac_key)?;
+        if let Some(base_url) = read.base_url {
+            config = config.with_base_url(base_url.as_str())?;
+        }
         config.finished(read.name, read.previous, &read.namespace)
     }
 }
@@ -322,6 +330,7 @@ struct ReadSettings {
     merchant_account: Secret,
     hmac_key: Secret,
     previous: Option<Secret>,
+    base_url: Option<BaseUrl<Test>>,
 }
 
 impl ReadSettings {
@@ -335,6 +344,7 @@ impl ReadSettings {
             merchant_account: settings.take_checked("merchant_account", check_merchant_account),
             hmac_key: settings.take_checked("hmac_key", check_hmac_key),
             previous: settings.take_optional_checked("hmac_key_previous", check_hmac_key),
+            base_url: settings.take_base_url(),
         };
         more(&mut settings)?;
         settings.finish()?;

@@ -45,6 +45,11 @@ const SETTINGS: &[Setting] = &[
         "the id of the webhook before, while one is replaced by another",
     )
     .credential(),
+    Setting::optional(
+        "base_url",
+        "where a simulator on this machine stands in for the provider, such as \
+         `http://127.0.0.1:12111`; in test mode only",
+    ),
 ];
 
 /// What opens one PayPal app in mode `M`: its client id and secret, and the id of its webhook.
@@ -242,6 +247,7 @@ impl<M: Mode> PayPalConfig<M> {
         let client_secret = settings.take_checked("client_secret", check_client_secret);
         let webhook_id = settings.take_checked("webhook_id", check_webhook_id);
         let previous = settings.take_optional_checked("webhook_id_previous", check_webhook_id);
+        let base_url = settings.take_base_url();
         settings.finish()?;
         let mut credentials =
             PayPalCredentials::new(client_id, client_secret, webhook_id.expose())?;
@@ -249,6 +255,7 @@ impl<M: Mode> PayPalConfig<M> {
             credentials = credentials.with_webhook_id(previous.expose())?;
         }
         let mut config = Self::new(credentials);
+        config.base_url = base_url;
         if let Some(name) = name {
             config = config.with_name(name);
         }

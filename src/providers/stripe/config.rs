@@ -41,6 +41,11 @@ const SETTINGS: &[Setting] = &[
         "account",
         "the connected account (`acct_…`) that is acted for",
     ),
+    Setting::optional(
+        "base_url",
+        "where a simulator on this machine stands in for the provider, such as \
+         `http://127.0.0.1:12111`; in test mode only",
+    ),
 ];
 
 /// How to reach one Stripe account in mode `M`.
@@ -162,8 +167,10 @@ impl<M: Mode> StripeConfig<M> {
         let previous =
             settings.take_optional_checked("webhook_secret_previous", check_webhook_secret);
         let account = settings.take_optional_checked("account", check_account);
+        let base_url = settings.take_base_url();
         settings.finish()?;
         let mut config = Self::new(secret_key, webhook_secret)?;
+        config.base_url = base_url;
         if let Some(name) = name {
             config = config.with_name(name);
         }
