@@ -19,7 +19,7 @@ use counterfoil::conformance::Rig;
 use counterfoil::http::{ReqwestTransport, Transport, TransportOptions};
 use counterfoil::id::Namespace;
 use counterfoil::money::Currency;
-use counterfoil::preflight::{Evidence, Preflight};
+use counterfoil::preflight::{Evidence, Ground, Preflight};
 use counterfoil::rehearsal::{Rehearsal, rehearse, try_endpoint};
 use counterfoil::webhook::WebhookRequest;
 
@@ -110,7 +110,8 @@ fn keep(
     let preflight = Preflight::new().with_currencies(&options.currencies);
     let fingerprint = preflight.fingerprint(&provider);
     let name = provider.name().as_str();
-    let evidence = Evidence::new(name, &fingerprint, SystemClock.now()).of_rehearsal(rehearsal);
+    let evidence = Evidence::new(name, &fingerprint, Ground::Simulator, SystemClock.now())
+        .of_rehearsal(rehearsal);
     std::fs::write(file, serde_json::to_string_pretty(&evidence)?)?;
     Ok(())
 }

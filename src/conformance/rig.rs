@@ -137,6 +137,19 @@ pub trait Rig {
         Err(Unable)
     }
 
+    /// Whether what [`webhooks`](Self::webhooks) gives is all that was sent. Where a provider's own
+    /// test mode is played over, none may reach this machine.
+    fn delivers_webhooks(&self) -> bool {
+        true
+    }
+
+    /// Why a scenario of the rehearsal, such as `S37`, cannot be brought about here: a provider's
+    /// own test mode can be steered less than a fake. Such a scenario is not played.
+    fn out_of_reach(&self, scenario: &str) -> Option<&'static str> {
+        let _ = scenario;
+        None
+    }
+
     /// The cases that this rig is known not to prove, each with the reason:
     /// `("webhooks::an_unknown_type_is_tolerated", "notices have no type")`.
     fn known_gaps(&self) -> &'static [(&'static str, &'static str)] {

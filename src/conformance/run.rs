@@ -77,6 +77,7 @@ pub(crate) fn play<R: Rig>(
         (Ok(()), None) => Outcome::Proven,
         (Err(Stop::Refused(what)), None) => Outcome::Refused(what),
         (Err(Stop::Moot(why)), _) => Outcome::Moot(why),
+        (Err(Stop::OutOfReach(why)), _) => Outcome::OutOfReach(why),
         (Err(Stop::NotProven(_)), Some(reason)) => Outcome::KnownGap(reason.into()),
         (Err(Stop::NotProven(why)), None) => Outcome::NotProven(why),
         (Err(Stop::Failed(why)), _) => Outcome::Failed(why),
@@ -128,6 +129,8 @@ pub enum Outcome {
     Refused(String),
     /// There is nothing to prove: the provider promises nothing of the kind.
     Moot(String),
+    /// It cannot be brought about where it is played, as [`Rig::out_of_reach`] says.
+    OutOfReach(String),
     /// The rig could not play its part, and says so in [`Rig::known_gaps`], for this reason.
     KnownGap(String),
     /// The rig could not play its part.
@@ -150,6 +153,7 @@ impl fmt::Display for Outcome {
             Self::Proven => f.write_str("proven"),
             Self::Refused(what) => write!(f, "refused before anything was sent: {what}"),
             Self::Moot(why) => write!(f, "does not apply: {why}"),
+            Self::OutOfReach(why) => write!(f, "cannot be reached: {why}"),
             Self::KnownGap(why) => write!(f, "KNOWN GAP, not proven: {why}"),
             Self::NotProven(why) => write!(f, "NOT PROVEN: {why}"),
             Self::Failed(why) => write!(f, "FAILED: {why}"),

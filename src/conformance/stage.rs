@@ -31,6 +31,8 @@ pub(crate) enum Stop {
     Refused(String),
     /// The provider promises nothing of the kind.
     Moot(String),
+    /// It cannot be brought about where it is played.
+    OutOfReach(String),
     /// The rig could not play its part.
     NotProven(String),
     /// The provider did not do what the case asks.
@@ -39,8 +41,11 @@ pub(crate) enum Stop {
 
 impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Refused(why) | Self::Moot(why) | Self::NotProven(why) | Self::Failed(why)) =
-            self;
+        let (Self::Refused(why)
+        | Self::Moot(why)
+        | Self::OutOfReach(why)
+        | Self::NotProven(why)
+        | Self::Failed(why)) = self;
         f.write_str(why)
     }
 }

@@ -1,11 +1,14 @@
 //! What a rehearsal has proven, and for which configuration.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::capability::Operation;
 use crate::clock::Timestamp;
 use crate::handle::Provider;
+use crate::http::is_loopback;
 use crate::mode::Mode;
 use crate::money::Currency;
 
@@ -19,27 +22,33 @@ pub struct Evidence {
     pub fingerprint: Box<str>,
     /// The version of this library.
     pub library_version: Box<str>,
+    /// What was rehearsed over.
+    pub over: Ground,
     /// When it was.
     pub at: Timestamp,
     /// The scenarios that ended as they must, such as `S1`.
     pub passed: Vec<Box<str>>,
     /// Those that do not apply to the provider.
     pub not_applicable: Vec<Box<str>>,
-    /// Those that did not.
+    /// Those that cannot be brought about over what was rehearsed over.
+    pub out_of_reach: Vec<Box<str>>,
+    /// Those that did not end as they must.
     pub failed: Vec<Box<str>>,
 }
 
 impl Evidence {
     /// Evidence of a rehearsal with this version of the library.
     #[must_use]
-    pub fn new(provider: &str, fingerprint: &str, at: Timestamp) -> Self {
+    pub fn new(provider: &str, fingerprint: &str, over: Ground, at: Timestamp) -> Self {
         Self {
             provider: provider.into(),
             fingerprint: fingerprint.into(),
             library_version: env!("CARGO_PKG_VERSION").into(),
+            over,
             at,
             passed: Vec::new(),
             not_applicable: Vec::new(),
+            out_of_reach: Vec::new(),
             failed: Vec::new(),
         }
     }
@@ -52,11 +61,46 @@ impl Evidence {
             let scenarios = match ruling.word() {
                 "passed" => &mut self.passed,
                 "not applicable" => &mut self.not_applicable,
+                "out of reach" => &mut self.out_of_reach,
                 _ => &mut self.failed,
             };
             scenarios.push(ruling.scenario.id().into());
         }
         self
+    }
+}
+
+/// What a rehearsal was played over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ground {
+    /// The provider's simulator, which can play every part.
+    Simulator,
+    /// The provider's own test mode, as far as that can be steered.
+    TestMode,
+}
+
+impl Ground {
+    /// What answers at this address of an API in test mode: on this machine only a simulator can,
+    /// whatever it is said to be.
+    #[must_use]
+    pub fn at(api_url: &str) -> Self {
+        let uri = api_url.parse::<http::Uri>().ok();
+        let is_here = uri.is_some_and(|uri| uri.host().is_some_and(is_loopback));
+        if is_here {
+            Self::Simulator
+        } else {
+            Self::TestMode
+        }
+    }
+}
+
+impl fmt::Display for Ground {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Simulator => "the simulator",
+            Self::TestMode => "the provider's test mode",
+        })
     }
 }
 

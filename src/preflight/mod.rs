@@ -45,7 +45,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use evidence::Evidence;
+pub use evidence::{Evidence, Ground};
 pub use report::{Check, CheckKind, Finding, Readiness, Report, Verdict};
 
 use self::checks::Look;
@@ -70,7 +70,7 @@ pub struct Preflight {
     pub(in crate::preflight) store: Option<Arc<dyn Store>>,
     pub(in crate::preflight) last_sweep: Option<Timestamp>,
     pub(in crate::preflight) sweep_age_max: Duration,
-    pub(in crate::preflight) evidence: Option<Evidence>,
+    pub(in crate::preflight) evidence: Vec<Evidence>,
     pub(in crate::preflight) evidence_age_max: Duration,
     pub(in crate::preflight) first_payment: Option<Box<str>>,
     pub(in crate::preflight) vouched: BTreeMap<CheckKind, Box<str>>,
@@ -95,7 +95,7 @@ impl Preflight {
             store: None,
             last_sweep: None,
             sweep_age_max: Duration::from_secs(10 * 60),
-            evidence: None,
+            evidence: Vec::new(),
             evidence_age_max: Duration::from_secs(90 * 24 * 60 * 60),
             first_payment: None,
             vouched: BTreeMap::new(),
@@ -154,10 +154,11 @@ impl Preflight {
         self
     }
 
-    /// Shows what a rehearsal has proven. By default it may be 90 days old.
+    /// Shows what a rehearsal has proven; that over the simulator and that over the provider's test
+    /// mode add up. By default it may be 90 days old.
     #[must_use]
     pub fn with_evidence(mut self, evidence: Evidence) -> Self {
-        self.evidence = Some(evidence);
+        self.evidence.push(evidence);
         self
     }
 

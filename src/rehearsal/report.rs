@@ -54,7 +54,11 @@ impl fmt::Display for Rehearsal {
             self.count(PASSED),
             self.count(NOT_APPLICABLE),
             self.count(FAILED),
-        )
+        )?;
+        match self.count(OUT_OF_REACH) {
+            0 => Ok(()),
+            out_of_reach => write!(f, ", {out_of_reach} out of reach"),
+        }
     }
 }
 
@@ -70,25 +74,30 @@ pub struct Ruling {
 
 const PASSED: &str = "passed";
 const NOT_APPLICABLE: &str = "not applicable";
+const OUT_OF_REACH: &str = "out of reach";
 const FAILED: &str = "FAILED";
 
 impl Ruling {
-    /// `passed`, `not applicable` or `FAILED`.
+    /// `passed`, `not applicable`, `out of reach` or `FAILED`.
     #[must_use]
     pub const fn word(&self) -> &'static str {
         match self.outcome {
             Outcome::Proven => PASSED,
             Outcome::Refused(_) | Outcome::Moot(_) | Outcome::KnownGap(_) => NOT_APPLICABLE,
+            Outcome::OutOfReach(_) => OUT_OF_REACH,
             Outcome::NotProven(_) | Outcome::Failed(_) => FAILED,
         }
     }
 
-    /// Why it is not applicable, or what was different.
+    /// Why it is not applicable or out of reach, or what was different.
     #[must_use]
     pub fn why(&self) -> Option<String> {
         match &self.outcome {
             Outcome::Proven => None,
             Outcome::Refused(what) => Some(format!("refused before anything is sent: {what}")),
+            Outcome::OutOfReach(why) => {
+                Some(format!("cannot be reached in test mode, because {why}"))
+            }
             Outcome::Moot(why) | Outcome::KnownGap(why) | Outcome::Failed(why) => Some(why.clone()),
             Outcome::NotProven(why) => Some(format!("could not be played: {why}")),
         }

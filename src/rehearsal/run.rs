@@ -8,6 +8,7 @@ use super::shop::{News, Shop};
 use crate::conformance::Outcome;
 use crate::conformance::rig::Rig;
 use crate::conformance::run::{Story, play};
+use crate::conformance::stage::Stop;
 
 /// A story with its exact end.
 #[derive(Clone, Copy)]
@@ -50,7 +51,8 @@ impl Scenario {
     }
 
     /// Plays it twice, each time on a rig that `make` makes anew: once with webhooks, once by
-    /// asking. Gives the worse outcome of both. Call it outside of async code.
+    /// asking. Gives the worse outcome of both; where webhooks do not arrive, that by asking. Call
+    /// it outside of async code.
     #[must_use]
     pub fn play<R: Rig>(&self, make: impl Fn() -> R) -> Outcome {
         let by_webhooks = self.play_hearing(News::Webhooks, &make);
@@ -58,9 +60,12 @@ impl Scenario {
             return by_webhooks;
         }
         match self.play_hearing(News::Asking, &make) {
-            Outcome::Proven | Outcome::Refused(_) | Outcome::Moot(_) | Outcome::KnownGap(_) => {
-                by_webhooks
-            }
+            Outcome::Proven if matches!(by_webhooks, Outcome::OutOfReach(_)) => Outcome::Proven,
+            Outcome::Proven
+            | Outcome::Refused(_)
+            | Outcome::Moot(_)
+            | Outcome::OutOfReach(_)
+            | Outcome::KnownGap(_) => by_webhooks,
             Outcome::NotProven(why) => Outcome::NotProven(format!("by asking: {why}")),
             Outcome::Failed(why) => Outcome::Failed(format!("by asking: {why}")),
         }
@@ -71,7 +76,11 @@ impl Scenario {
     pub fn play_hearing<R: Rig>(&self, news: News, make: impl FnOnce() -> R) -> Outcome {
         play(&self.id(), make, |rig| {
             let story = self.story;
+            let id = self.id();
             Box::pin(async move {
+                if let Some(why) = rig.out_of_reach(&id) {
+                    return Err(Stop::OutOfReach(why.into()));
+                }
                 let shop = Shop::open(rig, news).await?;
                 story(&shop).await?;
                 shop.close_the_day().await

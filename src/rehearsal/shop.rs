@@ -49,6 +49,10 @@ impl<'r> Shop<'r> {
         store: Arc<dyn Store>,
     ) -> Proof<Self> {
         let stage = Stage::new(rig)?;
+        if news == News::Webhooks && !rig.delivers_webhooks() {
+            let why = "no webhook of the provider's reaches this machine";
+            return Err(Stop::OutOfReach(why.into()));
+        }
         if news == News::Asking {
             stage.needs(Operation::FetchPayment).await?;
         }

@@ -9,6 +9,7 @@
 
 mod adyen;
 mod endpoint;
+mod evidence;
 mod mistakes;
 mod paypal;
 mod report;

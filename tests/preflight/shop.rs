@@ -11,7 +11,7 @@ use counterfoil::id::{Attempt, EventId, Namespace, OrderId, PaymentId, ProviderN
 use counterfoil::mode::Mode;
 use counterfoil::money::{Currency, Money};
 use counterfoil::payment::{Payment, PaymentStatus};
-use counterfoil::preflight::{Evidence, Preflight};
+use counterfoil::preflight::{Evidence, Ground, Preflight};
 use counterfoil::request::{Account, Cursor, Page, Period};
 use counterfoil::setup::{CurrencyRule, Setup, WebhookEndpoint};
 use counterfoil::webhook::{
@@ -140,7 +140,7 @@ impl Shop {
 /// Evidence of a rehearsal yesterday in which every scenario passed or did not apply.
 pub(crate) fn evidence(fingerprint: &str) -> Evidence {
     let yesterday = NOW.saturating_sub(Duration::from_secs(24 * 60 * 60));
-    let mut evidence = Evidence::new("acme", fingerprint, yesterday);
+    let mut evidence = Evidence::new("acme", fingerprint, Ground::Simulator, yesterday);
     evidence.passed = (1..=50).map(|number| format!("S{number}").into()).collect();
     evidence.not_applicable = (51..=58)
         .map(|number| format!("S{number}").into())

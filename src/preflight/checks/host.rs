@@ -6,7 +6,7 @@ use super::{Look, tells};
 use crate::cashier::last_sweep;
 use crate::clock::Timestamp;
 use crate::mode::Mode;
-use crate::preflight::evidence::fingerprint;
+use crate::preflight::evidence::{Evidence, fingerprint};
 use crate::preflight::report::{Check, CheckKind};
 
 /// How many scenarios a rehearsal has, S1 to S58.
@@ -14,6 +14,8 @@ const SCENARIOS: usize = 58;
 
 /// How long an event or a confirmation may wait to be taken.
 const WAIT_MAX: Duration = Duration::from_secs(60 * 60);
+
+const AGAIN: &str = "rehearse again, as things are now";
 
 impl<M: Mode> Look<'_, M> {
     pub(super) async fn sweep(&self) -> Check {
@@ -77,14 +79,57 @@ impl<M: Mode> Look<'_, M> {
 
     pub(super) fn rehearsal(&self) -> Check {
         let mut check = Check::new(CheckKind::Rehearsal);
-        let again = "rehearse again, as things are now";
-        let Some(evidence) = &self.preflight.evidence else {
+        let all = &self.preflight.evidence;
+        if all.is_empty() {
             check.unknown(
                 "there is no evidence of a rehearsal",
                 "rehearse, and keep what it writes",
             );
             return check;
+        }
+        for evidence in all {
+            self.counts(&mut check, evidence);
+        }
+        let tried = |number: &usize| {
+            let id = format!("S{number}");
+            let lists = all.iter().flat_map(|evidence| {
+                let Evidence {
+                    passed,
+                    not_applicable,
+                    failed,
+                    ..
+                } = evidence;
+                [passed, not_applicable, failed]
+            });
+            lists.flatten().any(|known| **known == *id)
         };
+        let missing: Vec<_> = (1..=SCENARIOS)
+            .filter(|number| !tried(number))
+            .map(|number| format!("S{number}"))
+            .collect();
+        if !missing.is_empty() {
+            check.fail(format!("not tried: {}", missing.join(", ")), AGAIN);
+        }
+        if check.findings.is_empty() {
+            for evidence in all {
+                let mut seen = format!(
+                    "over {}, {} scenarios passed on {}, {} do not apply",
+                    evidence.over,
+                    evidence.passed.len(),
+                    evidence.at,
+                    evidence.not_applicable.len()
+                );
+                if !evidence.out_of_reach.is_empty() {
+                    seen += &format!(", {} cannot be reached", evidence.out_of_reach.len());
+                }
+                check.pass(seen);
+            }
+        }
+        check
+    }
+
+    /// Tells of all for which evidence does not count.
+    fn counts(&self, check: &mut Check, evidence: &Evidence) {
         let now = self.preflight.clock.now();
         let (version, at) = (env!("CARGO_PKG_VERSION"), evidence.at);
         if *evidence.provider != *self.provider.name().as_str() {
@@ -93,44 +138,28 @@ impl<M: Mode> Look<'_, M> {
                 evidence.provider,
                 self.provider.name()
             );
-            check.fail(seen, again);
+            check.fail(seen, AGAIN);
         }
         if *evidence.library_version != *version {
             let seen = format!(
                 "it was with version {} of the library, and this is {version}",
                 evidence.library_version
             );
-            check.fail(seen, again);
+            check.fail(seen, AGAIN);
         }
         if *evidence.fingerprint != *fingerprint(self.provider, &self.preflight.currencies) {
-            check.fail("the configuration has changed since", again);
+            check.fail("the configuration has changed since", AGAIN);
         }
         if at > now || at.abs_diff(now) > self.preflight.evidence_age_max {
-            check.fail(format!("it is dated {at}"), again);
+            check.fail(format!("it is dated {at}"), AGAIN);
         }
         if !evidence.failed.is_empty() {
-            let seen = format!("failed: {}", evidence.failed.join(", "));
+            let seen = format!(
+                "failed over {}: {}",
+                evidence.over,
+                evidence.failed.join(", ")
+            );
             check.fail(seen, "mend what failed, and rehearse again");
         }
-        let tried = |number: &usize| {
-            let id = format!("S{number}");
-            let all = [&evidence.passed, &evidence.not_applicable, &evidence.failed];
-            all.iter().any(|ids| ids.iter().any(|known| **known == *id))
-        };
-        let missing: Vec<_> = (1..=SCENARIOS)
-            .filter(|number| !tried(number))
-            .map(|number| format!("S{number}"))
-            .collect();
-        if !missing.is_empty() {
-            check.fail(format!("not tried: {}", missing.join(", ")), again);
-        }
-        if check.findings.is_empty() {
-            check.pass(format!(
-                "{} scenarios passed on {at}, {} do not apply",
-                evidence.passed.len(),
-                evidence.not_applicable.len()
-            ));
-        }
-        check
     }
 }

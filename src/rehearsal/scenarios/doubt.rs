@@ -9,7 +9,7 @@ use futures_util::future::join;
 use crate::capability::Operation;
 use crate::cashier::{MemoryStore, Standing, Store};
 use crate::conformance::rig::{Fault, Happening, Shopper, Strikes};
-use crate::conformance::stage::{Proof, ensure, is_in_doubt};
+use crate::conformance::stage::{Proof, Stop, ensure, is_in_doubt};
 use crate::error::{Effect, ErrorKind};
 use crate::rehearsal::shop::{News, Shop};
 use crate::rehearsal::store::{Breaks, BrittleStore};
@@ -41,14 +41,10 @@ pub(crate) async fn s16(shop: &Shop<'_>) -> Proof {
             "nobody knows what became of the first attempt, and {attempts} were begun"
         );
     }
-    let booked = shop
-        .stage
-        .rig
-        .books(&shop.stage.provider.reference(&request));
+    let there = there(shop, &request).await?;
     ensure!(
-        booked.len() <= 1,
-        "the service has {} payments of one attempt",
-        booked.len()
+        there <= 1,
+        "the service has {there} payments of one attempt"
     );
     Ok(())
 }
@@ -200,12 +196,24 @@ async fn comes_out_of_doubt(shop: &Shop<'_>, fault: Fault) -> Proof {
 
 /// The provider has one payment for the first attempt, and no more.
 async fn one_payment(shop: &Shop<'_>, request: &CreateRequest) -> Proof {
-    if shop.stage.rig.keeps_books() {
-        return shop.stage.booked(request).map(drop);
-    }
-    shop.stage.needs(Operation::FindPayments).await?;
-    let reference = shop.stage.provider.reference(request);
-    let found = shop.stage.provider.find_payments(&reference).await?.len();
-    ensure!(found == 1, "there are {found} payments of {reference}");
+    let there = there(shop, request).await?;
+    ensure!(
+        there == 1,
+        "the service has {there} payments of one attempt"
+    );
     Ok(())
+}
+
+/// How many payments the service has for the first attempt of a request, by its own books or else
+/// as it tells who asks.
+async fn there(shop: &Shop<'_>, request: &CreateRequest) -> Proof<usize> {
+    let reference = shop.stage.provider.reference(request);
+    if shop.stage.rig.keeps_books() {
+        return Ok(shop.stage.rig.books(&reference).len());
+    }
+    if !shop.stage.supports(Operation::FindPayments) {
+        let why = "nobody there tells how many payments carry a reference";
+        return Err(Stop::OutOfReach(why.into()));
+    }
+    Ok(shop.stage.provider.find_payments(&reference).await?.len())
 }
