@@ -1,7 +1,5 @@
 //! What the provider has told: how a payment stands where it can be fetched, and where it cannot.
 
-use std::cell::RefCell;
-
 use super::stage::{Proof, Stage, Stop};
 use crate::capability::Operation;
 use crate::capture::{Capture, CaptureStatus, Change};
@@ -14,14 +12,6 @@ use crate::payment::{Payment, PaymentStatus};
 use crate::refund::{Refund, RefundStatus};
 use crate::request::{CaptureRequest, RefundRequest};
 use crate::webhook::{Event, EventKind, WebhookRequest};
-
-/// The webhooks that have come, and what they said.
-#[derive(Default)]
-pub(crate) struct Inbox {
-    events: RefCell<Vec<Event<Test>>>,
-    /// Those that no case has asked for yet.
-    unread: RefCell<Vec<WebhookRequest>>,
-}
 
 impl Stage<'_> {
     /// The webhooks sent since this was last asked, in the order of what happened.

@@ -1,12 +1,12 @@
 //! What the cases are told with: one provider, its rig, and the usual steps.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::pin::pin;
 
 use futures_util::{Stream, TryStreamExt};
 use http::HeaderMap;
 
-use super::hearing::Inbox;
 use super::rig::{Booked, Fault, Happening, Rig, Shopper, Strikes, Unable};
 use crate::capability::Operation;
 use crate::error::{Effect, Error, ErrorKind, Result};
@@ -65,6 +65,14 @@ pub(crate) struct Stage<'r> {
     pub(crate) rig: &'r dyn Rig,
     pub(crate) provider: Provider<Test>,
     pub(crate) inbox: Inbox,
+}
+
+/// The webhooks that have come, and what they said.
+#[derive(Default)]
+pub(crate) struct Inbox {
+    pub(super) events: RefCell<Vec<Event<Test>>>,
+    /// Those that no case has asked for yet.
+    pub(super) unread: RefCell<Vec<WebhookRequest>>,
 }
 
 impl<'r> Stage<'r> {

@@ -7,8 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue};
 
+use super::sensitive::{bearer_value, sensitive, unusable};
 use super::token::TokenCache;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::secret::Secret;
 
 /// How a request shows who sends it. Its header is marked sensitive, so that no log shows it.
@@ -25,7 +26,7 @@ impl Authorization {
     /// `Authorization: Bearer <secret>`.
     ///
     /// # Errors
-    /// [`ErrorKind::Credentials`] if the secret has characters that no header may have.
+    /// [`ErrorKind::Credentials`](crate::error::ErrorKind::Credentials) if the secret has characters that no header may have.
     pub fn bearer(secret: &Secret) -> Result<Self> {
         let value = bearer_value(secret)?;
         Ok(Self(Kind::Fixed(AUTHORIZATION, value)))
@@ -34,7 +35,7 @@ impl Authorization {
     /// `Authorization: Basic <user:password>` (RFC 7617).
     ///
     /// # Errors
-    /// [`ErrorKind::Credentials`] if the user has a colon in it.
+    /// [`ErrorKind::Credentials`](crate::error::ErrorKind::Credentials) if the user has a colon in it.
     pub fn basic(user: &Secret, password: &Secret) -> Result<Self> {
         if user.expose().contains(':') {
             return Err(unusable());
@@ -47,7 +48,7 @@ impl Authorization {
     /// The secret in a header of the provider's own, such as `X-API-Key`.
     ///
     /// # Errors
-    /// [`ErrorKind::Credentials`] if the secret has characters that no header may have.
+    /// [`ErrorKind::Credentials`](crate::error::ErrorKind::Credentials) if the secret has characters that no header may have.
     pub fn header(name: HeaderName, secret: &Secret) -> Result<Self> {
         Ok(Self(Kind::Fixed(name, sensitive(secret)?)))
     }
@@ -63,21 +64,4 @@ impl fmt::Debug for Authorization {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Authorization(…)")
     }
-}
-
-pub(super) fn bearer_value(secret: &Secret) -> Result<HeaderValue> {
-    sensitive(&Secret::new(format!("Bearer {}", secret.expose())))
-}
-
-fn sensitive(secret: &Secret) -> Result<HeaderValue> {
-    let mut value = HeaderValue::from_str(secret.expose()).map_err(|_| unusable())?;
-    value.set_sensitive(true);
-    Ok(value)
-}
-
-fn unusable() -> Error {
-    Error::new(
-        ErrorKind::Credentials,
-        "the key has a character that no key has: was it copied with a line break?",
-    )
 }

@@ -13,6 +13,7 @@ mod reqwest;
 mod response;
 mod retry;
 mod retry_budget;
+mod sensitive;
 mod timer;
 mod token;
 mod transport;

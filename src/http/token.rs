@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http::HeaderValue;
 
-use super::authorization::bearer_value;
+use super::sensitive::bearer_value;
 use super::timer::Timer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;

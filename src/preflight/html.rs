@@ -4,11 +4,15 @@ use std::fmt::Write;
 
 use super::report::{Check, Readiness, Report, Verdict};
 
-pub(super) fn page(report: &Report) -> String {
-    let mut page = String::new();
-    // Writing to a string cannot fail.
-    let _ = write(report, &mut page);
-    page
+impl Report {
+    /// The report as one page that needs nothing else, to be shown to a colleague.
+    #[must_use]
+    pub fn html(&self) -> String {
+        let mut page = String::new();
+        // Writing to a string cannot fail.
+        let _ = write(self, &mut page);
+        page
+    }
 }
 
 fn write(report: &Report, page: &mut String) -> std::fmt::Result {

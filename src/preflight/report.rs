@@ -54,12 +54,6 @@ impl Report {
         self.checks.iter().find(|check| check.kind == kind)
     }
 
-    /// The report as one page that needs nothing else, to be shown to a colleague.
-    #[must_use]
-    pub fn html(&self) -> String {
-        super::html::page(self)
-    }
-
     /// The one sentence that matters.
     pub(super) fn headline(&self) -> &'static str {
         match (self.readiness(), self.mode) {

@@ -8,7 +8,6 @@ use std::marker::PhantomData;
 use super::amount::from_wire;
 use super::convert::{command_of, reference_of, time_of};
 use super::refusal::decline;
-use super::webhook::unreadable;
 use super::wire::{Amount, Flag, Item};
 use crate::capture::{Capture, CaptureStatus};
 use crate::clock::Timestamp;
@@ -19,7 +18,7 @@ use crate::money::Money;
 use crate::payment::{Payment, PaymentStatus};
 use crate::refund::{Refund, RefundStatus};
 use crate::request::CaptureMode;
-use crate::webhook::{Authenticity, EventDraft, EventKind, WebhookRefusal};
+use crate::webhook::{Authenticity, EventDraft, EventKind, WebhookRefusal, WebhookRefusalKind};
 
 type Read<T> = Result<T, WebhookRefusal>;
 
@@ -349,4 +348,8 @@ fn check_ids(item: &Item) -> Read<()> {
 
 fn bad_id(error: IdError) -> WebhookRefusal {
     unreadable(error.to_string())
+}
+
+pub(super) fn unreadable(hint: impl Into<std::borrow::Cow<'static, str>>) -> WebhookRefusal {
+    WebhookRefusal::new(WebhookRefusalKind::Unreadable, hint)
 }

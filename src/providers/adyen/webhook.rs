@@ -14,7 +14,7 @@ use serde_json::Value;
 use sha2::Sha256;
 
 use super::config::AdyenConfig;
-use super::notice::Reader;
+use super::notice::{Reader, unreadable};
 use super::wire::{Envelope, Flag, Item, ManagementNotice};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
@@ -321,10 +321,6 @@ fn tag_of(key: &Hmac<Sha256>, text: &[u8]) -> Hmac<Sha256> {
     let mut tag = key.clone();
     tag.update(text);
     tag
-}
-
-pub(super) fn unreadable(hint: impl Into<std::borrow::Cow<'static, str>>) -> WebhookRefusal {
-    refusal(WebhookRefusalKind::Unreadable, hint)
 }
 
 fn refusal(
