@@ -1,67 +1,74 @@
-//! An order becomes a paid, matched and confirmed order, offline, through Stripe's wire.
+//! Orders are paid, confirmed once and partly refunded, offline, through Stripe's wire.
 //!
 //!     cargo run --example quickstart
 //!
 //! Stripe is simulated in this process; the provider that speaks to it is the one that you would
 //! use, and so is everything else.
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use counterfoil::clock::{Clock, Timestamp};
+use counterfoil::cashier::{Cashier, ConfirmationKind, MemoryStore, Standing};
+use counterfoil::clock::Timestamp;
 use counterfoil::http::ManualTimer;
-use counterfoil::id::{Namespace, OrderId, Reference};
-use counterfoil::ledger::Ledger;
-use counterfoil::matching::{Batch, OrderRow, Policy, Verdict, entries_of};
+use counterfoil::id::{CommandId, Namespace, OrderId};
 use counterfoil::money::PositiveMoney;
-use counterfoil::order::Order;
-use counterfoil::payment::{NextAction, Payment, PaymentStatus};
+use counterfoil::payment::{NextAction, Payment};
 use counterfoil::providers::stripe::{Stripe, StripeConfig};
-use counterfoil::request::{Checkout, CreateRequest};
+use counterfoil::request::{Checkout, CreateRequest, RefundRequest};
 use counterfoil::simulator::stripe::StripeSimulator;
 use counterfoil::simulator::{SimulatedProvider, SimulatorTransport};
-use counterfoil::webhook::{Delivery, WebhookRequest};
+use counterfoil::webhook::WebhookRequest;
 use counterfoil::{Live, Provider, Test};
 
 const WEBHOOK_SECRET: &str = "whsec_of_the_quickstart";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let mut shop = Shop::open()?;
+    let mut shop = Shop::open().await?;
 
     println!("\nAn order is placed, paid and confirmed");
-    let order = shop.place_order("A-1001", "19.99 EUR")?;
-    let payment = shop.check_out(&order).await?;
-    shop.shopper_pays(&payment, "pm_card_visa")?;
+    let paid = shop.sell("A-1001", "19.99 EUR", "pm_card_visa").await?;
     let webhooks = shop.stripe.webhooks();
-    for webhook in &webhooks {
-        shop.receive(webhook).await?;
-    }
+    shop.receive(&webhooks).await?;
 
     println!("\nThe same webhooks come again");
-    for webhook in &webhooks {
-        shop.receive(webhook).await?;
-    }
+    shop.receive(&webhooks).await?;
 
     println!("\nAnother order is declined");
-    let order = shop.place_order("A-1002", "45.00 EUR")?;
-    let payment = shop.check_out(&order).await?;
-    shop.shopper_pays(&payment, "pm_card_visa_chargeDeclinedInsufficientFunds")?;
-    for webhook in shop.stripe.webhooks() {
-        shop.receive(&webhook).await?;
-    }
+    let card = "pm_card_visa_chargeDeclinedInsufficientFunds";
+    shop.sell("A-1002", "45.00 EUR", card).await?;
+    shop.receive(&shop.stripe.webhooks()).await?;
+
+    println!("\nThe webhooks of a third are lost: Stripe is asked");
+    shop.sell("A-1003", "8.50 EUR", "pm_card_visa").await?;
+    drop(shop.stripe.webhooks());
+    shop.wait(Duration::from_secs(3600));
+    shop.sweep().await?;
+
+    println!("\nFive euros of the first are given back, by somebody who clicks twice");
+    shop.refund(&paid, "5.00 EUR", "return-17").await?;
+    shop.refund(&paid, "5.00 EUR", "return-17").await?;
+    let webhooks = shop.stripe.webhooks();
+    shop.receive(&webhooks).await?;
 
     println!("\nA test event reaches a live endpoint");
-    shop.deliver_to_live(webhooks.last().ok_or("no webhook was sent")?)
-        .await?;
+    let last = webhooks.last().ok_or("no webhook was sent")?;
+    shop.deliver_to_live(last).await?;
 
     println!("\nWhat the books say");
-    shop.print_books()?;
-    if shop.confirmations != ["A-1001"] {
-        return Err(format!("confirmed: {:?}", shop.confirmations).into());
+    let standings = shop.print_books(&["A-1001", "A-1002", "A-1003"]).await?;
+    let left = "14.99 EUR".parse()?;
+    let expected = [
+        Standing::Reversed { left },
+        Standing::Unpaid,
+        Standing::Paid,
+    ];
+    if standings != expected || shop.fulfilled != ["A-1001", "A-1003"] {
+        return Err("the books are wrong: please report it".into());
     }
-    println!("\nDone: one order paid and confirmed once, one declined, no live order touched.");
+    println!("\nDone: two orders paid and confirmed once each, one declined, one refund.");
     Ok(())
 }
 
@@ -69,14 +76,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
 struct Shop {
     simulator: Arc<Mutex<StripeSimulator>>,
     stripe: Arc<SimulatorTransport<StripeSimulator>>,
-    provider: Provider<Test>,
-    orders: Vec<Order>,
-    ledgers: BTreeMap<Reference, Ledger<Test>>,
-    confirmations: Vec<String>,
+    cashier: Cashier<Test>,
+    fulfilled: Vec<String>,
 }
 
 impl Shop {
-    fn open() -> Result<Self, Box<dyn Error>> {
+    async fn open() -> Result<Self, Box<dyn Error>> {
         let mut simulator = StripeSimulator::new(2026, Timestamp::from_unix(1_795_000_000));
         simulator.set_base_url("https://checkout.example");
         simulator.add_webhook_endpoint("https://shop.example/webhooks", WEBHOOK_SECRET, &["*"]);
@@ -87,97 +92,81 @@ impl Shop {
             .with_timer(Arc::new(ManualTimer::new()))
             .with_clock(stripe.clone());
         let provider = Stripe::new(config)?.into_provider(Namespace::new("quickstart")?);
+        // A real shop gives it an `SqliteStore` or a `PostgresStore`.
+        let cashier = Cashier::open(provider, Arc::new(MemoryStore::new())).await?;
         println!("A simulated Stripe is up, and a shop in test mode");
         Ok(Self {
+            cashier: cashier.with_clock(stripe.clone()),
             simulator,
             stripe,
-            provider,
-            orders: Vec::new(),
-            ledgers: BTreeMap::new(),
-            confirmations: Vec::new(),
+            fulfilled: Vec::new(),
         })
     }
 
-    fn place_order(&mut self, id: &str, total: &str) -> Result<CreateRequest, Box<dyn Error>> {
+    /// Places an order, sends the shopper to the provider's page, and plays the shopper there.
+    async fn sell(
+        &self,
+        id: &str,
+        total: &str,
+        card: &str,
+    ) -> Result<Payment<Test>, Box<dyn Error>> {
+        let order = OrderId::new(id)?;
         let total = PositiveMoney::new(total.parse()?)?;
-        let order = Order::new(OrderId::new(id)?, total, self.stripe.now());
-        println!("  order {} over {total}", order.id);
+        self.cashier.place(&order, total).await?;
+        println!("  order {order} over {total}");
         let page = Checkout::hosted("https://shop.example/thanks", "https://shop.example/cart");
-        let request = CreateRequest::new(order.id.clone(), total, page);
-        self.orders.push(order);
-        Ok(request)
-    }
-
-    async fn check_out(&self, order: &CreateRequest) -> Result<Payment<Test>, Box<dyn Error>> {
-        let payment = self.provider.create(order).await?;
+        let request = CreateRequest::new(order, total, page);
+        let payment = self.cashier.check_out(&request).await?;
         if let Some(NextAction::Redirect { url }) = &payment.next_action {
             println!("  the shopper is sent to {url}");
         }
+        let outcome = self.lock().shopper().pay(payment.id.raw(), card)?;
+        println!("  the shopper pays with {card}: {outcome:?}");
         Ok(payment)
     }
 
-    /// Plays the person in front of the provider's page.
-    fn shopper_pays(&self, payment: &Payment<Test>, card: &str) -> Result<(), Box<dyn Error>> {
-        let outcome = self
-            .lock_simulator()
-            .shopper()
-            .pay(payment.id.raw(), card)?;
-        println!("  the shopper pays with {card}: {outcome:?}");
-        Ok(())
-    }
-
-    /// What a host does with every webhook: verify, store, match, confirm.
-    async fn receive(&mut self, webhook: &WebhookRequest) -> Result<(), Box<dyn Error>> {
-        let delivery: Delivery<Test> = self.provider.webhook(webhook).await?;
-        for event in &delivery.events {
-            let Some(payment) = event.payment() else {
-                println!("  {}: verified, and not about a payment", event.type_text());
-                continue;
-            };
-            match &payment.status {
-                PaymentStatus::Failed(decline) => println!(
-                    "  {}: verified, declined; the shopper may read: {}",
-                    event.type_text(),
-                    decline.shopper_text()
-                ),
-                status => println!("  {}: verified, {status:?}", event.type_text()),
-            }
-            if let Some(reference) = &payment.reference {
-                // The ledger ends the same whatever comes first, late or twice.
-                self.ledgers
-                    .entry(reference.clone())
-                    .or_default()
-                    .apply(event)?;
-            }
+    /// What a host does with every webhook: the cashier verifies it, stores it, and brings the
+    /// order up to date; the host answers as it is told.
+    async fn receive(&mut self, webhooks: &[WebhookRequest]) -> Result<(), Box<dyn Error>> {
+        for webhook in webhooks {
+            let received = self.cashier.receive(webhook).await;
+            println!("  a webhook, answered with {}", received.answer);
         }
-        self.confirm_what_is_paid()
+        self.act().await
     }
 
-    fn confirm_what_is_paid(&mut self) -> Result<(), Box<dyn Error>> {
-        for (order, verdict) in self.verdicts()? {
-            if verdict == Verdict::Paid && !self.confirmations.contains(&order) {
-                println!("  order {order} is paid: its confirmation goes out");
-                self.confirmations.push(order);
+    /// What a host does every few minutes: what no webhook has told is asked for.
+    async fn sweep(&mut self) -> Result<(), Box<dyn Error>> {
+        self.cashier.sweep().await?;
+        self.act().await
+    }
+
+    /// Acts on what has come to pass. Each cue comes once, and again only if it was not
+    /// acknowledged.
+    async fn act(&mut self) -> Result<(), Box<dyn Error>> {
+        let lease = Duration::from_secs(60);
+        for confirmation in self.cashier.confirmations(lease, 100).await? {
+            println!("  {}: {}", confirmation.order, confirmation.kind);
+            if confirmation.kind == ConfirmationKind::Paid {
+                self.fulfilled.push(confirmation.order.to_string());
             }
+            self.cashier.acknowledge(&confirmation).await?;
         }
         Ok(())
     }
 
-    fn verdicts(&self) -> Result<Vec<(String, Verdict)>, Box<dyn Error>> {
-        let mut batch = Batch::<Test>::new(Policy::default());
-        for order in &self.orders {
-            batch.order(&OrderRow::from(order))?;
-        }
-        for ledger in self.ledgers.values() {
-            entries_of(ledger, self.provider.namespace(), |entry| {
-                batch.entry(entry)
-            })?;
-        }
-        let report = batch.run();
-        Ok(report
-            .orders()
-            .map(|order| (order.id.to_owned(), order.verdict))
-            .collect())
+    /// The same command is the same refund, however often it is given.
+    async fn refund(
+        &self,
+        payment: &Payment<Test>,
+        amount: &str,
+        command: &str,
+    ) -> Result<(), Box<dyn Error>> {
+        let amount = PositiveMoney::new(amount.parse()?)?;
+        let request = RefundRequest::new(payment.id.clone(), amount, CommandId::new(command)?);
+        let refund = self.cashier.refund(&request).await?;
+        println!("  refund {command} of {amount}: {:?}", refund.state);
+        Ok(())
     }
 
     /// The same endpoint secret registered for live mode by mistake: the event is genuine, and set
@@ -198,19 +187,21 @@ impl Shop {
         Ok(())
     }
 
-    fn print_books(&self) -> Result<(), Box<dyn Error>> {
-        for (order, verdict) in self.verdicts()? {
-            let confirmed = if self.confirmations.contains(&order) {
-                "confirmed"
-            } else {
-                "open"
-            };
-            println!("  order {order}: {verdict}; {confirmed}");
+    async fn print_books(&self, orders: &[&str]) -> Result<Vec<Standing>, Box<dyn Error>> {
+        let mut standings = Vec::new();
+        for id in orders {
+            let standing = self.cashier.order(&OrderId::new(id)?).await?.standing();
+            println!("  order {id}: {standing}");
+            standings.push(standing);
         }
-        Ok(())
+        Ok(standings)
     }
 
-    fn lock_simulator(&self) -> MutexGuard<'_, StripeSimulator> {
+    fn wait(&self, time: Duration) {
+        self.lock().advance(time);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, StripeSimulator> {
         self.simulator
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

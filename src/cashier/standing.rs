@@ -1,6 +1,7 @@
 //! How an order stands, computed from the facts about its payments, and what a person must look at.
 
 use std::cmp::Ordering;
+use std::fmt;
 
 use crate::clock::Timestamp;
 use crate::dispute::DisputeStatus;
@@ -50,6 +51,25 @@ pub enum Standing {
     },
     /// No money has come.
     Unpaid,
+}
+
+/// One sentence for a person.
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WrongCurrency => f.write_str("paid in another currency than the order's"),
+            Self::PaidAfterClose { received } => {
+                write!(f, "{received} came after the order was closed")
+            }
+            Self::Overpaid { excess } => write!(f, "overpaid by {excess}"),
+            Self::Paid => f.write_str("paid"),
+            Self::Reversed { left } => write!(f, "paid, and money went back: {left} is left"),
+            Self::Pending => f.write_str("a payment is under way"),
+            Self::Authorized => f.write_str("the amount is held, and not taken yet"),
+            Self::PartlyPaid { short } => write!(f, "partly paid, {short} short"),
+            Self::Unpaid => f.write_str("unpaid"),
+        }
+    }
 }
 
 /// Something that a person must look at.
