@@ -190,7 +190,11 @@ impl AdyenConfig<Test> {
         self
     }
 
-    pub(super) fn from_settings(settings: Settings) -> Result<(Self, Namespace)> {
+    /// Reads the settings of [`KIND`], and the namespace that stands beside them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Settings`], naming every fault at once and no value.
+    pub fn from_settings(settings: Settings) -> Result<(Self, Namespace)> {
         let read = ReadSettings::of(settings, |_| Ok(()))?;
         let mut config = Self::new(read.api_key, read.merchant_account.expose(), read.hmac_key)?;
         if let Some(base_url) = read.base_url {
@@ -220,7 +224,11 @@ impl AdyenConfig<Live> {
         Self::of(api_key.into(), merchant_account, hmac_key.into(), hosts)
     }
 
-    pub(super) fn from_settings(settings: Settings) -> Result<(Self, Namespace)> {
+    /// Reads the settings of [`KIND`], and the namespace that stands beside them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Settings`], naming every fault at once and no value.
+    pub fn from_settings(settings: Settings) -> Result<(Self, Namespace)> {
         let mut prefix = Secret::new("");
         let read = ReadSettings::of(settings, |settings| {
             prefix = settings.take_checked("live_prefix", |text| LivePrefix::new(text).map(drop));

@@ -156,8 +156,11 @@ impl<M: Mode> StripeConfig<M> {
         self
     }
 
-    /// Reads the settings of [`KIND`].
-    pub(super) fn from_settings(mut settings: Settings) -> Result<(Self, Namespace)> {
+    /// Reads the settings of [`KIND`], and the namespace that stands beside them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Settings`], naming every fault at once and no value.
+    pub fn from_settings(mut settings: Settings) -> Result<(Self, Namespace)> {
         let name = settings.name().cloned();
         let namespace = settings.take_checked("namespace", |text| {
             Namespace::new(text).map(drop).map_err(Error::from)

@@ -2,12 +2,14 @@
 //!
 //! ```text
 //! cargo run --example rehearse -- --provider stripe|paypal|adyen [--by-token] [--json]
+//! cargo run --example rehearse -- --provider stripe --test-mode
 //! cargo run --example rehearse -- --provider stripe --endpoint http://127.0.0.1:8080/webhooks/stripe \
 //!     --secret whsec_...
 //! ```
 //!
-//! The first plays every scenario over the simulated provider. The second sends webhooks, genuine
-//! and forged, to an endpoint that you have built.
+//! The first plays every scenario over the simulated provider. The second plays over the provider's
+//! own test mode, with the credentials of the environment, what its test triggers reach without a
+//! browser. The third sends webhooks, genuine and forged, to an endpoint that you have built.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -20,25 +22,31 @@ use counterfoil::http::{ReqwestTransport, Transport, TransportOptions};
 use counterfoil::id::Namespace;
 use counterfoil::money::Currency;
 use counterfoil::preflight::{Evidence, Ground, Preflight};
+use counterfoil::registry::{Configuration, Registry};
 use counterfoil::rehearsal::{Rehearsal, rehearse, try_endpoint};
 use counterfoil::webhook::WebhookRequest;
+use test_mode::{
+    AdyenTestMode, PayPalTestMode, StripeTestMode, Surroundings, TestMode, TestModeRig,
+};
 
-#[path = "../tests/rigs/adyen.rs"]
+#[path = "../../tests/rigs/adyen.rs"]
 mod adyen;
 #[allow(dead_code)] // the rigs are shared with tests that use more of them
-#[path = "../tests/rigs/paypal.rs"]
+#[path = "../../tests/rigs/paypal.rs"]
 mod paypal;
 #[allow(dead_code)]
-#[path = "../tests/rigs/stripe.rs"]
+#[path = "../../tests/rigs/stripe.rs"]
 mod stripe;
+mod test_mode;
 
 const USAGE: &str = "\
-usage: rehearse [--provider NAME] [--by-token] [--json] 
+usage: rehearse [--provider NAME] [--by-token | --test-mode] [--json]
                 [--evidence FILE [--currency CODE]...]
        rehearse [--provider stripe] --endpoint URL --secret SECRET
 
   --provider NAME    the provider to rehearse with: stripe (default), paypal or adyen
   --by-token         begin payments with a token of the provider's script, not on its page
+  --test-mode        over the provider's own test mode, with COUNTERFOIL_<NAME>_TEST_... variables
   --json             a list for machines, not a table
   --evidence FILE    keeps what the preflight takes as the proof of this rehearsal, as JSON
   --currency CODE    a currency that the shop sells in, for the evidence; may be repeated
@@ -53,6 +61,15 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if options.test_mode {
+        return match over_test_mode(&options) {
+            Ok(code) => code,
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::from(2)
+            }
+        };
+    }
     match options.provider.as_str() {
         "stripe" => {
             let secret = options.secret.as_deref().unwrap_or("whsec_of_a_rehearsal");
@@ -73,17 +90,42 @@ fn main() -> ExitCode {
     }
 }
 
+/// Plays what a provider's own test mode can play, with the credentials of the environment.
+fn over_test_mode(options: &Options) -> counterfoil::Result<ExitCode> {
+    let registry = Registry::built_in();
+    let configuration = Configuration::from_env(&registry)?;
+    let settings = test_mode::settings(&configuration, &registry, &options.provider)?;
+    Ok(match options.provider.as_str() {
+        "stripe" => steer(StripeTestMode::new(settings)?, options),
+        "paypal" => steer(PayPalTestMode::new(settings)?, options),
+        "adyen" => steer(AdyenTestMode::new(settings)?, options),
+        other => {
+            eprintln!("{other} has no test mode that can be steered from here");
+            ExitCode::from(2)
+        }
+    })
+}
+
+fn steer<P: TestMode + Clone>(psp: P, options: &Options) -> ExitCode {
+    let over = Ground::at(psp.api_url());
+    eprintln!("over {over}, at {}", psp.api_url());
+    let surroundings = Surroundings::real();
+    all(options, over, || {
+        TestModeRig::new(psp.clone(), &surroundings)
+    })
+}
+
 fn run<R: Rig>(options: &Options, make: impl Fn() -> R) -> ExitCode {
     match &options.endpoint {
         Some(url) => endpoint(url, make),
-        None => all(options, make),
+        None => all(options, Ground::Simulator, make),
     }
 }
 
-fn all<R: Rig>(options: &Options, make: impl Fn() -> R) -> ExitCode {
+fn all<R: Rig>(options: &Options, over: Ground, make: impl Fn() -> R) -> ExitCode {
     let rehearsal = rehearse(&make);
     if let Some(file) = &options.evidence
-        && let Err(error) = keep(&rehearsal, options, &make(), file)
+        && let Err(error) = keep(&rehearsal, over, options, &make(), file)
     {
         eprintln!("{file}: {error}");
         return ExitCode::FAILURE;
@@ -96,12 +138,14 @@ fn all<R: Rig>(options: &Options, make: impl Fn() -> R) -> ExitCode {
     } else {
         println!("{rehearsal}");
     }
-    exit_code(rehearsal.is_good())
+    let has_passed = rehearsal.passed().next().is_some();
+    exit_code(rehearsal.is_good() && has_passed)
 }
 
 /// Keeps the evidence of a rehearsal for the preflight of the same configuration.
 fn keep(
     rehearsal: &Rehearsal,
+    over: Ground,
     options: &Options,
     rig: &dyn Rig,
     file: &str,
@@ -110,8 +154,8 @@ fn keep(
     let preflight = Preflight::new().with_currencies(&options.currencies);
     let fingerprint = preflight.fingerprint(&provider);
     let name = provider.name().as_str();
-    let evidence = Evidence::new(name, &fingerprint, Ground::Simulator, SystemClock.now())
-        .of_rehearsal(rehearsal);
+    let evidence =
+        Evidence::new(name, &fingerprint, over, SystemClock.now()).of_rehearsal(rehearsal);
     std::fs::write(file, serde_json::to_string_pretty(&evidence)?)?;
     Ok(())
 }
@@ -158,6 +202,7 @@ fn exit_code(is_good: bool) -> ExitCode {
 struct Options {
     provider: String,
     by_token: bool,
+    test_mode: bool,
     json: bool,
     evidence: Option<String>,
     currencies: Vec<Currency>,
@@ -171,6 +216,7 @@ impl Options {
         let mut options = Self {
             provider: "stripe".into(),
             by_token: false,
+            test_mode: false,
             json: false,
             evidence: None,
             currencies: Vec::new(),
@@ -182,6 +228,7 @@ impl Options {
             match name.as_str() {
                 "--provider" => options.provider = value()?,
                 "--by-token" => options.by_token = true,
+                "--test-mode" => options.test_mode = true,
                 "--json" => options.json = true,
                 "--evidence" => options.evidence = Some(value()?),
                 "--currency" => {
@@ -197,6 +244,9 @@ impl Options {
         }
         if options.endpoint.is_some() != options.secret.is_some() {
             return Err("--endpoint and --secret go together".into());
+        }
+        if options.test_mode && (options.by_token || options.endpoint.is_some()) {
+            return Err("--test-mode goes with neither --by-token nor --endpoint".into());
         }
         Ok(options)
     }
