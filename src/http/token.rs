@@ -21,6 +21,7 @@ pub trait TokenSource: fmt::Debug + Send + Sync + 'static {
 
 /// A token as it came.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct FreshToken {
     /// The token.
     pub token: Secret,

@@ -15,6 +15,7 @@ use crate::money::Currency;
 /// What a rehearsal has proven, to be kept in a file. It holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Evidence {
     /// The provider that was rehearsed with.
     pub provider: Box<str>,

@@ -217,6 +217,7 @@ impl Verdict {
 /// The twelve checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum CheckKind {
     /// Nothing missing, left a placeholder, mistyped or swapped.
     Settings,

@@ -21,6 +21,7 @@ use crate::mode::Mode;
 /// again what was acknowledged.
 #[derive(Debug, Clone)]
 #[must_use = "the events must be stored before the provider gets its answer"]
+#[non_exhaustive]
 pub struct Delivery<M: Mode> {
     /// The events to act on.
     pub events: Vec<Event<M>>,

@@ -149,6 +149,7 @@ impl<M: Mode> fmt::Debug for PayPalCredentials<M> {
 
 /// How a webhook's signature is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum WebhookCheck {
     /// Here, with PayPal's certificate, which is fetched once and kept.
     #[default]

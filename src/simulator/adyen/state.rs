@@ -70,6 +70,7 @@ impl Merchant {
 
 /// When an authorised payment is captured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CaptureTiming {
     /// At once.
     Immediate,
