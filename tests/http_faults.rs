@@ -107,6 +107,19 @@ fn read_request(stream: &mut TcpStream) -> Vec<u8> {
     }
 }
 
+/// Waits until the whole request is there, and reads none of it.
+fn await_request(stream: &TcpStream) {
+    let mut request = [0; 4096];
+    loop {
+        let count = stream.peek(&mut request).unwrap();
+        let text = String::from_utf8_lossy(&request[..count]);
+        if text.ends_with("payment=pi_1") {
+            return;
+        }
+        assert_ne!(count, 0, "the client hung up in the middle of its request");
+    }
+}
+
 fn read() -> ApiRequest {
     ApiRequest::get(Operation::FetchPayment, &["v1", "payments", "pi_1"])
 }
@@ -209,6 +222,20 @@ async fn an_end_at_any_byte_of_the_answer_is_unknown() {
     server.join();
 }
 
+/// A server that dies in the middle of an answer resets the connection, where one that ends closes it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_reset_at_any_byte_of_the_answer_is_unknown() {
+    let server = FaultServer::start(ANSWER.len(), |number, stream| {
+        // What was not read when the connection is closed resets it.
+        await_request(stream);
+        stream.write_all(&ANSWER[..number]).unwrap();
+    });
+    for _ in 0..ANSWER.len() {
+        assert_unknown(write_once(&server).await, &ErrorKind::Unavailable);
+    }
+    server.join();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn answers_that_are_not_http_are_unknown() {
     let head = "HTTP/1.1 200 OK\r\n";
@@ -251,6 +278,35 @@ async fn silence_ends_with_the_time_limit() {
         let options = TransportOptions::default().with_total_timeout(Duration::from_millis(200));
         let client = client_with(&options, &server.address, RetryPolicy::never());
         assert_unknown(client.send(unkeyed_write()).await, &ErrorKind::Unavailable);
+        server.join();
+    }
+}
+
+/// Each byte comes in time, and the whole never does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_answer_that_drips_ends_with_the_time_limit() {
+    const DRIPS_MAX: usize = 3_000;
+    for beginning in [
+        "HTTP/1.1 200 OK\r\nX-Drip: ",
+        "HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n270f\r\n",
+    ] {
+        let server = FaultServer::start(1, move |_, stream| {
+            read_request(stream);
+            stream.write_all(beginning.as_bytes()).unwrap();
+            // The client says no more, so that each look for its end takes as long as it may.
+            let pace = Some(Duration::from_millis(10));
+            stream.set_read_timeout(pace).unwrap();
+            let drips = (0..DRIPS_MAX).take_while(|_| {
+                let has_ended = matches!(stream.read(&mut [0]), Ok(0));
+                !has_ended && stream.write_all(b"x").is_ok()
+            });
+            assert!(drips.count() < DRIPS_MAX, "the time limit was not kept");
+        });
+        let options = TransportOptions::default().with_total_timeout(Duration::from_millis(200));
+        let client = client_with(&options, &server.address, RetryPolicy::never());
+        assert_unknown(client.send(unkeyed_write()).await, &ErrorKind::Unavailable);
+        drop(client);
         server.join();
     }
 }
