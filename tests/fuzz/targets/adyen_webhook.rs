@@ -30,7 +30,11 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     let is_signed = first % 2 == 1;
-    let body = if is_signed { signed(body) } else { body.to_vec() };
+    let body = if is_signed {
+        signed(body)
+    } else {
+        body.to_vec()
+    };
     let request = WebhookRequest::new(HeaderMap::new(), body);
     let delivery = pollster::block_on(PROVIDER.webhook(&request));
     let is_believed = delivery.is_ok_and(|delivery| !delivery.events.is_empty());
@@ -41,7 +45,9 @@ fn signed(body: &[u8]) -> Vec<u8> {
     let Ok(mut value) = serde_json::from_slice::<Value>(body) else {
         return body.to_vec();
     };
-    let items = value.get_mut("notificationItems").and_then(Value::as_array_mut);
+    let items = value
+        .get_mut("notificationItems")
+        .and_then(Value::as_array_mut);
     for item in items.into_iter().flatten() {
         if let Some(item) = item.get_mut("NotificationRequestItem") {
             sign(item);

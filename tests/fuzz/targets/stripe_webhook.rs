@@ -46,7 +46,10 @@ fuzz_target!(|data: &[u8]| {
     headers.insert("stripe-signature", header);
     let request = WebhookRequest::new(headers, body.to_vec());
     let delivery = pollster::block_on(PROVIDER.webhook(&request));
-    assert!(is_signed || delivery.is_err(), "a forged webhook was believed");
+    assert!(
+        is_signed || delivery.is_err(),
+        "a forged webhook was believed"
+    );
 });
 
 fn signature(body: &[u8]) -> Vec<u8> {

@@ -32,7 +32,11 @@ fuzz_target!(|text: &str| {
     if let Ok(id) = OrderId::new(text) {
         assert_eq!(id.as_str(), text);
     }
-    let _ = (CommandId::new(text), Namespace::new(text), ProviderName::new(text));
+    let _ = (
+        CommandId::new(text),
+        Namespace::new(text),
+        ProviderName::new(text),
+    );
 });
 
 fn comes_back<T: FromStr + Display + PartialEq>(text: &str) {
