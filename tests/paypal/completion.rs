@@ -143,7 +143,6 @@ async fn what_the_shopper_can_mend_is_a_decline() {
     for (status, issue, kind) in [
         (422, "PAYEE_ACCOUNT_RESTRICTED", ErrorKind::Settings),
         (403, "PERMISSION_DENIED", ErrorKind::Credentials),
-        (422, "DUPLICATE_INVOICE_ID", ErrorKind::Conflict),
         (422, "OF_TOMORROW", ErrorKind::InvalidRequest),
         (404, "INVALID_RESOURCE_ID", ErrorKind::NotFound),
     ] {

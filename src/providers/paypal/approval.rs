@@ -104,15 +104,16 @@ impl<M: Mode> PayPal<M> {
     async fn completed_before(&self, order: &str, refused: Error) -> Result<Payment<M>> {
         match self.fetch_order(Operation::Complete, order).await {
             Ok(Found { payment, .. }) => match payment.status {
-                PaymentStatus::Captured
-                | PaymentStatus::Authorized
-                | PaymentStatus::Pending
-                | PaymentStatus::Failed(_) => Ok(payment),
-                // PayPal says that it is done, and does not show it yet.
+                PaymentStatus::Captured | PaymentStatus::Authorized | PaymentStatus::Pending => {
+                    Ok(payment)
+                }
+                // PayPal says that it is done, and does not show it here: not yet, or it was done
+                // by another order of the same attempt.
                 PaymentStatus::Approved if says_completed(&refused) => {
                     let refused = refused.with_effect(Effect::Unknown);
                     Err(refused.with_payment(&payment.id))
                 }
+                PaymentStatus::Failed(_) => Ok(payment),
                 _ => Err(refused.with_payment(&payment.id)),
             },
             Err(_) => Err(refused.with_effect(Effect::Unknown)),
@@ -130,8 +131,11 @@ fn key_of(order: &Order, key: &IdempotencyKey) -> IdempotencyKey {
     }
 }
 
+/// Whether PayPal says that money was taken or held for this attempt. A repeated invoice id says
+/// so too, since an attempt's reference is its invoice id.
 fn says_completed(refused: &Error) -> bool {
-    const CODES: [&str; 3] = [
+    const CODES: [&str; 4] = [
+        "DUPLICATE_INVOICE_ID",
         "ORDER_ALREADY_AUTHORIZED",
         "ORDER_ALREADY_CAPTURED",
         "ORDER_COMPLETED_OR_VOIDED",
