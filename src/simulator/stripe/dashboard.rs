@@ -69,7 +69,9 @@ impl<'a> Dashboard<'a> {
     }
 
     /// Pays out all that is available, without waiting for midnight. The ids of the payouts, one
-    /// for each currency, are answered.
+    /// for each currency, are answered. A charge that is captured asynchronously, as Stripe does
+    /// unless asked otherwise, comes onto the balance a moment after it was paid: let time pass
+    /// first.
     pub fn pay_out_now(&mut self) -> Vec<String> {
         let before = self.world.payouts.oldest_first().count();
         payouts::daily(self.world);

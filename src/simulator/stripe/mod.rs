@@ -20,7 +20,7 @@
 //! | `pm_card_createDispute`, `…ProductNotReceived`, `…Inquiry` | it pays and is disputed at once |
 //! | `pm_card_pendingRefund` | its refunds stay pending for an hour |
 //! | `pm_card_refundFail` | its refunds succeed, and fail after an hour |
-//! | `pm_card_bypassPending` | the funds are available at once |
+//! | `pm_card_bypassPending` | the funds are available as soon as the charge is on the balance |
 //! | `pm_usBankAccount_success`, `pm_sepaDebit_success` | it is processing for three days, then paid |
 //! | `pm_usBankAccount_insufficientFunds`, `pm_sepaDebit_failed` | it is processing for three days, then fails |
 //!

@@ -308,6 +308,21 @@ fn disputes_are_opened_answered_won_and_lost() {
 }
 
 #[test]
+fn what_is_available_at_once_is_paid_out_once_it_is_on_the_balance() {
+    let mut shop = Merchant::new();
+    shop.paid(1000, "pm_card_bypassPending", "");
+    // A capture that is asynchronous, as it is unless asked otherwise, is not booked yet.
+    assert!(shop.stripe.dashboard().pay_out_now().is_empty());
+    shop.stripe.advance(Duration::from_secs(1));
+    assert_eq!(shop.stripe.dashboard().pay_out_now().len(), 1);
+    let at_once = "&capture_method=automatic";
+    shop.paid(2000, "pm_card_bypassPending", at_once);
+    assert_eq!(shop.stripe.dashboard().pay_out_now().len(), 1);
+    shop.paid(3000, "pm_card_visa", at_once);
+    assert!(shop.stripe.dashboard().pay_out_now().is_empty());
+}
+
+#[test]
 fn a_payout_explains_itself_to_the_last_unit() {
     let mut shop = Merchant::new();
     for amount in [1000, 2000, 3333] {
