@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // a rig is a test
 
+#[path = "faults.rs"]
+mod faults;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -18,10 +21,10 @@ use counterfoil::id::{Namespace, Reference};
 use counterfoil::payment::Payment;
 use counterfoil::providers::paypal::{PayPal, PayPalConfig, PayPalCredentials};
 use counterfoil::simulator::paypal::{CardDecline, Funding, PaypalSimulator};
-use counterfoil::simulator::{self, Answer, FaultRule, SimulatedProvider, SimulatorTransport};
+use counterfoil::simulator::{Answer, SimulatedProvider, SimulatorTransport};
 use counterfoil::webhook::WebhookRequest;
 use counterfoil::{Live, Provider, Test};
-use http::{HeaderMap, Method, Request};
+use http::{HeaderMap, Request};
 use serde_json::{Value, json};
 
 const ID: &str = PaypalSimulator::CLIENT_ID;
@@ -268,27 +271,8 @@ impl Rig for PayPalRig {
     }
 
     fn fault(&self, fault: Fault, on: Strikes, requests: usize) -> Result<(), Unable> {
-        let fault = match fault {
-            Fault::LostBefore => simulator::Fault::DropBefore,
-            Fault::LostAfter => simulator::Fault::DropAfter,
-            Fault::ServerErrorBefore => simulator::Fault::ErrorBefore,
-            Fault::ServerErrorAfter => simulator::Fault::ErrorAfter,
-            Fault::RateLimited => simulator::Fault::RateLimited,
-            _ => return Err(Unable),
-        };
-        let times = u32::try_from(requests).unwrap_or(u32::MAX);
-        let mut simulator = self.simulator();
-        simulator.faults().clear();
-        if times > 0 {
-            let method = match on {
-                Strikes::Reads => Method::GET,
-                Strikes::Writes => Method::POST,
-            };
-            // Fetching a token moves no money.
-            let rule = FaultRule::next(fault).with_method(method).with_path("/v2/");
-            simulator.faults().script(rule.with_times(times));
-        }
-        Ok(())
+        // Fetching a token moves no money.
+        faults::plan(self.simulator().faults(), fault, on, "/v2/", requests)
     }
 
     fn webhooks(&self) -> Vec<WebhookRequest> {

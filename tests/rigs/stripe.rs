@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // a rig is a test
 
+#[path = "faults.rs"]
+mod faults;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -19,11 +22,11 @@ use counterfoil::payment::Payment;
 use counterfoil::providers::stripe::{Stripe, StripeConfig};
 use counterfoil::request::Checkout;
 use counterfoil::simulator::stripe::StripeSimulator;
-use counterfoil::simulator::{self, Answer, FaultRule, SimulatedProvider, SimulatorTransport};
+use counterfoil::simulator::{Answer, SimulatedProvider, SimulatorTransport};
 use counterfoil::webhook::WebhookRequest;
 use counterfoil::{Live, Provider, Test};
 use hmac::{Hmac, KeyInit, Mac};
-use http::{HeaderMap, Method, Request};
+use http::{HeaderMap, Request};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
@@ -307,26 +310,7 @@ impl Rig for StripeRig {
     }
 
     fn fault(&self, fault: Fault, on: Strikes, requests: usize) -> Result<(), Unable> {
-        let fault = match fault {
-            Fault::LostBefore => simulator::Fault::DropBefore,
-            Fault::LostAfter => simulator::Fault::DropAfter,
-            Fault::ServerErrorBefore => simulator::Fault::ErrorBefore,
-            Fault::ServerErrorAfter => simulator::Fault::ErrorAfter,
-            Fault::RateLimited => simulator::Fault::RateLimited,
-            _ => return Err(Unable),
-        };
-        let times = u32::try_from(requests).unwrap_or(u32::MAX);
-        let mut simulator = self.simulator();
-        simulator.faults().clear();
-        if times > 0 {
-            let method = match on {
-                Strikes::Reads => Method::GET,
-                Strikes::Writes => Method::POST,
-            };
-            let rule = FaultRule::next(fault).with_method(method);
-            simulator.faults().script(rule.with_times(times));
-        }
-        Ok(())
+        faults::plan(self.simulator().faults(), fault, on, "/", requests)
     }
 
     fn webhooks(&self) -> Vec<WebhookRequest> {
