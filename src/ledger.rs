@@ -82,7 +82,10 @@ impl<M: Mode> Ledger<M> {
             EventKind::Capture(capture) => self.add_capture(Capture::clone(capture)),
             EventKind::Refund(refund) => self.add_refund(Refund::clone(refund)),
             EventKind::Dispute(dispute) => self.add_dispute(Dispute::clone(dispute)),
-            EventKind::Payout(_) | EventKind::NotAboutPayments | EventKind::Unrecognized => {}
+            EventKind::Payout(_)
+            | EventKind::Unclear(_)
+            | EventKind::NotAboutPayments
+            | EventKind::Unrecognized => {}
         }
         Ok(())
     }

@@ -177,7 +177,7 @@ impl<M: Mode> Payment<M> {
     fn precedence(&self, other: &Self) -> Ordering {
         let key = |p: &Self| {
             (
-                p.status.finality(),
+                p.finality(),
                 p.as_of,
                 p.status.progress(),
                 p.captured.minor(),
@@ -196,6 +196,19 @@ impl<M: Mode> Payment<M> {
                     .cmp(&(other.expires_at, other.capture_before))
             })
             .then_with(|| self.next_url().cmp(&other.next_url()))
+    }
+
+    /// What later news of a lower class cannot undo. A payment says more than its checkout, which
+    /// may have ended while the payment was under way.
+    const fn finality(&self) -> u8 {
+        match &self.status {
+            PaymentStatus::Captured => 5,
+            PaymentStatus::Canceled | PaymentStatus::Expired if !self.is_checkout => 4,
+            PaymentStatus::Authorized => 3,
+            _ if !self.is_checkout => 2,
+            PaymentStatus::Canceled | PaymentStatus::Expired => 1,
+            _ => 0,
+        }
     }
 
     fn next_url(&self) -> Option<&str> {
@@ -247,21 +260,6 @@ impl PaymentStatus {
     #[must_use]
     pub const fn is_final(&self) -> bool {
         matches!(self, Self::Canceled | Self::Expired | Self::Captured)
-    }
-
-    /// What later news of a lower class cannot undo.
-    const fn finality(&self) -> u8 {
-        match self {
-            Self::Created
-            | Self::ActionRequired
-            | Self::Approved
-            | Self::Pending
-            | Self::Failed(_)
-            | Self::Unrecognized(_) => 0,
-            Self::Authorized => 1,
-            Self::Canceled | Self::Expired => 2,
-            Self::Captured => 3,
-        }
     }
 
     /// What counts as further between two reports of the same second.

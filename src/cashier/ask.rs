@@ -67,6 +67,12 @@ impl<M: Mode> Cashier<M> {
             Ok(Some(completed)) => record = completed,
             Err(error) => failure = failure.or(Some(error)),
         }
+        for checkout in self.ended_unheard(&record) {
+            match self.end_unheard(record.clone(), checkout).await {
+                Ok(changed) => record = changed,
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
         for payment in record.stale_checkouts() {
             if self.can_void(&record, &payment) {
                 match self.command_once(id, &Wish::void(&payment)).await {

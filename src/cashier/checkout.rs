@@ -1,15 +1,14 @@
 //! Checking out: an attempt is stored before the provider is asked, and the same wish again gets
 //! the same attempt.
 
-use std::time::Duration;
-
 use sha2::{Digest, Sha256};
 use tracing::field::Empty;
 
 use super::Cashier;
+use super::ending::is_open;
 use super::fold::Fact;
 use super::orders::conflict;
-use super::records::{AttemptPhase, AttemptRecord, CommandOperation, CommandState, OrderRecord};
+use super::records::{AttemptPhase, AttemptRecord, OrderRecord};
 use super::routes::allows_another;
 use crate::capability::Operation;
 use crate::clock::Timestamp;
@@ -23,8 +22,6 @@ use crate::telemetry::{CASHIER_CHECK_OUT, TARGET, unfinished, within};
 
 /// How many steps one call takes to bring earlier attempts to an end before it gives up.
 const MOST_STEPS: usize = 6;
-/// How long the news of a payment in a checkout's last moment may be under way: fifteen minutes.
-const LAST_NEWS: Duration = Duration::from_secs(900);
 
 impl<M: Mode> Cashier<M> {
     /// Begins to pay an order, and says what the shopper must do next in [`Payment::next_action`].
@@ -142,19 +139,6 @@ impl<M: Mode> Cashier<M> {
         ))
     }
 
-    /// Ends every checkout that is unpaid and can be ended.
-    pub(super) async fn end_checkouts(&self, id: &OrderId) -> Result<()> {
-        let record = self.order(id).await?;
-        for known in record.payments.iter().filter_map(|p| p.ledger.payment()) {
-            let is_unpaid =
-                is_open(&known.status) || matches!(known.status, PaymentStatus::Failed(_));
-            if is_unpaid && self.can_void(&record, &known.id) {
-                self.void_of(id, &known.id).await?;
-            }
-        }
-        Ok(())
-    }
-
     /// What to do, decided and stored in one commit.
     fn plan(
         &self,
@@ -223,7 +207,7 @@ impl<M: Mode> Cashier<M> {
                     // Looking at it completes it.
                     return Ok(Some(Plan::Look(number)));
                 }
-                status if is_open(status) && self.has_ended_unheard(known, now)? => {}
+                status if is_open(status) && self.has_ended_unheard(known, now) => {}
                 status if is_open(status) && is_same => {
                     let can_fetch = self.supports(&id, Operation::FetchPayment);
                     return Ok(Some(match can_fetch {
@@ -251,15 +235,6 @@ impl<M: Mode> Cashier<M> {
             }
         }
         Ok(None)
-    }
-
-    /// Whether an unpaid checkout is past its end at a provider that can neither be asked nor tells
-    /// of it.
-    fn has_ended_unheard(&self, payment: &Payment<M>, now: Timestamp) -> Result<bool> {
-        let capabilities = self.provider_of(&payment.id)?.capabilities();
-        let ended = |end: Timestamp| end.saturating_add(LAST_NEWS) < now;
-        let has_ended = payment.expires_at.is_some_and(ended);
-        Ok(has_ended && !capabilities.supports(Operation::FetchPayment))
     }
 
     /// Asks the provider for an attempt that is stored.
@@ -362,27 +337,6 @@ impl<M: Mode> Cashier<M> {
             Ok(Some(stored.provider.clone()))
         };
         Ok(self.change(order, mark).await?.0)
-    }
-
-    pub(super) fn can_void(&self, record: &OrderRecord<M>, id: &PaymentId<M>) -> bool {
-        let of = record.payment(id);
-        let was_tried = record.commands.iter().any(|command| {
-            // A provider that only receives the request has been told, and says later.
-            let was_told = command.state.is_settled() || command.state == CommandState::Pending;
-            command.operation == CommandOperation::Void
-                && was_told
-                && of.is_some_and(|payment| payment.is_called(&command.payment))
-        });
-        let is_held = of
-            .and_then(|of| of.ledger.payment())
-            .is_some_and(Payment::is_held);
-        let provider = self.provider_of(id);
-        let can = provider.is_ok_and(|provider| {
-            let capabilities = provider.capabilities();
-            let is_voidable = is_held || capabilities.voidable_checkouts;
-            capabilities.supports(Operation::Void) && is_voidable
-        });
-        can && !was_tried
     }
 
     pub(super) async fn take_in(
@@ -501,21 +455,6 @@ impl<M: Mode> OrderRecord<M> {
         Ok(completing)
     }
 
-    /// Checkouts that the shopper could still pay and that ask for something else than is left.
-    pub(super) fn stale_checkouts(&self) -> Vec<PaymentId<M>> {
-        let left = match self.received() {
-            Ok(received) if self.order.closed_at.is_none() && self.paid_at.is_none() => {
-                self.order.total.checked_sub(received).ok()
-            }
-            _ => None,
-        };
-        let known = self.payments.iter().filter_map(|p| p.ledger.payment());
-        let stale = known.filter(|payment| {
-            is_open(&payment.status) && payment.reference.is_some() && Some(payment.amount) != left
-        });
-        stale.map(|payment| payment.id.clone()).collect()
-    }
-
     /// Whether money is held, or on its way.
     pub(super) fn holds_money(&self) -> bool {
         let mut payments = self.payments.iter().filter_map(|p| p.ledger.payment());
@@ -528,14 +467,6 @@ const fn is_coming(status: &PaymentStatus) -> bool {
     matches!(
         status,
         PaymentStatus::Pending | PaymentStatus::Unrecognized(_)
-    )
-}
-
-/// Whether the shopper has not paid and still can.
-const fn is_open(status: &PaymentStatus) -> bool {
-    matches!(
-        status,
-        PaymentStatus::Created | PaymentStatus::ActionRequired
     )
 }
 

@@ -13,6 +13,9 @@ use crate::refund::RefundStatus;
 const SOONEST: Duration = Duration::from_secs(60);
 const LATEST: Duration = Duration::from_secs(6 * 3600);
 const DAY: Duration = Duration::from_secs(86_400);
+/// How long the news of a payment in a checkout's last moment may be under way: fifteen minutes.
+pub(super) const LAST_NEWS: Duration = Duration::from_secs(900);
+const PAST_LAST_NEWS: Duration = Duration::from_secs(901);
 /// From this age on a day is soon enough.
 const OLD: Duration = Duration::from_secs(7 * 86_400);
 /// Ended ones are looked at after a day, then each time their age has doubled, until this age:
@@ -88,9 +91,12 @@ impl<M: Mode> OrderRecord<M> {
                 return None;
             }
             let next = self.after_half_its_age(payment.created_at);
-            // An unpaid checkout ends without a word: it is asked about right after.
-            let ended = payment.expires_at.map(|end| end.saturating_add(SOONEST));
-            let ended = ended.filter(|end| *end > self.asked_at);
+            // An unpaid checkout ends without a word: it is asked about right after, and once more
+            // when all news must be here, for a provider that cannot be asked.
+            let end = payment.expires_at.into_iter();
+            let looks =
+                end.flat_map(|end| [SOONEST, PAST_LAST_NEWS].map(|w| end.saturating_add(w)));
+            let ended = looks.filter(|at| *at > self.asked_at).min();
             return Some(ended.map_or(next, |end| end.min(next)));
         }
         (age < WATCHED_FOR).then(|| asked.saturating_add(age.max(DAY)))

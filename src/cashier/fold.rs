@@ -19,7 +19,7 @@ use crate::mode::Mode;
 use crate::money::Money;
 use crate::payment::{Payment, PaymentStatus};
 use crate::refund::{Refund, RefundStatus};
-use crate::webhook::EventKind;
+use crate::webhook::{EventKind, Unclear};
 
 /// What a provider said about one thing.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -29,16 +29,18 @@ pub(super) enum Fact<M: Mode> {
     Capture(Box<Capture<M>>),
     Refund(Box<Refund<M>>),
     Dispute(Box<Dispute<M>>),
+    Unclear(Box<Unclear<M>>),
 }
 
 impl<M: Mode> Fact<M> {
-    /// The payment that it is about.
-    pub(super) fn payment(&self) -> &PaymentId<M> {
+    /// The payment that it is about, if it names one.
+    pub(super) fn payment(&self) -> Option<&PaymentId<M>> {
         match self {
-            Self::Payment(payment) => &payment.id,
-            Self::Capture(capture) => &capture.payment,
-            Self::Refund(refund) => &refund.payment,
-            Self::Dispute(dispute) => &dispute.payment,
+            Self::Payment(payment) => Some(&payment.id),
+            Self::Capture(capture) => Some(&capture.payment),
+            Self::Refund(refund) => Some(&refund.payment),
+            Self::Dispute(dispute) => Some(&dispute.payment),
+            Self::Unclear(unclear) => unclear.payment.as_ref(),
         }
     }
 
@@ -49,6 +51,7 @@ impl<M: Mode> Fact<M> {
             EventKind::Capture(capture) => Self::Capture(capture.clone()),
             EventKind::Refund(refund) => Self::Refund(refund.clone()),
             EventKind::Dispute(dispute) => Self::Dispute(dispute.clone()),
+            EventKind::Unclear(unclear) => Self::Unclear(unclear.clone()),
             EventKind::Payout(_) | EventKind::NotAboutPayments | EventKind::Unrecognized => {
                 return None;
             }
@@ -63,6 +66,7 @@ impl<M: Mode> From<Fact<M>> for EventKind<M> {
             Fact::Capture(capture) => Self::Capture(capture),
             Fact::Refund(refund) => Self::Refund(refund),
             Fact::Dispute(dispute) => Self::Dispute(dispute),
+            Fact::Unclear(unclear) => Self::Unclear(unclear),
         }
     }
 }
@@ -116,6 +120,12 @@ impl<M: Mode> OrderRecord<M> {
                 }
                 Ok(())
             }
+            Fact::Unclear(unclear) => {
+                self.note(now, unclear.text.to_string(), Some(evidence));
+                self.unclear
+                    .insert(evidence.to_owned(), unclear.text.into());
+                Ok(())
+            }
         }
     }
 
@@ -152,6 +162,7 @@ impl<M: Mode> OrderRecord<M> {
         let before = known.and_then(|known| known.ledger.payment()).map(summary);
         let entry = self.join_entries(&payment)?;
         entry.attempt = entry.attempt.or(attempt);
+        entry.said_ended |= has_ended(&payment);
         let (attempt, joined) = (entry.attempt, entry.ledger.payment().cloned());
         let Some(joined) = joined else {
             return Ok(());
@@ -176,6 +187,7 @@ impl<M: Mode> OrderRecord<M> {
         let mut joined = PaymentRecord {
             attempt: None,
             ledger: Ledger::new(),
+            said_ended: false,
         };
         joined.ledger.add_payment(payment.clone())?;
         let is_checkout_of = |entry: &PaymentRecord<M>| {
@@ -197,6 +209,7 @@ impl<M: Mode> OrderRecord<M> {
             }
             joined.attempt = joined.attempt.or(entry.attempt);
             joined.ledger.add_all(&entry.ledger)?;
+            joined.said_ended |= entry.said_ended;
         }
         let place = first.unwrap_or(others.len());
         others.insert(place, joined);
@@ -301,11 +314,19 @@ impl<M: Mode> OrderRecord<M> {
     }
 
     fn settle_void(&self, command: &mut CommandRecord<M>) {
-        let known = self.payment(&command.payment);
-        let Some(payment) = known.and_then(|known| known.ledger.payment()) else {
+        if command.state.is_settled() {
+            return;
+        }
+        let Some(known) = self.payment(&command.payment) else {
+            if self.has_become_another(&command.payment) {
+                command.state = CommandState::Failed;
+            }
             return;
         };
-        if command.state.is_settled() || !payment.status.is_final() || payment.is_held() {
+        let Some(payment) = known.ledger.payment() else {
+            return;
+        };
+        if !payment.status.is_final() || payment.is_held() {
             return;
         }
         // What had been captured before stays captured when the rest is let go.
@@ -314,6 +335,20 @@ impl<M: Mode> OrderRecord<M> {
             true => CommandState::Succeeded,
             false => CommandState::Failed,
         };
+    }
+
+    /// Whether this was a checkout, and what was paid or is being paid by it has another name.
+    fn has_become_another(&self, checkout: &PaymentId<M>) -> bool {
+        let mut attempts = self.attempts.iter();
+        let began = attempts.find(|attempt| attempt.payment.as_ref() == Some(checkout));
+        let mut payments = began.into_iter().flat_map(|a| self.payments_of(a.attempt));
+        payments.any(|entry| {
+            let status = entry.ledger.payment().map(|payment| &payment.status);
+            matches!(
+                status,
+                Some(PaymentStatus::Captured | PaymentStatus::Authorized | PaymentStatus::Pending)
+            )
+        })
     }
 
     /// Exactly the total has come while the order was open, in all or by one payment of several.
@@ -338,7 +373,9 @@ impl<M: Mode> OrderRecord<M> {
             kinds.push(ConfirmationKind::Paid);
         }
         match self.standing() {
-            Standing::Authorized => kinds.push(ConfirmationKind::Authorized),
+            Standing::Authorized if !self.is_closed_unpaid() => {
+                kinds.push(ConfirmationKind::Authorized);
+            }
             Standing::PartlyPaid { .. } => kinds.push(ConfirmationKind::PartlyPaid),
             Standing::Overpaid { .. } => kinds.push(ConfirmationKind::Overpaid),
             Standing::PaidAfterClose { .. } => kinds.push(ConfirmationKind::PaidAfterClose),
@@ -386,6 +423,16 @@ fn summary<M: Mode>(payment: &Payment<M>) -> String {
         "{status}, {} captured, {} refunded",
         payment.captured, payment.refunded
     )
+}
+
+/// Whether the provider says that nothing was taken. That a checkout has ended says little: it may
+/// have been paid at the last moment.
+fn has_ended<M: Mode>(payment: &Payment<M>) -> bool {
+    let is_over = matches!(
+        payment.status,
+        PaymentStatus::Canceled | PaymentStatus::Expired
+    );
+    is_over && !payment.is_checkout
 }
 
 fn conflict(message: &'static str) -> Error {

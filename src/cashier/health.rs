@@ -199,6 +199,10 @@ pub struct WebhookHealth {
     pub events: u64,
     /// How many of those this library does not know.
     pub unrecognized: u64,
+    /// How many of those turned out to be about no order here: about a payment that was made
+    /// elsewhere, or about a refund or dispute of another installation on the account, which names
+    /// no installation by itself.
+    pub unmatched: u64,
     /// Genuine notices that were set aside, by reason: `wrong mode`, `another account`, `another
     /// installation`. Alert on the first.
     pub set_aside: BTreeMap<String, u64>,
@@ -215,6 +219,7 @@ impl WebhookHealth {
         self.last_refused_at = self.last_refused_at.max(more.last_refused_at);
         self.events = self.events.saturating_add(more.events);
         self.unrecognized = self.unrecognized.saturating_add(more.unrecognized);
+        self.unmatched = self.unmatched.saturating_add(more.unmatched);
         for (sums, more) in [
             (&mut self.set_aside, &more.set_aside),
             (&mut self.refused, &more.refused),
@@ -250,6 +255,10 @@ impl Counts {
                 *counts.set_aside.entry(reason).or_default() += 1;
             }
         });
+    }
+
+    pub(super) fn unmatched(&self, provider: &ProviderName) {
+        self.add(provider, |counts| counts.unmatched += 1);
     }
 
     pub(super) fn refused(&self, provider: &ProviderName, why: &WebhookRefusal, now: Timestamp) {

@@ -48,6 +48,7 @@ mod checkout;
 mod commands;
 mod disputes;
 mod due;
+mod ending;
 mod fold;
 mod health;
 mod memory;

@@ -192,17 +192,18 @@ impl<M: Mode> Cashier<M> {
                 proven => proven?,
             }
         };
-        let (order, payment) = match self.owner(&fact, self.may_wait(event)).await? {
+        let owner = match (&fact, &event.order) {
+            (Fact::Unclear(_), Some(order)) => Owner::Order(order.clone(), None),
+            _ => self.owner(&fact, self.may_wait(event)).await?,
+        };
+        let (order, payment) = match owner {
             Owner::Order(order, payment) => (order, payment),
-            Owner::Nobody => {
-                self.finish(&event.id, "unmatched").await?;
-                return Ok(None);
-            }
+            Owner::Nobody => return self.finish_unmatched(event, &fact).await,
             Owner::NotYet => return Ok(None),
         };
         if self.read(&order).await?.is_none() {
             if age > WAITS_FOR_ORDER {
-                self.finish(&event.id, "unmatched").await?;
+                return self.finish_unmatched(event, &fact).await;
             }
             return Ok(None);
         }
@@ -226,6 +227,14 @@ impl<M: Mode> Cashier<M> {
         }
     }
 
+    async fn finish_unmatched(&self, event: &EventRow, fact: &Fact<M>) -> Result<Option<OrderId>> {
+        self.finish(&event.id, "unmatched").await?;
+        if let Some(payment) = fact.payment() {
+            self.counts.unmatched(payment.provider());
+        }
+        Ok(None)
+    }
+
     async fn finish(&self, event: &str, outcome: &str) -> Result<()> {
         let batch = Batch {
             finished_events: vec![(event.to_owned(), outcome.to_owned())],
@@ -237,7 +246,10 @@ impl<M: Mode> Cashier<M> {
 
     /// Asks the provider for what a notice whose signature does not cover its body is about.
     async fn prove(&self, claimed: Fact<M>) -> Result<Fact<M>> {
-        let provider = self.provider_of(claimed.payment())?;
+        let Some(payment) = claimed.payment() else {
+            return Ok(claimed);
+        };
+        let provider = self.provider_of(payment)?;
         let proven = provider.look_up(&claimed.into()).await?;
         Fact::of(&proven).ok_or_else(|| {
             let message = "the provider answered with another thing than was asked for";
@@ -251,7 +263,9 @@ impl<M: Mode> Cashier<M> {
             let order = self.owner_of(payment).await?;
             return Ok(order.map_or(Owner::Nobody, |order| Owner::Order(order, None)));
         }
-        let id = fact.payment();
+        let Some(id) = fact.payment() else {
+            return Ok(Owner::Nobody);
+        };
         if let Some(order) = self.store.order_of_payment(&id.to_string()).await? {
             let known = self.read(&order).await?;
             if known.is_some_and(|known| known.record.payment(id).is_some()) {

@@ -1,6 +1,6 @@
 //! What the cashier knows of one order: plain values that a store keeps as JSON.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,9 @@ pub struct OrderRecord<M: Mode> {
     pub(super) confirmed: BTreeSet<String>,
     /// The concerns that a person has dealt with.
     pub(super) resolved: BTreeSet<String>,
+    /// What a provider said and did not prove, by the event or payment that it is about.
+    #[serde(default)]
+    pub(super) unclear: BTreeMap<String, String>,
 }
 
 impl<M: Mode> OrderRecord<M> {
@@ -59,6 +62,7 @@ impl<M: Mode> OrderRecord<M> {
             attention_since: None,
             confirmed: BTreeSet::new(),
             resolved: BTreeSet::new(),
+            unclear: BTreeMap::new(),
         };
         record.note(now, format!("placed for {}", record.order.total), None);
         record
@@ -224,6 +228,9 @@ pub struct PaymentRecord<M: Mode> {
     pub attempt: Option<Attempt>,
     /// All that is known of it, its refunds and its disputes.
     pub ledger: Ledger<M>,
+    /// Whether the provider has said, however early or late, that it ended without money.
+    #[serde(default)]
+    pub(super) said_ended: bool,
 }
 
 impl<M: Mode> PaymentRecord<M> {

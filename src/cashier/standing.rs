@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 
+use crate::capture::CaptureStatus;
 use crate::clock::Timestamp;
 use crate::dispute::DisputeStatus;
 use crate::error::{Error, ErrorKind, Result};
@@ -251,9 +252,53 @@ impl<M: Mode> OrderRecord<M> {
                 _ => {}
             }
         }
+        for (about, text) in &self.unclear {
+            add(format!("unclear:{about}"), text.clone());
+        }
         for payment in &self.payments {
             let ledger = &payment.ledger;
+            for capture in ledger.captures() {
+                if capture.status == CaptureStatus::Reversed {
+                    add(
+                        format!("capture_failed:{}", capture.id),
+                        format!(
+                            "{} of {} was taken and is not yours after all: ask for it anew",
+                            capture.amount, capture.payment
+                        ),
+                    );
+                }
+            }
             if let Some(known) = ledger.payment() {
+                let is_proven = ledger.captures().next().is_some();
+                if payment.said_ended && known.captured == known.amount && !is_proven {
+                    add(
+                        format!("contradicted:{}", known.id),
+                        format!(
+                            "{} counts as taken, and its provider says that it ended without \
+                             money: see the dashboard",
+                            known.id
+                        ),
+                    );
+                }
+                if known.returned.is_positive() {
+                    add(
+                        format!("returned:{}", known.id),
+                        format!(
+                            "{} of {} went back to the payer without a refund: ask for it anew",
+                            known.returned, known.id
+                        ),
+                    );
+                }
+                if known.is_held() && self.is_closed_unpaid() {
+                    add(
+                        format!("held_after_close:{}", known.id),
+                        format!(
+                            "{} is held by {} for an order that was closed: void it, or capture \
+                             it and deliver",
+                            known.capturable, known.id
+                        ),
+                    );
+                }
                 let lapses = known
                     .capture_before
                     .is_some_and(|before| now >= before.saturating_sub(patience.lapse));
@@ -311,6 +356,11 @@ impl<M: Mode> OrderRecord<M> {
     pub(super) fn has_payment(&self, is_like: impl Fn(&PaymentStatus) -> bool) -> bool {
         let payments = self.payments.iter().filter_map(|p| p.ledger.payment());
         payments.into_iter().any(|payment| is_like(&payment.status))
+    }
+
+    /// Whether it was closed before it was paid.
+    pub(super) const fn is_closed_unpaid(&self) -> bool {
+        self.order.closed_at.is_some() && self.paid_at.is_none()
     }
 
     /// What is held and not taken, if all of it is in the order's currency.

@@ -52,6 +52,7 @@ impl<M: Mode> Provider<M> {
                 let found = find(listed, |listed| listed.id == payout.id).await?;
                 EventKind::Payout(Box::new(found))
             }
+            EventKind::Unclear(unclear) => EventKind::Unclear(unclear.clone()),
             EventKind::NotAboutPayments => EventKind::NotAboutPayments,
             EventKind::Unrecognized => EventKind::Unrecognized,
         })

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::capture::Capture;
 use crate::clock::Timestamp;
 use crate::dispute::Dispute;
-use crate::id::{EventId, Namespace, Reference};
+use crate::id::{EventId, Namespace, PaymentId, Reference};
 use crate::mode::{Mode, ModeKind};
 use crate::payment::Payment;
 use crate::payout::Payout;
@@ -104,6 +104,8 @@ pub enum EventKind<M: Mode> {
     Dispute(Box<Dispute<M>>),
     /// How a payout stood.
     Payout(Box<Payout<M>>),
+    /// Something about money that only a person can judge.
+    Unclear(Box<Unclear<M>>),
     /// Something that is not about payments.
     NotAboutPayments,
     /// Something that may be about payments and that this library does not know. Store it, and
@@ -121,8 +123,32 @@ impl<M: Mode> EventKind<M> {
             Self::Refund(_) => "refund",
             Self::Dispute(_) => "dispute",
             Self::Payout(_) => "payout",
+            Self::Unclear(_) => "unclear",
             Self::NotAboutPayments => "not about payments",
             Self::Unrecognized => "unrecognized",
+        }
+    }
+}
+
+/// Something about money that the provider says and does not prove, or says without what is needed
+/// to take it in. It changes no state: a person must look.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(bound = "")]
+#[non_exhaustive]
+pub struct Unclear<M: Mode> {
+    /// The payment, if it is named. Otherwise see [`Event::reference`].
+    pub payment: Option<PaymentId<M>>,
+    /// What may have happened and where to look, for staff to read.
+    pub text: Box<str>,
+}
+
+impl<M: Mode> Unclear<M> {
+    /// Something unclear about a payment, or about the order that the event names.
+    #[must_use]
+    pub fn new(payment: Option<PaymentId<M>>, text: &str) -> Self {
+        Self {
+            payment,
+            text: text.into(),
         }
     }
 }

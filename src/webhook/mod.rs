@@ -9,7 +9,9 @@ mod event;
 mod refusal;
 mod request;
 
-pub use event::{Authenticity, Event, EventDraft, EventKind, Notice, SetAside, SetAsideReason};
+pub use event::{
+    Authenticity, Event, EventDraft, EventKind, Notice, SetAside, SetAsideReason, Unclear,
+};
 pub use refusal::{WebhookRefusal, WebhookRefusalKind};
 pub use request::{MAX_BODY_BYTES, WebhookRequest};
 

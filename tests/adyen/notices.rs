@@ -198,7 +198,7 @@ async fn holds_end_and_change() {
     let mut reversed = held(change("CANCEL_OR_REFUND", true, 2000));
     assert!(matches!(
         shop.event(reversed.clone()).await.kind(),
-        EventKind::Unrecognized
+        EventKind::Unclear(_)
     ));
     reversed["additionalData"]["modification.action"] = "cancel".into();
     assert_eq!(
@@ -270,7 +270,11 @@ async fn disputes_go_on_beside_the_payment() {
         assert!(dispute.respond_by.is_some());
     }
     // Without its payment it is kept, and not bent into one.
-    let event = shop.event(notice("CHARGEBACK_REVERSED", true, 2000)).await;
+    let mut item = notice("CHARGEBACK_REVERSED", true, 2000);
+    let event = shop.event(item.clone()).await;
+    assert!(matches!(event.kind(), EventKind::Unclear(_)));
+    item["merchantReference"] = "of nobody".into();
+    let event = shop.event(item).await;
     assert!(matches!(event.kind(), EventKind::Unrecognized));
 
     let lost = [

@@ -41,16 +41,20 @@
 //! the body, Adyen sends all of it again, and what was good is known by its id.
 //!
 //! That a failed capture was made good later stands in a reason alone, so that such a notice comes
-//! as [`EventKind::Unrecognized`](crate::webhook::EventKind::Unrecognized): look at the payment in
-//! the Customer Area, or wait for the settlement report. Whether `CANCEL_OR_REFUND` canceled or
+//! as [`EventKind::Unclear`](crate::webhook::EventKind::Unclear): look at the payment in the
+//! Customer Area, or wait for the settlement report. Whether `CANCEL_OR_REFUND` canceled or
 //! refunded is not signed either, but for what was to be captured by itself it is money given back
 //! both ways. A refusal may name its link or session, which is not signed: it moves no money.
+//!
+//! `EXPIRE` says that what was not captured has lapsed, and nothing of what was. A payment that
+//! counts as captured therefore stays so; since it may never have been captured then, the cashier
+//! puts the contradiction before a person.
 //!
 //! Not verified: that `CAPTURE_FAILED`, `REFUND_FAILED` and `REFUNDED_REVERSED` name the capture or
 //! refund by its own id; that all notices of one dispute share an id. A capture's failure counts
 //! whatever it is called. Some notices of a dispute do not name its payment in Adyen's examples:
-//! such a one comes as [`EventKind::Unrecognized`](crate::webhook::EventKind::Unrecognized) with
-//! the reference of the order, for a person to look at.
+//! such a one comes as [`EventKind::Unclear`](crate::webhook::EventKind::Unclear) with the reference
+//! of the order, for a person to look at.
 //!
 //! Sources: <https://docs.adyen.com/api-explorer/Checkout/72/overview>,
 //! <https://docs.adyen.com/development-resources/api-idempotency>,

@@ -18,7 +18,16 @@ use crate::money::Money;
 use crate::payment::{Payment, PaymentStatus};
 use crate::refund::{Refund, RefundStatus};
 use crate::request::CaptureMode;
-use crate::webhook::{Authenticity, EventDraft, EventKind, WebhookRefusal, WebhookRefusalKind};
+use crate::webhook::{
+    Authenticity, EventDraft, EventKind, Unclear, WebhookRefusal, WebhookRefusalKind,
+};
+
+const MADE_GOOD: &str = "Adyen says that a capture that had failed was made good, in a part of the \
+                         notice that is not signed: see the payment in the Customer Area";
+const CANCELED_OR_REFUNDED: &str = "Adyen has canceled or refunded the payment and does not say \
+                                    which: see it in the Customer Area";
+const DISPUTED: &str = "Adyen tells of a dispute and not of which payment: see the disputes in the \
+                        Customer Area";
 
 type Read<T> = Result<T, WebhookRefusal>;
 
@@ -53,7 +62,7 @@ impl<M: Mode> Reader<'_, M> {
         let reason = item.reason.as_deref().unwrap_or_default();
         let is_again = code == "CAPTURE" && reason.to_lowercase().contains("recaptured");
         let (kind, again) = match is_again {
-            true => (EventKind::Unrecognized, ".again"),
+            true => (notice.unclear(MADE_GOOD)?, ".again"),
             false => (notice.kind(code, outcome)?, ""),
         };
         let raw = format!("{code}.{psp_reference}.{outcome}{again}");
@@ -209,14 +218,17 @@ impl<M: Mode> ItemReader<'_, M> {
         match self.item.additional_data.modification_action.as_deref() {
             Some("cancel") => self.cancellation(),
             Some("refund") => self.refund(RefundStatus::Succeeded),
-            _ => Ok(EventKind::Unrecognized),
+            _ => self.unclear(CANCELED_OR_REFUNDED),
         }
     }
 
     fn dispute(&self, status: DisputeStatus) -> Read<EventKind<M>> {
         // Some notices of a dispute do not name its payment.
         let Some(payment) = self.original() else {
-            return Ok(EventKind::Unrecognized);
+            return Ok(match self.reference() {
+                Some(_) => EventKind::Unclear(Box::new(Unclear::new(None, DISPUTED))),
+                None => EventKind::Unrecognized,
+            });
         };
         let id = DisputeId::new(self.reader.provider.clone(), self.psp_reference);
         let payment = self.payment_id(payment)?;
@@ -229,6 +241,14 @@ impl<M: Mode> ItemReader<'_, M> {
             .map(|code| code.trim().into());
         dispute.respond_by = data.defense_period_ends_at.as_deref().and_then(time_of);
         Ok(EventKind::Dispute(Box::new(dispute)))
+    }
+
+    fn unclear(&self, text: &str) -> Read<EventKind<M>> {
+        let payment = self.payment_id(self.of_payment())?;
+        Ok(EventKind::Unclear(Box::new(Unclear::new(
+            Some(payment),
+            text,
+        ))))
     }
 
     fn money(&self) -> Read<Money> {

@@ -1,0 +1,122 @@
+//! Checkouts that shall not be paid any more: ended by the provider, or by time.
+
+use super::Cashier;
+use super::commands::Wish;
+use super::due::LAST_NEWS;
+use super::fold::Fact;
+use super::records::{CommandOperation, CommandState, OrderRecord};
+use crate::capability::Operation;
+use crate::clock::Timestamp;
+use crate::error::{ErrorKind, Result};
+use crate::id::{OrderId, PaymentId};
+use crate::mode::Mode;
+use crate::payment::{Payment, PaymentStatus};
+
+impl<M: Mode> Cashier<M> {
+    /// Ends every checkout that is unpaid and can be ended.
+    pub(super) async fn end_checkouts(&self, id: &OrderId) -> Result<()> {
+        let record = self.order(id).await?;
+        for known in record.payments.iter().filter_map(|p| p.ledger.payment()) {
+            let is_unpaid =
+                is_open(&known.status) || matches!(known.status, PaymentStatus::Failed(_));
+            if is_unpaid && self.can_void(&record, &known.id) {
+                match self.void_of(id, &known.id).await {
+                    // It ends by time, and is open until then.
+                    Err(error) if *error.kind() == ErrorKind::Unsupported => {}
+                    ended => drop(ended?),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an unpaid checkout is past its end at a provider that can neither be asked nor tells
+    /// of it.
+    pub(super) fn has_ended_unheard(&self, payment: &Payment<M>, now: Timestamp) -> bool {
+        let ended = |end: Timestamp| end.saturating_add(LAST_NEWS) < now;
+        let has_ended = payment.expires_at.is_some_and(ended);
+        has_ended && !self.supports(&payment.id, Operation::FetchPayment)
+    }
+
+    /// Unpaid checkouts of which nobody will tell that they have ended.
+    pub(super) fn ended_unheard(&self, record: &OrderRecord<M>) -> Vec<Payment<M>> {
+        let now = self.now();
+        let known = record.payments.iter().filter_map(|p| p.ledger.payment());
+        let ended = known.filter(|payment| {
+            payment.is_checkout && is_open(&payment.status) && self.has_ended_unheard(payment, now)
+        });
+        ended.cloned().collect()
+    }
+
+    /// Ends such a checkout: at the provider, which says so if it was paid, and where that cannot
+    /// be, by time. A payment that is heard of later counts all the same.
+    pub(super) async fn end_unheard(
+        &self,
+        record: OrderRecord<M>,
+        checkout: Payment<M>,
+    ) -> Result<OrderRecord<M>> {
+        let order = record.order.id.clone();
+        if self.can_void(&record, &checkout.id) {
+            let ended = self.command_once(&order, &Wish::void(&checkout.id)).await;
+            match ended {
+                Err(error) if *error.kind() == ErrorKind::Unsupported => {}
+                ended => return Ok(ended?.record),
+            }
+        }
+        let ended = Payment {
+            status: PaymentStatus::Expired,
+            as_of: checkout
+                .as_of
+                .max(checkout.expires_at.unwrap_or(checkout.as_of)),
+            ..checkout
+        };
+        let fact = Fact::Payment(Box::new(ended));
+        self.take_in(&order, fact, "its time is over").await
+    }
+
+    pub(super) fn can_void(&self, record: &OrderRecord<M>, id: &PaymentId<M>) -> bool {
+        let of = record.payment(id);
+        let was_tried = record.commands.iter().any(|command| {
+            // A provider that only receives the request has been told, and says later.
+            let was_told = command.state.is_settled() || command.state == CommandState::Pending;
+            command.operation == CommandOperation::Void
+                && was_told
+                && of.is_some_and(|payment| payment.is_called(&command.payment))
+        });
+        let is_held = of
+            .and_then(|of| of.ledger.payment())
+            .is_some_and(Payment::is_held);
+        let provider = self.provider_of(id);
+        let can = provider.is_ok_and(|provider| {
+            let capabilities = provider.capabilities();
+            let is_voidable = is_held || capabilities.voidable_checkouts;
+            capabilities.supports(Operation::Void) && is_voidable
+        });
+        can && !was_tried
+    }
+}
+
+impl<M: Mode> OrderRecord<M> {
+    /// Checkouts that the shopper could still pay and that ask for something else than is left.
+    pub(super) fn stale_checkouts(&self) -> Vec<PaymentId<M>> {
+        let left = match self.received() {
+            Ok(received) if self.order.closed_at.is_none() && self.paid_at.is_none() => {
+                self.order.total.checked_sub(received).ok()
+            }
+            _ => None,
+        };
+        let known = self.payments.iter().filter_map(|p| p.ledger.payment());
+        let stale = known.filter(|payment| {
+            is_open(&payment.status) && payment.reference.is_some() && Some(payment.amount) != left
+        });
+        stale.map(|payment| payment.id.clone()).collect()
+    }
+}
+
+/// Whether the shopper has not paid and still can.
+pub(super) const fn is_open(status: &PaymentStatus) -> bool {
+    matches!(
+        status,
+        PaymentStatus::Created | PaymentStatus::ActionRequired
+    )
+}
