@@ -12,7 +12,7 @@ use counterfoil::cashier::{CommandState, Standing};
 use counterfoil::money::{Currency, Money};
 use counterfoil::simulator::{Fault, FaultRule};
 
-use flow::{Shop, capture, eur, kind_of, order, page};
+use flow::{Shop, capture, eur, kind_of, order, page, refund};
 
 fn captured(shop: &Shop) -> i64 {
     shop.account.lock().ledger()[0].captured.minor()
@@ -78,6 +78,50 @@ async fn a_lost_answer_to_one_part_is_found_out_and_not_taken_twice() {
         let record = shop.record("A").await;
         assert_eq!(record.commands[1].state, CommandState::Succeeded);
         assert_eq!(captured(&shop), 600, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_part_whose_key_is_forgotten_is_looked_for_before_it_is_taken_again() {
+    for fault in [Fault::DropBefore, Fault::DropAfter] {
+        let shop = Shop::open().await;
+        let id = shop.held("A", 1000).await;
+        let kept = capture(&id, 300, "first").keeping_the_rest();
+        shop.cashier.capture(&kept).await.unwrap();
+        let rule = FaultRule::next(fault).with_method(http::Method::POST);
+        shop.account.lock().faults().script(rule);
+        let part = capture(&id, 300, "second").keeping_the_rest();
+        shop.cashier.capture(&part).await.unwrap_err();
+        // Nobody has swept, and Stripe knows no key any more.
+        shop.account.wait(25 * 3600);
+        let again = shop.cashier.capture(&part).await.unwrap();
+        assert_eq!(again.state, CommandState::Succeeded, "{fault:?}");
+        assert_eq!(captured(&shop), 600, "{fault:?}");
+        let again = shop.cashier.capture(&part).await.unwrap();
+        assert_eq!(
+            (again.state, captured(&shop)),
+            (CommandState::Succeeded, 600)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_refund_whose_key_is_forgotten_is_looked_for_and_not_given_again() {
+    for (fault, state, given) in [
+        (Fault::DropBefore, CommandState::Failed, 0),
+        (Fault::DropAfter, CommandState::Succeeded, 300),
+    ] {
+        let shop = Shop::open().await;
+        let id = shop.paid("A", 1000).await;
+        let rule = FaultRule::next(fault).with_method(http::Method::POST);
+        shop.account.lock().faults().script(rule);
+        let wish = refund(&id, 300, "goodwill");
+        shop.cashier.refund(&wish).await.unwrap_err();
+        shop.account.wait(25 * 3600);
+        let again = shop.cashier.refund(&wish).await.unwrap();
+        assert_eq!(again.state, state, "{fault:?}");
+        let refunded = shop.account.lock().ledger()[0].refunded.minor();
+        assert_eq!(refunded, given, "{fault:?}");
     }
 }
 

@@ -255,9 +255,11 @@ impl<M: Mode> Cashier<M> {
             let may_resend = match command.operation {
                 // Nobody can ask whether it was done, and under its key it is done once.
                 _ if !self.supports(&payment.id, asked_by) => is_remembered,
-                // The provider has just said that it is still held, so it was not done.
+                // The provider has just said that it is still held. So the whole was not taken, and
+                // a part was not if no more is taken than before; under its key it is taken once.
                 CommandOperation::Capture { is_final } => {
-                    (is_final || is_remembered)
+                    let is_untaken = payment.captured == command.captured_before;
+                    (is_final || is_remembered || is_untaken)
                         && answers.fetched.contains(&id)
                         && payment.is_held()
                 }

@@ -23,7 +23,9 @@
 //! [`find_payments`](crate::Provider::find_payments) exactly: it reads lists, which show a payment
 //! at once. Of older payments it finds the PaymentIntents, by the search, which lags behind by
 //! about a minute; a session of which nothing became has expired by then and is not found. A refund
-//! is looked for by its command before it is asked for, so repeating a refund stays safe for ever.
+//! is looked for by its command before it is asked for, so repeating a refund stays safe for ever. A
+//! capture that keeps the rest leaves no such mark: after 24 hours look at the payment before you
+//! repeat it, as the cashier does.
 //!
 //! Sources: <https://docs.stripe.com/api>, <https://docs.stripe.com/api/idempotent_requests>,
 //! <https://docs.stripe.com/search#data-freshness>, and those that each part names.
