@@ -287,7 +287,7 @@ async fn a_capture_that_fails_and_is_said_to_be_made_good_is_put_before_a_person
     let capture = record.payments[0].ledger.captures().next().unwrap();
     assert_eq!(capture.status, CaptureStatus::Reversed);
     let capture_failed = format!("capture_failed:{}", capture.id);
-    assert_eq!(shop.concerns("A").await, [capture_failed.clone()]);
+    assert_eq!(shop.concerns("A").await, [&*capture_failed]);
 
     // The reason is not signed, so it is not believed, and a person judges.
     let again = |item: &mut Value| item["reason"] = "Transaction Auto-recaptured".into();

@@ -5,6 +5,7 @@ use crate::registry::{ProviderKind, Registry};
 pub mod adyen;
 pub mod paypal;
 pub mod stripe;
+mod wiring;
 
 /// Those whose feature is on, as settings name them.
 const KINDS: &[ProviderKind] = &[

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // a rig is a test
 
 #[path = "faults.rs"]
+#[allow(clippy::duplicate_mod)] // a suite over several providers has several rigs
 mod faults;
 
 use std::sync::atomic::{AtomicUsize, Ordering};

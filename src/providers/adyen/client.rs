@@ -14,12 +14,9 @@ use super::error::error_of;
 use crate::capability::Operation;
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{
-    ApiClient, ApiRequest, ApiResponse, Authorization, BaseUrl, ReqwestTransport, RetryHint,
-    Transport,
-};
+use crate::http::{ApiClient, ApiRequest, ApiResponse, Authorization, RetryHint};
 use crate::id::IdempotencyKey;
-use crate::mode::{Mode, ModeKind, Test};
+use crate::mode::Mode;
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -38,33 +35,21 @@ pub(super) struct Client<M: Mode> {
 
 impl<M: Mode> Client<M> {
     pub(super) fn new(config: &AdyenConfig<M>) -> Result<Self> {
-        let plain = config.hosts.checkout.starts_with("http://");
-        let transport = transport(config, plain)?;
+        let transport = config.wiring.transport::<M>(&config.hosts.checkout)?;
         let api = |url: &str| -> Result<ApiClient> {
             let authorization = Authorization::header(API_KEY, &config.api_key)?;
-            let (name, timer) = (config.name.clone(), Arc::clone(&config.timer));
             let transport = Arc::clone(&transport);
-            let api = if plain && M::KIND == ModeKind::Test {
-                let base = BaseUrl::<Test>::loopback(url)?;
-                ApiClient::new(name, &base, authorization, transport, timer)
-            } else {
-                let base = BaseUrl::<M>::https(url)?;
-                ApiClient::new(name, &base, authorization, transport, timer)
-            };
-            let api = api
+            let wiring = &config.wiring;
+            let api = wiring.client::<M>(&config.name, url, authorization, transport)?;
+            Ok(api
                 .with_request_id_header(PSP_REFERENCE)
-                .with_retry_policy(config.retry_policy)
-                .with_retry_adviser(retry_hint);
-            Ok(match config.seed {
-                Some(seed) => api.with_seed(seed),
-                None => api,
-            })
+                .with_retry_adviser(retry_hint))
         };
         Ok(Self {
             checkout: api(&config.hosts.checkout)?,
             management: api(&config.hosts.management)?,
             merchant_account: config.merchant_account.clone(),
-            clock: Arc::clone(&config.clock),
+            clock: Arc::clone(&config.wiring.clock),
             mode: PhantomData,
         })
     }
@@ -159,17 +144,6 @@ fn told_with(error: Error, response: &ApiResponse) -> Error {
         Some(request_id) => error.with_request_id(request_id),
         None => error,
     }
-}
-
-fn transport<M: Mode>(config: &AdyenConfig<M>, plain: bool) -> Result<Arc<dyn Transport>> {
-    let options = &config.transport_options;
-    Ok(match &config.transport {
-        Some(transport) => Arc::clone(transport),
-        None if plain && M::KIND == ModeKind::Test => {
-            Arc::new(ReqwestTransport::loopback(options)?)
-        }
-        None => Arc::new(ReqwestTransport::new(options)?),
-    })
 }
 
 /// Adyen marks what may be sent again, under the same key; its other refusals stand.

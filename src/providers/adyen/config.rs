@@ -2,13 +2,12 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::Arc;
 
-use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{BaseUrl, RetryPolicy, Timer, TokioTimer, Transport, TransportOptions};
+use crate::http::{BaseUrl, TransportOptions};
 use crate::id::{Namespace, ProviderName};
 use crate::mode::{Live, Mode, Test};
+use crate::providers::wiring::{Wiring, base_url, impl_wiring};
 use crate::registry::{ProviderKind, Setting, Settings};
 use crate::secret::Secret;
 
@@ -83,12 +82,7 @@ pub struct AdyenConfig<M: Mode> {
     pub(super) hmac_keys: Vec<Secret>,
     pub(super) hosts: Hosts,
     pub(super) multiple_captures: bool,
-    pub(super) retry_policy: RetryPolicy,
-    pub(super) transport_options: TransportOptions,
-    pub(super) transport: Option<Arc<dyn Transport>>,
-    pub(super) timer: Arc<dyn Timer>,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) seed: Option<u64>,
+    pub(super) wiring: Wiring,
     mode: PhantomData<M>,
 }
 
@@ -150,44 +144,12 @@ impl AdyenConfig<Test> {
     /// # Errors
     /// [`ErrorKind::Settings`] unless it is `https`, or `http` to this machine.
     pub fn with_base_url(mut self, url: &str) -> Result<Self> {
-        let base = if url.starts_with("http://") {
-            BaseUrl::loopback(url)?
-        } else {
-            BaseUrl::<Test>::https(url)?
-        };
+        let base = base_url(url)?;
         self.hosts = Hosts {
             checkout: format!("{}/v72", base.as_str()),
             management: format!("{}/v3", base.as_str()),
         };
         Ok(self)
-    }
-
-    /// Sends requests through `transport`, such as a simulator in this process or a recorder.
-    #[must_use]
-    pub fn with_transport(mut self, transport: Arc<dyn Transport>) -> Self {
-        self.transport = Some(transport);
-        self
-    }
-
-    /// Waits by `timer`.
-    #[must_use]
-    pub fn with_timer(mut self, timer: Arc<dyn Timer>) -> Self {
-        self.timer = timer;
-        self
-    }
-
-    /// Tells the time by `clock`.
-    #[must_use]
-    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
-        self
-    }
-
-    /// Draws the jitter of waits from `seed`.
-    #[must_use]
-    pub fn with_seed(mut self, seed: u64) -> Self {
-        self.seed = Some(seed);
-        self
     }
 
     /// Reads the settings of [`KIND`], and the namespace that stands beside them.
@@ -253,12 +215,7 @@ impl<M: Mode> AdyenConfig<M> {
             hmac_keys: vec![hmac_key],
             hosts,
             multiple_captures: false,
-            retry_policy: RetryPolicy::default(),
-            transport_options: TransportOptions::default(),
-            transport: None,
-            timer: Arc::new(TokioTimer::new()),
-            clock: Arc::new(SystemClock),
-            seed: None,
+            wiring: Wiring::new(TransportOptions::default()),
             mode: PhantomData,
         })
     }
@@ -289,20 +246,6 @@ impl<M: Mode> AdyenConfig<M> {
         self
     }
 
-    /// Sets how often and how long a request is sent again.
-    #[must_use]
-    pub fn with_retry_policy(mut self, policy: RetryPolicy) -> Self {
-        self.retry_policy = policy;
-        self
-    }
-
-    /// Sets how connections are made, with timeouts and perhaps a proxy.
-    #[must_use]
-    pub fn with_transport_options(mut self, options: TransportOptions) -> Self {
-        self.transport_options = options;
-        self
-    }
-
     fn finished(
         mut self,
         name: Option<ProviderName>,
@@ -318,6 +261,8 @@ impl<M: Mode> AdyenConfig<M> {
         Ok((self, Namespace::new(namespace.expose())?))
     }
 }
+
+impl_wiring!(AdyenConfig);
 
 impl<M: Mode> fmt::Debug for AdyenConfig<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

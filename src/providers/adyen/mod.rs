@@ -148,7 +148,7 @@ impl<M: Mode> Adyen<M> {
             capabilities: capabilities(config.multiple_captures),
             client: Client::new(&config)?,
             verifier: Verifier::new(&config)?,
-            clock: config.clock,
+            clock: config.wiring.clock,
         })
     }
 

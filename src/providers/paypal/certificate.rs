@@ -15,7 +15,6 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
-use super::client::transport;
 use super::config::PayPalConfig;
 use super::convert::mode_of_host;
 use crate::clock::Timestamp;
@@ -47,7 +46,7 @@ pub(super) struct Certificates {
 
 impl Certificates {
     pub(super) fn new<M: Mode>(config: &PayPalConfig<M>) -> Result<Self> {
-        let options = config.transport_options.clone();
+        let options = config.wiring.transport_options.clone();
         let options = options.with_body_limit(LARGEST).with_total_timeout(TIMEOUT);
         let own = config.webhook_roots.iter().map(|root| {
             let anchor = anchor_from_trusted_cert(root).map_err(|_| {
@@ -64,7 +63,7 @@ impl Certificates {
             mode: M::KIND,
             base: config.base_url.as_ref().map(|base| base.as_str().into()),
             roots,
-            transport: transport(config, &options)?,
+            transport: config.wiring.transport_with::<M>(&config.url(), &options)?,
             kept: Mutex::default(),
             fetching: futures_util::lock::Mutex::new(()),
         })

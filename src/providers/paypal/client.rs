@@ -7,19 +7,16 @@ use http::HeaderName;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::config::{PayPalConfig, api_host};
+use super::config::PayPalConfig;
 use super::convert::Reader;
 use super::error::error_of;
 use super::token::ClientCredentials;
 use crate::capability::Operation;
 use crate::clock::{Clock, Timestamp};
-use crate::error::Result;
-use crate::http::{
-    ApiClient, ApiRequest, ApiResponse, Authorization, BaseUrl, ReqwestTransport, TokenCache,
-    Transport, TransportOptions,
-};
+use crate::error::{Error, Result};
+use crate::http::{ApiClient, ApiRequest, ApiResponse, Authorization, TokenCache};
 use crate::id::{IdempotencyKey, ProviderName};
-use crate::mode::{Mode, ModeKind};
+use crate::mode::Mode;
 
 const DEBUG_ID: HeaderName = HeaderName::from_static("paypal-debug-id");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
@@ -42,17 +39,23 @@ impl<M: Mode> Client<M> {
     pub(super) fn new(config: &PayPalConfig<M>, name: &ProviderName) -> Result<Self> {
         let credentials = &config.credentials;
         let basic = Authorization::basic(&credentials.client_id, &credentials.client_secret)?;
-        let transport = transport(config, &config.transport_options)?;
-        let connect = |authorization| connect(config, name, authorization, Arc::clone(&transport));
+        let wiring = &config.wiring;
+        let url = config.url();
+        let transport = wiring.transport::<M>(&url)?;
+        let connect = |authorization| {
+            let transport = Arc::clone(&transport);
+            let api = wiring.client::<M>(name, &url, authorization, transport)?;
+            Ok::<_, Error>(api.with_request_id_header(DEBUG_ID))
+        };
         let source = ClientCredentials {
             api: connect(basic)?,
             mode: M::KIND,
         };
-        let tokens = TokenCache::new(source, Arc::clone(&config.timer));
+        let tokens = TokenCache::new(source, Arc::clone(&wiring.timer));
         Ok(Self {
             api: connect(Authorization::token(tokens))?,
             name: name.clone(),
-            clock: Arc::clone(&config.clock),
+            clock: Arc::clone(&config.wiring.clock),
             mode: std::marker::PhantomData,
         })
     }
@@ -247,45 +250,6 @@ impl<M: Mode> Client<M> {
         }
         Err(error_of(&response))
     }
-}
-
-/// The transport that the configuration names, or the network.
-pub(super) fn transport<M: Mode>(
-    config: &PayPalConfig<M>,
-    options: &TransportOptions,
-) -> Result<Arc<dyn Transport>> {
-    let base = config.base_url.as_ref();
-    let is_plain = base.is_some_and(|base| base.as_str().starts_with("http://"));
-    Ok(match &config.transport {
-        Some(transport) => Arc::clone(transport),
-        None if is_plain && M::KIND == ModeKind::Test => {
-            Arc::new(ReqwestTransport::loopback(options)?)
-        }
-        None => Arc::new(ReqwestTransport::new(options)?),
-    })
-}
-
-fn connect<M: Mode>(
-    config: &PayPalConfig<M>,
-    name: &ProviderName,
-    authorization: Authorization,
-    transport: Arc<dyn Transport>,
-) -> Result<ApiClient> {
-    let (name, timer) = (name.clone(), Arc::clone(&config.timer));
-    let mut api = match &config.base_url {
-        Some(base) => ApiClient::new(name, base, authorization, transport, timer),
-        None => {
-            let base = BaseUrl::<M>::https(&format!("https://{}", api_host(M::KIND)))?;
-            ApiClient::new(name, &base, authorization, transport, timer)
-        }
-    };
-    api = api
-        .with_request_id_header(DEBUG_ID)
-        .with_retry_policy(config.retry_policy);
-    if let Some(seed) = config.seed {
-        api = api.with_seed(seed);
-    }
-    Ok(api)
 }
 
 /// A write under its key, answered with the whole thing and not only with its id.

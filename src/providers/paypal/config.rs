@@ -2,19 +2,19 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{BaseUrl, RetryPolicy, Timer, TokioTimer, Transport, TransportOptions};
+use crate::http::{BaseUrl, TransportOptions};
 use crate::id::{Namespace, ProviderName};
 use crate::mode::{Live, Mode, ModeKind, Test};
+use crate::providers::wiring::{Wiring, base_url, impl_wiring};
 use crate::registry::{ProviderKind, Setting, Settings};
 use crate::secret::Secret;
 
+/// A list of a hundred things can be long: 8 MiB.
 const LARGEST_ANSWER: usize = 8 << 20;
 
 /// PayPal, as settings name it.
@@ -180,14 +180,9 @@ pub struct PayPalConfig<M: Mode> {
     pub(super) credentials: PayPalCredentials<M>,
     pub(super) name: Option<ProviderName>,
     pub(super) webhook_check: WebhookCheck,
-    pub(super) retry_policy: RetryPolicy,
-    pub(super) transport_options: TransportOptions,
+    pub(super) wiring: Wiring,
     pub(super) base_url: Option<BaseUrl<Test>>,
     pub(super) webhook_roots: Vec<CertificateDer<'static>>,
-    pub(super) transport: Option<Arc<dyn Transport>>,
-    pub(super) timer: Arc<dyn Timer>,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) seed: Option<u64>,
 }
 
 impl<M: Mode> PayPalConfig<M> {
@@ -198,14 +193,9 @@ impl<M: Mode> PayPalConfig<M> {
             credentials,
             name: None,
             webhook_check: WebhookCheck::default(),
-            retry_policy: RetryPolicy::default(),
-            transport_options: TransportOptions::default().with_body_limit(LARGEST_ANSWER),
+            wiring: Wiring::new(TransportOptions::default().with_body_limit(LARGEST_ANSWER)),
             base_url: None,
             webhook_roots: Vec::new(),
-            transport: None,
-            timer: Arc::new(TokioTimer::new()),
-            clock: Arc::new(SystemClock),
-            seed: None,
         }
     }
 
@@ -223,19 +213,12 @@ impl<M: Mode> PayPalConfig<M> {
         self
     }
 
-    /// Sets how often and how long a request is sent again.
-    #[must_use]
-    pub fn with_retry_policy(mut self, policy: RetryPolicy) -> Self {
-        self.retry_policy = policy;
-        self
-    }
-
-    /// Sets how connections are made, with timeouts and perhaps a proxy. By default an answer may
-    /// have 8 MiB, since a page of transactions can be long.
-    #[must_use]
-    pub fn with_transport_options(mut self, options: TransportOptions) -> Self {
-        self.transport_options = options;
-        self
+    /// Where the API is.
+    pub(super) fn url(&self) -> String {
+        match &self.base_url {
+            Some(base) => base.as_str().to_owned(),
+            None => format!("https://{}", api_host(M::KIND)),
+        }
     }
 
     /// Reads the settings of [`KIND`], and the namespace that stands beside them.
@@ -274,12 +257,7 @@ impl PayPalConfig<Test> {
     /// # Errors
     /// [`ErrorKind::Settings`] unless it is `https`, or `http` to this machine.
     pub fn with_base_url(mut self, url: &str) -> Result<Self> {
-        let base_url = if url.starts_with("http://") {
-            BaseUrl::loopback(url)?
-        } else {
-            BaseUrl::https(url)?
-        };
-        self.base_url = Some(base_url);
+        self.base_url = Some(base_url(url)?);
         Ok(self)
     }
 
@@ -300,35 +278,9 @@ impl PayPalConfig<Test> {
         }
         Ok(self)
     }
-
-    /// Sends requests through `transport`, such as a simulator in this process or a recorder.
-    #[must_use]
-    pub fn with_transport(mut self, transport: Arc<dyn Transport>) -> Self {
-        self.transport = Some(transport);
-        self
-    }
-
-    /// Waits by `timer`.
-    #[must_use]
-    pub fn with_timer(mut self, timer: Arc<dyn Timer>) -> Self {
-        self.timer = timer;
-        self
-    }
-
-    /// Tells the time by `clock`.
-    #[must_use]
-    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
-        self
-    }
-
-    /// Draws the jitter of waits from `seed`.
-    #[must_use]
-    pub fn with_seed(mut self, seed: u64) -> Self {
-        self.seed = Some(seed);
-        self
-    }
 }
+
+impl_wiring!(PayPalConfig);
 
 impl<M: Mode> fmt::Debug for PayPalConfig<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -341,7 +293,7 @@ impl<M: Mode> fmt::Debug for PayPalConfig<M> {
 }
 
 /// The host of the API in a mode. Source: <https://developer.paypal.com/api/rest/>.
-pub(super) const fn api_host(mode: ModeKind) -> &'static str {
+const fn api_host(mode: ModeKind) -> &'static str {
     match mode {
         ModeKind::Test => "api-m.sandbox.paypal.com",
         ModeKind::Live => "api-m.paypal.com",

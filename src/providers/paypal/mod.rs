@@ -78,7 +78,7 @@ use crate::dispute::Dispute;
 use crate::error::Result;
 use crate::handle::Provider;
 use crate::id::{IdempotencyKey, Namespace, PaymentId, ProviderName, Reference, RefundId};
-use crate::mode::{Live, Mode, ModeKind, Test};
+use crate::mode::{Mode, ModeKind, Test};
 use crate::money::Currency;
 use crate::payment::Payment;
 use crate::payout::Payout;
@@ -128,7 +128,7 @@ impl<M: Mode> PayPal<M> {
             capabilities: capabilities(),
             client: Client::new(&config, &name)?,
             verifier: Arc::new(Verifier::new(&config, &name)?),
-            clock: config.clock,
+            clock: config.wiring.clock,
             name,
         })
     }
@@ -165,20 +165,10 @@ impl PayPal<Test> {
     /// # Errors
     /// [`ErrorKind::Settings`](crate::ErrorKind::Settings), naming every fault at once.
     pub fn configure(settings: Settings) -> Result<Configured> {
-        match settings.mode() {
-            ModeKind::Test => {
-                let (config, namespace) = PayPalConfig::<Test>::from_settings(settings)?;
-                Ok(Configured::Test(
-                    PayPal::new(config)?.into_provider(namespace),
-                ))
-            }
-            ModeKind::Live => {
-                let (config, namespace) = PayPalConfig::<Live>::from_settings(settings)?;
-                Ok(Configured::Live(
-                    PayPal::new(config)?.into_provider(namespace),
-                ))
-            }
-        }
+        Ok(match settings.mode() {
+            ModeKind::Test => Configured::Test(from_settings(settings)?),
+            ModeKind::Live => Configured::Live(from_settings(settings)?),
+        })
     }
 }
 
@@ -315,6 +305,11 @@ impl<M: Mode> PaymentProvider for PayPal<M> {
         let notice = self.verifier.verify(request, now, &self.client).await?;
         Ok(vec![notice])
     }
+}
+
+fn from_settings<M: Mode>(settings: Settings) -> Result<Provider<M>> {
+    let (config, namespace) = PayPalConfig::from_settings(settings)?;
+    Ok(PayPal::new(config)?.into_provider(namespace))
 }
 
 fn capabilities() -> Capabilities {

@@ -14,12 +14,9 @@ use super::error::error_of;
 use crate::capability::Operation;
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{
-    ApiClient, ApiRequest, ApiResponse, Authorization, BaseUrl, ReqwestTransport, RetryHint,
-    Transport,
-};
+use crate::http::{ApiClient, ApiRequest, ApiResponse, Authorization, BaseUrl, RetryHint};
 use crate::id::{IdempotencyKey, ProviderName};
-use crate::mode::{Mode, ModeKind};
+use crate::mode::Mode;
 use crate::request::{Cursor, Page, Period};
 
 /// The version of the API that requests and answers are written for.
@@ -50,22 +47,14 @@ pub(super) struct Client<M: Mode> {
 impl<M: Mode> Client<M> {
     pub(super) fn new(config: &StripeConfig<M>) -> Result<Self> {
         let authorization = Authorization::bearer(&config.secret_key)?;
-        let (name, timer) = (config.name.clone(), Arc::clone(&config.timer));
-        let mut api = match &config.base_url {
-            Some(base) => {
-                let transport = transport(config, base.as_str().starts_with("http://"))?;
-                ApiClient::new(name.clone(), base, authorization, transport, timer)
-            }
-            None => {
-                let base = BaseUrl::<M>::https("https://api.stripe.com")?;
-                let transport = transport(config, false)?;
-                ApiClient::new(name.clone(), &base, authorization, transport, timer)
-            }
-        };
-        api = api
+        let (name, wiring) = (&config.name, &config.wiring);
+        let own = config.base_url.as_ref();
+        let url = own.map_or("https://api.stripe.com", BaseUrl::as_str);
+        let transport = wiring.transport::<M>(url)?;
+        let mut api = wiring
+            .client::<M>(name, url, authorization, transport)?
             .with_header(STRIPE_VERSION, HeaderValue::from_static(API_VERSION))
             .with_request_id_header(REQUEST_ID)
-            .with_retry_policy(config.retry_policy)
             .with_retry_adviser(retry_hint);
         if let Some(account) = &config.account {
             let account = HeaderValue::from_str(account).map_err(|_| {
@@ -76,13 +65,10 @@ impl<M: Mode> Client<M> {
             })?;
             api = api.with_header(STRIPE_ACCOUNT, account);
         }
-        if let Some(seed) = config.seed {
-            api = api.with_seed(seed);
-        }
         Ok(Self {
             api,
-            name,
-            clock: Arc::clone(&config.clock),
+            name: name.clone(),
+            clock: Arc::clone(&config.wiring.clock),
             mode: PhantomData,
         })
     }
@@ -358,17 +344,6 @@ pub(super) fn page_of<T>(
 
 pub(super) fn pair(name: impl Into<String>, value: impl Into<String>) -> (String, String) {
     (name.into(), value.into())
-}
-
-fn transport<M: Mode>(config: &StripeConfig<M>, plain: bool) -> Result<Arc<dyn Transport>> {
-    let options = &config.transport_options;
-    Ok(match &config.transport {
-        Some(transport) => Arc::clone(transport),
-        None if plain && M::KIND == ModeKind::Test => {
-            Arc::new(ReqwestTransport::loopback(options)?)
-        }
-        None => Arc::new(ReqwestTransport::new(options)?),
-    })
 }
 
 fn post(operation: Operation, path: &[&str], form: Form, key: &IdempotencyKey) -> ApiRequest {

@@ -2,16 +2,16 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::Arc;
 
-use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{BaseUrl, RetryPolicy, Timer, TokioTimer, Transport, TransportOptions};
+use crate::http::{BaseUrl, TransportOptions};
 use crate::id::{Namespace, ProviderName};
 use crate::mode::{Mode, ModeKind, Test};
+use crate::providers::wiring::{Wiring, base_url, impl_wiring};
 use crate::registry::{ProviderKind, Setting, Settings};
 use crate::secret::Secret;
 
+/// A list of a hundred things can be long: 8 MiB.
 const LARGEST_ANSWER: usize = 8 << 20;
 
 /// Stripe, as settings name it.
@@ -75,13 +75,8 @@ pub struct StripeConfig<M: Mode> {
     pub(super) secret_key: Secret,
     pub(super) webhook_secrets: Vec<Secret>,
     pub(super) account: Option<Box<str>>,
-    pub(super) retry_policy: RetryPolicy,
-    pub(super) transport_options: TransportOptions,
+    pub(super) wiring: Wiring,
     pub(super) base_url: Option<BaseUrl<Test>>,
-    pub(super) transport: Option<Arc<dyn Transport>>,
-    pub(super) timer: Arc<dyn Timer>,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) seed: Option<u64>,
     mode: PhantomData<M>,
 }
 
@@ -101,13 +96,8 @@ impl<M: Mode> StripeConfig<M> {
             secret_key,
             webhook_secrets: vec![webhook_secret],
             account: None,
-            retry_policy: RetryPolicy::default(),
-            transport_options: TransportOptions::default().with_body_limit(LARGEST_ANSWER),
+            wiring: Wiring::new(TransportOptions::default().with_body_limit(LARGEST_ANSWER)),
             base_url: None,
-            transport: None,
-            timer: Arc::new(TokioTimer::new()),
-            clock: Arc::new(SystemClock),
-            seed: None,
             mode: PhantomData,
         })
     }
@@ -139,21 +129,6 @@ impl<M: Mode> StripeConfig<M> {
         check_account(account)?;
         self.account = Some(account.into());
         Ok(self)
-    }
-
-    /// Sets how often and how long a request is sent again.
-    #[must_use]
-    pub fn with_retry_policy(mut self, policy: RetryPolicy) -> Self {
-        self.retry_policy = policy;
-        self
-    }
-
-    /// Sets how connections are made, with timeouts and perhaps a proxy. By default an answer may
-    /// have 8 MiB, since a page of a hundred payments can be long.
-    #[must_use]
-    pub fn with_transport_options(mut self, options: TransportOptions) -> Self {
-        self.transport_options = options;
-        self
     }
 
     /// Reads the settings of [`KIND`], and the namespace that stands beside them.
@@ -193,43 +168,12 @@ impl StripeConfig<Test> {
     /// # Errors
     /// [`ErrorKind::Settings`] unless it is `https`, or `http` to this machine.
     pub fn with_base_url(mut self, url: &str) -> Result<Self> {
-        let base_url = if url.starts_with("http://") {
-            BaseUrl::loopback(url)?
-        } else {
-            BaseUrl::https(url)?
-        };
-        self.base_url = Some(base_url);
+        self.base_url = Some(base_url(url)?);
         Ok(self)
     }
-
-    /// Sends requests through `transport`, such as a simulator in this process or a recorder.
-    #[must_use]
-    pub fn with_transport(mut self, transport: Arc<dyn Transport>) -> Self {
-        self.transport = Some(transport);
-        self
-    }
-
-    /// Waits by `timer`.
-    #[must_use]
-    pub fn with_timer(mut self, timer: Arc<dyn Timer>) -> Self {
-        self.timer = timer;
-        self
-    }
-
-    /// Tells the time by `clock`.
-    #[must_use]
-    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
-        self
-    }
-
-    /// Draws the jitter of waits from `seed`.
-    #[must_use]
-    pub fn with_seed(mut self, seed: u64) -> Self {
-        self.seed = Some(seed);
-        self
-    }
 }
+
+impl_wiring!(StripeConfig);
 
 impl<M: Mode> fmt::Debug for StripeConfig<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -68,7 +68,7 @@ use crate::http::ApiResponse;
 use crate::id::{
     IdempotencyKey, Namespace, PaymentId, PayoutId, ProviderName, Reference, RefundId,
 };
-use crate::mode::{Live, Mode, ModeKind, Test};
+use crate::mode::{Mode, ModeKind, Test};
 use crate::payment::Payment;
 use crate::payout::{Payout, PayoutLine};
 use crate::provider::PaymentProvider;
@@ -111,7 +111,7 @@ impl<M: Mode> Stripe<M> {
             capabilities: capabilities(),
             client: Client::new(&config)?,
             verifier: Verifier::new(&config),
-            clock: config.clock,
+            clock: config.wiring.clock,
         })
     }
 
@@ -166,20 +166,10 @@ impl Stripe<Test> {
     /// # Errors
     /// [`ErrorKind::Settings`](crate::ErrorKind::Settings), naming every fault at once.
     pub fn configure(settings: Settings) -> Result<Configured> {
-        match settings.mode() {
-            ModeKind::Test => {
-                let (config, namespace) = StripeConfig::<Test>::from_settings(settings)?;
-                Ok(Configured::Test(
-                    Stripe::new(config)?.into_provider(namespace),
-                ))
-            }
-            ModeKind::Live => {
-                let (config, namespace) = StripeConfig::<Live>::from_settings(settings)?;
-                Ok(Configured::Live(
-                    Stripe::new(config)?.into_provider(namespace),
-                ))
-            }
-        }
+        Ok(match settings.mode() {
+            ModeKind::Test => Configured::Test(from_settings(settings)?),
+            ModeKind::Live => Configured::Live(from_settings(settings)?),
+        })
     }
 }
 
@@ -377,6 +367,11 @@ impl<M: Mode> PaymentProvider for Stripe<M> {
     ) -> Result<Vec<Notice<M>>, WebhookRefusal> {
         Ok(vec![self.verifier.verify(request, now)?])
     }
+}
+
+fn from_settings<M: Mode>(settings: Settings) -> Result<Provider<M>> {
+    let (config, namespace) = StripeConfig::from_settings(settings)?;
+    Ok(Stripe::new(config)?.into_provider(namespace))
 }
 
 fn capabilities() -> Capabilities {
