@@ -3,12 +3,16 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests
 
+#[allow(dead_code)]
+#[path = "../examples/rehearse/listener.rs"]
+mod listener;
 #[allow(dead_code)] // the example uses more of it
 #[path = "../examples/rehearse/test_mode/mod.rs"]
 mod test_mode;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -17,16 +21,19 @@ use counterfoil::conformance::{Happening, Shopper};
 use counterfoil::http::{ManualTimer, Transport, TransportError};
 use counterfoil::id::Namespace;
 use counterfoil::preflight::Ground;
-use counterfoil::registry::{Configuration, Registry};
+use counterfoil::registry::{Configuration, Registry, Settings};
 use counterfoil::rehearsal::{Rehearsal, Ruling, Scenario, rehearse};
 use counterfoil::request::Checkout;
 use counterfoil::simulator::adyen::MERCHANT_ACCOUNT;
 use counterfoil::simulator::paypal::PaypalSimulator;
-use counterfoil::simulator::{self, SimulatedProvider, SimulatorServer};
+use counterfoil::simulator::{
+    self, Answer, DeliveryId, SimulatedProvider, SimulatorServer, WebhookDelivery,
+};
 use counterfoil::{Live, Provider, Result, Test};
+use listener::Listener;
 use test_mode::{
-    AdyenTestMode, Credentials, PayPalTestMode, Played, StripeTestMode, Surroundings, TestMode,
-    TestModeRig, Wait, Wired,
+    AdyenTestMode, Credentials, Letters, Line, PayPalTestMode, Played, StripeTestMode,
+    Surroundings, TestMode, TestModeRig, Wait, Wired,
 };
 use tokio::runtime::Runtime;
 
@@ -53,6 +60,44 @@ fn what_stripes_test_payment_methods_reach_passes() {
         ],
         "{rehearsal}"
     );
+    the_rest_says_why(&rehearsal);
+}
+
+#[test]
+fn with_webhooks_stripes_scenarios_about_them_pass_too() {
+    let place = Place::of(
+        "stripe",
+        &[
+            ("SECRET_KEY", "sk_test_ofTheShop"),
+            ("WEBHOOK_SECRET", "whsec_ofTheEndpoint"),
+        ],
+    )
+    .with_webhooks("whsec_ofTheEndpoint");
+    let psp = StripeTestMode::new(place.settings()).unwrap();
+    let rehearsal = place.rehearse(psp);
+    let missing = ["S10", "S11", "S33", "S37", "S47", "S48", "S57", "S58"];
+    assert_eq!(ids(&rehearsal, "out of reach"), missing, "{rehearsal}");
+    the_rest_says_why(&rehearsal);
+}
+
+#[test]
+fn with_webhooks_most_of_adyens_scenarios_pass() {
+    let place = Place::of(
+        "adyen",
+        &[
+            ("API_KEY", "AQEofTheShop"),
+            ("MERCHANT_ACCOUNT", MERCHANT_ACCOUNT),
+            ("HMAC_KEY", HMAC_KEY),
+        ],
+    )
+    .with_webhooks(HMAC_KEY);
+    let psp = AdyenTestMode::new(place.settings()).unwrap();
+    let rehearsal = place.rehearse(psp);
+    let missing = [
+        "S9", "S10", "S11", "S12", "S23", "S26", "S37", "S41", "S42", "S45", "S46", "S47", "S48",
+        "S56", "S57", "S58",
+    ];
+    assert_eq!(ids(&rehearsal, "out of reach"), missing, "{rehearsal}");
     the_rest_says_why(&rehearsal);
 }
 
@@ -184,8 +229,9 @@ fn the_rest_says_why(rehearsal: &Rehearsal) {
 struct Place {
     provider: &'static str,
     variables: Vec<(String, String)>,
-    simulator: Arc<Mutex<Box<dyn SimulatedProvider>>>,
-    _server: SimulatorServer<Box<dyn SimulatedProvider>>,
+    simulator: Arc<Mutex<Held>>,
+    listener: Option<Listener>,
+    _server: SimulatorServer<Held>,
     _runtime: Runtime,
 }
 
@@ -197,7 +243,7 @@ impl Place {
             .build()
             .unwrap();
         let simulator = simulator::by_name(provider, 7, START).unwrap();
-        let simulator = Arc::new(Mutex::new(simulator));
+        let simulator = Arc::new(Mutex::new(Held(simulator)));
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = SimulatorServer::start(Arc::clone(&simulator), address);
         let server = runtime.block_on(server).unwrap();
@@ -213,17 +259,25 @@ impl Place {
             provider,
             variables: variables.collect(),
             simulator,
+            listener: None,
             _server: server,
             _runtime: runtime,
         }
     }
 
-    fn settings(&self) -> counterfoil::registry::Settings {
+    /// Webhooks reach this machine, as by a tunnel.
+    fn with_webhooks(mut self, secret: &str) -> Self {
+        let listener = Listener::on(0).unwrap();
+        let url = format!("{}/webhooks", listener.address());
+        self.simulator.lock().unwrap().subscribe(&url, secret);
+        self.listener = Some(listener);
+        self
+    }
+
+    fn settings(&self) -> Settings {
         let registry = Registry::built_in();
-        let variables = self
-            .variables
-            .iter()
-            .map(|(name, value)| (name, value.as_str()));
+        let variables = self.variables.iter();
+        let variables = variables.map(|(name, value)| (name, value.as_str()));
         let configuration = Configuration::from_vars(&registry, variables).unwrap();
         test_mode::settings(&configuration, &registry, self.provider).unwrap()
     }
@@ -235,6 +289,13 @@ impl Place {
             clock: Arc::new(Simulated(Arc::clone(&self.simulator))),
             timer: || Arc::new(ManualTimer::new()),
             wait: Arc::new(move |time| simulator.lock().unwrap().advance(time * 60 * 60)),
+            letters: self.listener.as_ref().map(|listener| {
+                let (simulator, taken) = (Arc::clone(&self.simulator), listener.taken());
+                Arc::new(move || {
+                    deliver(&simulator);
+                    taken.drain()
+                }) as Letters
+            }),
             run: "test".to_owned(),
         }
     }
@@ -245,13 +306,61 @@ impl Place {
     }
 }
 
-struct Simulated(Arc<Mutex<Box<dyn SimulatedProvider>>>);
-
-impl std::fmt::Debug for Simulated {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Simulated")
+/// Posts what the provider has to send over the socket, and waits for each answer.
+fn deliver(simulator: &Mutex<Held>) {
+    let due = simulator.lock().unwrap().0.due_webhooks();
+    for delivery in due {
+        let url = delivery.request.uri().to_string();
+        let line = Line::to(&url, "/");
+        let posted = || {
+            let runtime = tokio::runtime::Builder::new_current_thread();
+            let runtime = { runtime }.enable_all().build().unwrap();
+            let answer = runtime.block_on(line.send(delivery.request));
+            answer.unwrap().status().as_u16()
+        };
+        // The scenario has a runtime on this thread.
+        let status = std::thread::scope(|scope| scope.spawn(posted).join().unwrap());
+        let mut simulator = simulator.lock().unwrap();
+        simulator.report_webhook(delivery.id, Some(status));
     }
 }
+
+/// A simulator whose server posts no webhooks by itself, so that the test knows when they arrive.
+#[derive(Debug)]
+struct Held(Box<dyn SimulatedProvider>);
+
+impl SimulatedProvider for Held {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+    fn handle(&mut self, request: &http::Request<Bytes>) -> Answer {
+        self.0.handle(request)
+    }
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+    fn advance(&mut self, by: Duration) {
+        self.0.advance(by);
+    }
+    fn set_base_url(&mut self, base_url: &str) {
+        self.0.set_base_url(base_url);
+    }
+    fn subscribe(&mut self, url: &str, secret: &str) {
+        self.0.subscribe(url, secret);
+    }
+    fn connection_help(&self, base_url: &str) -> String {
+        self.0.connection_help(base_url)
+    }
+    fn due_webhooks(&mut self) -> Vec<WebhookDelivery> {
+        Vec::new()
+    }
+    fn report_webhook(&mut self, delivery: DeliveryId, status: Option<u16>) {
+        self.0.report_webhook(delivery, status);
+    }
+}
+
+#[derive(Debug)]
+struct Simulated(Arc<Mutex<Held>>);
 
 impl Clock for Simulated {
     fn now(&self) -> Timestamp {
@@ -295,8 +404,8 @@ impl TestMode for Forgetful {
         self.0.secrets()
     }
 
-    fn out_of_reach(&self, scenario: &str) -> Option<&'static str> {
-        self.0.out_of_reach(scenario)
+    fn out_of_reach(&self, scenario: &str, hears: bool) -> Option<&'static str> {
+        self.0.out_of_reach(scenario, hears)
     }
 
     fn has_tokens(&self) -> bool {

@@ -25,12 +25,14 @@ use counterfoil::preflight::{Evidence, Ground, Preflight};
 use counterfoil::registry::{Configuration, Registry};
 use counterfoil::rehearsal::{Rehearsal, rehearse, try_endpoint};
 use counterfoil::webhook::WebhookRequest;
+use listener::Listener;
 use test_mode::{
     AdyenTestMode, PayPalTestMode, StripeTestMode, Surroundings, TestMode, TestModeRig,
 };
 
 #[path = "../../tests/rigs/adyen.rs"]
 mod adyen;
+mod listener;
 #[allow(dead_code)] // the rigs are shared with tests that use more of them
 #[path = "../../tests/rigs/paypal.rs"]
 mod paypal;
@@ -40,13 +42,15 @@ mod stripe;
 mod test_mode;
 
 const USAGE: &str = "\
-usage: rehearse [--provider NAME] [--by-token | --test-mode] [--json]
+usage: rehearse [--provider NAME] [--by-token | --test-mode [--listen PORT]] [--json]
                 [--evidence FILE [--currency CODE]...]
        rehearse [--provider stripe] --endpoint URL --secret SECRET
 
   --provider NAME    the provider to rehearse with: stripe (default), paypal or adyen
   --by-token         begin payments with a token of the provider's script, not on its page
   --test-mode        over the provider's own test mode, with COUNTERFOIL_<NAME>_TEST_... variables
+  --listen PORT      take webhooks on 127.0.0.1, where a tunnel such as `stripe listen` brings them;
+                     without it the scenarios about webhooks are out of reach
   --json             a list for machines, not a table
   --evidence FILE    keeps what the preflight takes as the proof of this rehearsal, as JSON
   --currency CODE    a currency that the shop sells in, for the evidence; may be repeated
@@ -109,7 +113,18 @@ fn over_test_mode(options: &Options) -> counterfoil::Result<ExitCode> {
 fn steer<P: TestMode + Clone>(psp: P, options: &Options) -> ExitCode {
     let over = Ground::at(psp.api_url());
     eprintln!("over {over}, at {}", psp.api_url());
-    let surroundings = Surroundings::real();
+    let mut surroundings = Surroundings::real();
+    let listener = match options.listen.map(Listener::on).transpose() {
+        Ok(listener) => listener,
+        Err(error) => {
+            eprintln!("nothing can be listened on there: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    if let Some(listener) = &listener {
+        eprintln!("webhooks are taken at {}", listener.address());
+        surroundings.letters = Some(listener.letters());
+    }
     all(options, over, || {
         TestModeRig::new(psp.clone(), &surroundings)
     })
@@ -203,6 +218,7 @@ struct Options {
     provider: String,
     by_token: bool,
     test_mode: bool,
+    listen: Option<u16>,
     json: bool,
     evidence: Option<String>,
     currencies: Vec<Currency>,
@@ -217,6 +233,7 @@ impl Options {
             provider: "stripe".into(),
             by_token: false,
             test_mode: false,
+            listen: None,
             json: false,
             evidence: None,
             currencies: Vec::new(),
@@ -229,6 +246,10 @@ impl Options {
                 "--provider" => options.provider = value()?,
                 "--by-token" => options.by_token = true,
                 "--test-mode" => options.test_mode = true,
+                "--listen" => {
+                    let port = value()?.parse();
+                    options.listen = Some(port.map_err(|_| "--listen needs a port")?);
+                }
                 "--json" => options.json = true,
                 "--evidence" => options.evidence = Some(value()?),
                 "--currency" => {
@@ -247,6 +268,9 @@ impl Options {
         }
         if options.test_mode && (options.by_token || options.endpoint.is_some()) {
             return Err("--test-mode goes with neither --by-token nor --endpoint".into());
+        }
+        if options.listen.is_some() && !options.test_mode {
+            return Err("--listen goes with --test-mode".into());
         }
         Ok(options)
     }

@@ -1,8 +1,9 @@
 //! What a provider's implementor gives to the suite.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::error::DeclineReason;
 use crate::handle::Provider;
 use crate::id::{Namespace, Reference};
@@ -141,6 +142,19 @@ pub trait Rig {
     /// test mode is played over, none may reach this machine.
     fn delivers_webhooks(&self) -> bool {
         true
+    }
+
+    /// Waits a while for what is on its way from the provider, after as many waits as this for the
+    /// same thing, and says whether that may have brought it. A fake brings everything at once.
+    fn waits(&self, times: u32) -> bool {
+        let _ = times;
+        false
+    }
+
+    /// The clock of the shop, where time passes on its side alone: a provider's own test mode has
+    /// its own time.
+    fn shop_clock(&self) -> Option<Arc<dyn Clock>> {
+        None
     }
 
     /// Why a scenario of the rehearsal, such as `S37`, cannot be brought about here: a provider's

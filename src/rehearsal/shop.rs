@@ -57,7 +57,7 @@ impl<'r> Shop<'r> {
             stage.needs(Operation::FetchPayment).await?;
         }
         let provider = stage.provider.clone();
-        let clock = provider.clock();
+        let clock = rig.shop_clock().unwrap_or_else(|| provider.clock());
         let cashier = Cashier::open(provider, store).await?;
         Ok(Self {
             stage,
@@ -194,6 +194,10 @@ impl<'r> Shop<'r> {
         Ok(received.orders)
     }
 
+    pub(super) fn hears_webhooks(&self) -> bool {
+        self.news == News::Webhooks
+    }
+
     /// Goes on if the shop hears by webhooks: the scenario is about them.
     pub(super) async fn needs_webhooks(&self) -> Proof {
         self.stage.needs(Operation::VerifyWebhook).await?;
@@ -219,24 +223,41 @@ impl<'r> Shop<'r> {
         }
     }
 
+    /// Looks again while what is missing may be on its way from the provider.
+    async fn until(&self, look: impl AsyncFn() -> Proof) -> Proof {
+        for times in 0.. {
+            match look().await {
+                Err(Stop::Failed(_)) if self.stage.rig.waits(times) => self.hear().await?,
+                seen => return seen,
+            }
+        }
+        Ok(())
+    }
+
     /// The order must stand like that.
     pub(super) async fn stands(&self, order: &str, expected: Standing) -> Proof {
-        let standing = self.record(order).await?.standing();
-        ensure!(
-            standing == expected,
-            "{order} stands as {standing:?}, and not as {expected:?}"
-        );
-        Ok(())
+        self.until(async || {
+            let standing = self.record(order).await?.standing();
+            ensure!(
+                standing == expected,
+                "{order} stands as {standing:?}, and not as {expected:?}"
+            );
+            Ok(())
+        })
+        .await
     }
 
     /// The host must hold this much for the order.
     pub(super) async fn has_received(&self, order: &str, expected: Money) -> Proof {
-        let received = self.record(order).await?.received()?;
-        ensure!(
-            received == expected,
-            "the books here say {received}, and not {expected}"
-        );
-        Ok(())
+        self.until(async || {
+            let received = self.record(order).await?.received()?;
+            ensure!(
+                received == expected,
+                "the books here say {received}, and not {expected}"
+            );
+            Ok(())
+        })
+        .await
     }
 
     /// The host must hold this much for the order, and the provider's books must agree: captured
@@ -245,7 +266,7 @@ impl<'r> Shop<'r> {
         let expected = Money::new(minor, request.amount.currency());
         self.has_received(request.order.as_str(), expected).await?;
         if !self.stage.rig.keeps_books() {
-            return Ok(());
+            return self.answers_agree(request, expected).await;
         }
         let mut there = Money::zero(expected.currency());
         for attempt in &self.record(request.order.as_str()).await?.attempts {
@@ -260,6 +281,28 @@ impl<'r> Shop<'r> {
         ensure!(
             there == expected,
             "the provider's books say {there}, and not {expected}"
+        );
+        Ok(())
+    }
+
+    /// As [`books_agree`](Self::books_agree), where the provider shows its books to those who ask.
+    async fn answers_agree(&self, request: &CreateRequest, expected: Money) -> Proof {
+        let provider = &self.stage.provider;
+        if !self.stage.supports(Operation::FindPayments) {
+            return Ok(());
+        }
+        let mut there = Money::zero(expected.currency());
+        for attempt in &self.record(request.order.as_str()).await?.attempts {
+            let request = request.clone().with_attempt(attempt.attempt);
+            let reference = provider.reference(&request);
+            for payment in provider.find_payments(&reference).await? {
+                there = there.checked_add(payment.captured)?;
+                there = there.checked_sub(payment.refunded)?;
+            }
+        }
+        ensure!(
+            there == expected,
+            "the provider answers {there}, and not {expected}"
         );
         Ok(())
     }
@@ -285,14 +328,17 @@ impl<'r> Shop<'r> {
 
     /// A confirmation that begins like this must have come so many times.
     pub(super) async fn confirms(&self, beginning: &str, times: usize) -> Proof {
-        let all = self.confirmed().await?;
-        let found = all.iter().filter(|text| text.starts_with(beginning));
-        ensure!(
-            found.clone().count() == times,
-            "{beginning:?} was confirmed {} times and not {times}: {all:?}",
-            found.count()
-        );
-        Ok(())
+        self.until(async || {
+            let all = self.confirmed().await?;
+            let found = all.iter().filter(|text| text.starts_with(beginning));
+            ensure!(
+                found.clone().count() == times,
+                "{beginning:?} was confirmed {} times and not {times}: {all:?}",
+                found.count()
+            );
+            Ok(())
+        })
+        .await
     }
 
     /// Gives so much of an order's one payment back.

@@ -347,10 +347,6 @@ impl Rig for AdyenRig {
                 "forgeries::a_doubled_signature_is_refused",
                 "the signature stands in the body, and no header is read",
             ),
-            (
-                "S9",
-                "the simulated cards are asked or not; none is checked in silence",
-            ),
         ]
     }
 }
@@ -371,6 +367,7 @@ fn method(shopper: Shopper) -> Result<String, Unable> {
         Shopper::PassesChallenge | Shopper::FailsChallenge | Shopper::LeavesChallenge => {
             return Ok("visa_3ds".to_owned());
         }
+        Shopper::PassesUnasked => return Ok("visa_3ds:SIM_FRICTIONLESS".to_owned()),
         Shopper::PaysSlowly => return Ok("sepadirectdebit".to_owned()),
         Shopper::PaysSlowlyInVain => {
             return Ok("sepadirectdebit:SIM_PENDING_REFUSED".to_owned());

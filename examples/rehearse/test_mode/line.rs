@@ -8,6 +8,7 @@ use bytes::Bytes;
 use counterfoil::conformance::{Fault, Strikes};
 use counterfoil::http::{Delivered, ReqwestTransport, Transport, TransportError, TransportOptions};
 use http::{Method, Request, Response};
+use serde_json::Value;
 
 /// The way to a provider's test mode.
 #[derive(Debug)]
@@ -95,6 +96,21 @@ pub(crate) fn network(api_url: &str) -> ReqwestTransport {
         ReqwestTransport::new(&options)
     };
     network.unwrap()
+}
+
+/// Sends one request past the library and blocks until it is answered with a 2xx.
+pub(crate) fn ask(api_url: &str, request: Request<Bytes>) -> Option<Value> {
+    let asked = || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let sent = async { network(api_url).send(request).await.ok() };
+        let answer = runtime.ok()?.block_on(sent)?;
+        let is_good = answer.status().is_success();
+        is_good.then(|| serde_json::from_slice(answer.body()).ok())?
+    };
+    // The scenario has a runtime on this thread; this request has one on its own.
+    std::thread::scope(|scope| scope.spawn(asked).join().ok()?)
 }
 
 fn lost() -> TransportError {

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use counterfoil::clock::{Clock, SystemClock, Timestamp};
 use counterfoil::conformance::{
-    Booked, Fault, Happening, Rig, Shopper, SignedWith, Strikes, Unable,
+    Booked, Fault, Happening, Rig, Shopper, SignedWith, Strikes, Unable, UnusualNotice,
 };
 use counterfoil::http::{Timer, TokioTimer, Transport};
 use counterfoil::id::{Namespace, Reference};
@@ -78,8 +78,20 @@ pub(crate) trait TestMode: Debug {
     /// Every secret text that the handles were given.
     fn secrets(&self) -> Vec<String>;
 
-    /// Why a scenario cannot be brought about by test triggers alone.
-    fn out_of_reach(&self, scenario: &str) -> Option<&'static str>;
+    /// Why a scenario cannot be brought about by test triggers alone, with webhooks or without.
+    fn out_of_reach(&self, scenario: &str, hears: bool) -> Option<&'static str>;
+
+    /// A webhook as the provider signs it.
+    fn sign(&self, body: &[u8], at: Timestamp, by: SignedWith) -> Played<WebhookRequest> {
+        let _ = (body, at, by);
+        Err(Unable)
+    }
+
+    /// The body of a genuine but unusual notice.
+    fn unusual_notice(&self, notice: UnusualNotice<'_>, now: Timestamp) -> Played<Vec<u8>> {
+        let _ = (notice, now);
+        Err(Unable)
+    }
 
     /// Whether it can be asked how a payment stands.
     fn can_be_asked(&self) -> bool {
@@ -100,11 +112,13 @@ pub(crate) trait TestMode: Debug {
 pub(crate) type Played<T = ()> = std::result::Result<T, Unable>;
 
 /// With which credentials a handle is opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Credentials {
     Right,
     WrongKey,
     NoWebhookSecret,
+    /// With the secrets of webhooks that are trusted, in this order.
+    Trusting(Vec<SignedWith>),
 }
 
 /// What a handle is wired to.
@@ -117,12 +131,17 @@ pub(crate) struct Wired {
 /// Waits for the provider, which has its own time.
 pub(crate) type Wait = Arc<dyn Fn(Duration) + Send + Sync>;
 
+/// Gives what has come to the shop's webhook endpoint.
+pub(crate) type Letters = Arc<dyn Fn() -> Vec<WebhookRequest> + Send + Sync>;
+
 /// The clock, the waiting and the name of a run.
 #[derive(Clone)]
 pub(crate) struct Surroundings {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) timer: fn() -> Arc<dyn Timer>,
     pub(crate) wait: Wait,
+    /// The webhooks that have come since this was last asked, if any reach this machine.
+    pub(crate) letters: Option<Letters>,
     /// At most eight letters and digits that no other run on the account has.
     pub(crate) run: String,
 }
@@ -135,19 +154,28 @@ impl Surroundings {
             clock: Arc::new(SystemClock),
             timer: || Arc::new(TokioTimer::new()),
             wait: Arc::new(std::thread::sleep),
+            letters: None,
             run: format!("{:08x}", chance & 0xffff_ffff),
         }
     }
 }
+
+/// How many characters the name of a run has.
+const RUN_LENGTH: usize = 8;
+
+/// How often and how long a webhook is waited for that may be on its way.
+const WAITS: [u64; 6] = [1, 2, 3, 4, 5, 15];
 
 /// One scenario's shop on the one account: its orders have a namespace that no other has.
 #[derive(Debug)]
 pub(crate) struct TestModeRig<P> {
     psp: P,
     line: Arc<Line>,
-    clock: Arc<Ahead>,
+    clock: Arc<dyn Clock>,
+    shop_clock: Arc<Ahead>,
     timer: Arc<dyn Timer>,
     wait: Hidden<Wait>,
+    letters: Hidden<Option<Letters>>,
     run: String,
 }
 
@@ -159,25 +187,34 @@ impl<P: TestMode> TestModeRig<P> {
         Self {
             line: Arc::new(Line::to(psp.api_url(), psp.writes())),
             psp,
-            clock: Arc::new(Ahead {
+            clock: Arc::clone(&surroundings.clock),
+            shop_clock: Arc::new(Ahead {
                 clock: Arc::clone(&surroundings.clock),
                 seconds: AtomicU64::new(0),
             }),
             timer: (surroundings.timer)(),
             wait: Hidden(Arc::clone(&surroundings.wait)),
-            run: format!("-{}{number:x}", surroundings.run),
+            letters: Hidden(surroundings.letters.clone()),
+            run: format!("-{:0>RUN_LENGTH$}{number:x}", surroundings.run),
         }
     }
 
     fn open(&self, with: Credentials, installation: &Namespace) -> Result<Provider<Test>> {
         let on = Wired {
             line: Arc::clone(&self.line) as _,
-            clock: Arc::clone(&self.clock) as _,
+            clock: Arc::clone(&self.clock),
             timer: Arc::clone(&self.timer),
         };
         let namespace = self.apart(installation);
         let provider = self.psp.open(with, on, &namespace)?;
-        Ok(provider.with_clock(Arc::clone(&self.clock) as _))
+        Ok(provider.with_clock(Arc::clone(&self.clock)))
+    }
+
+    /// Whether a webhook is about an order of another scenario of this run.
+    fn is_of_another(&self, webhook: &WebhookRequest) -> bool {
+        let body = String::from_utf8_lossy(webhook.body());
+        let (ours, of_the_run) = (format!("{}:", self.run), &self.run[..=RUN_LENGTH]);
+        body.contains(of_the_run) && !body.contains(&ours)
     }
 
     /// The installation's name with the run in it.
@@ -196,11 +233,21 @@ impl<P: TestMode> Rig for TestModeRig<P> {
     }
 
     fn live_provider(&self, installation: &Namespace) -> Provider<Live> {
-        self.psp.live(&self.apart(installation))
+        let provider = self.psp.live(&self.apart(installation));
+        provider.with_clock(Arc::clone(&self.clock))
     }
 
     fn provider_with_wrong_key(&self, installation: &Namespace) -> Provider<Test> {
         self.open(Credentials::WrongKey, installation).unwrap()
+    }
+
+    fn provider_trusting(
+        &self,
+        installation: &Namespace,
+        secrets: &[SignedWith],
+    ) -> Played<Provider<Test>> {
+        let trusting = Credentials::Trusting(secrets.to_vec());
+        self.open(trusting, installation).map_err(|_| Unable)
     }
 
     fn provider_without_secret(&self, installation: &Namespace) -> Played<Result<Provider<Test>>> {
@@ -227,14 +274,27 @@ impl<P: TestMode> Rig for TestModeRig<P> {
         Vec::new()
     }
 
-    /// None is delivered. Where nothing can be asked either, what an answer alone decides is played
-    /// all the same, and the rest is out of reach.
+    /// Where nothing can be asked either, what an answer alone decides is played all the same, and
+    /// the rest is out of reach.
     fn delivers_webhooks(&self) -> bool {
-        !self.psp.can_be_asked()
+        self.letters.0.is_some() || !self.psp.can_be_asked()
+    }
+
+    fn waits(&self, times: u32) -> bool {
+        let seconds = WAITS.get(times as usize);
+        if let (Some(seconds), Some(_)) = (seconds, &self.letters.0) {
+            (self.wait.0)(Duration::from_secs(*seconds));
+            return true;
+        }
+        false
+    }
+
+    fn shop_clock(&self) -> Option<Arc<dyn Clock>> {
+        Some(Arc::clone(&self.shop_clock) as _)
     }
 
     fn out_of_reach(&self, scenario: &str) -> Option<&'static str> {
-        self.psp.out_of_reach(scenario)
+        self.psp.out_of_reach(scenario, self.letters.0.is_some())
     }
 
     /// Without a browser a shopper can leave, and nothing else.
@@ -256,7 +316,7 @@ impl<P: TestMode> Rig for TestModeRig<P> {
     /// Time passes on this side alone: the provider has its own.
     fn happen(&self, happening: Happening<'_>) -> Played {
         if let Happening::TimePasses(time) = happening {
-            self.clock.advance(time);
+            self.shop_clock.advance(time);
         }
         self.psp.happen(happening, &self.wait.0)
     }
@@ -267,11 +327,17 @@ impl<P: TestMode> Rig for TestModeRig<P> {
     }
 
     fn webhooks(&self) -> Vec<WebhookRequest> {
-        Vec::new()
+        let mut letters = self.letters.0.as_ref().map_or_else(Vec::new, |all| all());
+        letters.retain(|letter| !self.is_of_another(letter));
+        letters
     }
 
-    fn sign(&self, _: &[u8], _: Timestamp, _: SignedWith) -> Played<WebhookRequest> {
-        Err(Unable)
+    fn sign(&self, body: &[u8], at: Timestamp, by: SignedWith) -> Played<WebhookRequest> {
+        self.psp.sign(body, at, by)
+    }
+
+    fn unusual_notice(&self, notice: UnusualNotice<'_>) -> Played<Vec<u8>> {
+        self.psp.unusual_notice(notice, self.now())
     }
 }
 

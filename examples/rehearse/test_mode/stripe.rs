@@ -6,17 +6,20 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use counterfoil::conformance::{Happening, Shopper, Unable};
+use counterfoil::clock::Timestamp;
+use counterfoil::conformance::{Happening, Shopper, SignedWith, Unable, UnusualNotice};
 use counterfoil::error::{DeclineReason, InputField};
-use counterfoil::http::Transport;
 use counterfoil::id::Namespace;
 use counterfoil::payment::Payment;
 use counterfoil::providers::stripe::{Stripe, StripeConfig};
 use counterfoil::registry::Settings;
 use counterfoil::request::Checkout;
+use counterfoil::webhook::WebhookRequest;
 use counterfoil::{Live, Provider, Result, Secret, Test};
-use http::Request;
-use serde_json::Value;
+use hmac::{Hmac, KeyInit, Mac};
+use http::{HeaderMap, Request};
+use serde_json::{Value, json};
+use sha2::Sha256;
 
 use super::{Credentials, Played, TestMode, Wait, Wired, line, reason};
 
@@ -31,10 +34,6 @@ const OUT_OF_REACH: &[(&[u32], &str)] = &[
         &[10, 11],
         "the bank's question is answered on a page, in a browser",
     ),
-    (
-        &[19, 20, 21, 22, 24, 25, 26, 27, 29, 30, 31, 32],
-        "no webhook of Stripe's reaches this machine",
-    ),
     (&[33], "Stripe sends one event at a time"),
     (
         &[37],
@@ -45,16 +44,24 @@ const OUT_OF_REACH: &[(&[u32], &str)] = &[
         "no documented test payment method of a slow kind needs neither a page nor an account number",
     ),
     (
-        &[50, 51, 52, 55],
-        "a payment made elsewhere is heard of by webhook, and none reaches this machine",
-    ),
-    (
         &[57],
         "a payout is made in days, and nothing makes it sooner",
     ),
     (
         &[58],
         "a process that dies at each of its steps would send thousands of requests",
+    ),
+];
+
+/// What only webhooks tell.
+const BY_WEBHOOK: &[(&[u32], &str)] = &[
+    (
+        &[19, 20, 21, 22, 24, 25, 26, 27, 29, 30, 31, 32],
+        "no webhook of Stripe's reaches this machine: see --listen",
+    ),
+    (
+        &[50, 51, 52, 55],
+        "a payment made elsewhere is heard of by webhook, and none reaches this machine: see --listen",
     ),
 ];
 
@@ -100,18 +107,7 @@ impl StripeTestMode {
             .header("content-type", "application/x-www-form-urlencoded")
             .body(Bytes::from(body))
             .unwrap();
-        let network = || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build();
-            let answer = runtime
-                .ok()?
-                .block_on(async { line::network(&self.api_url).send(request).await.ok() })?;
-            let is_good = answer.status().is_success();
-            is_good.then(|| serde_json::from_slice(answer.body()).ok())?
-        };
-        // The scenario has a runtime on this thread; this call has one on its own.
-        std::thread::scope(|scope| scope.spawn(network).join().ok()?)
+        line::ask(&self.api_url, request)
     }
 
     /// Looks until something is so, as long as that may take.
@@ -123,6 +119,20 @@ impl StripeTestMode {
             }
         }
         Err(Unable)
+    }
+
+    fn secret_of(&self, by: SignedWith) -> Option<Secret> {
+        match by {
+            SignedWith::TheEndpointsSecret => Some(self.webhook_secret.clone()),
+            SignedWith::AnotherSecret => Some(Secret::new("whsec_counterfoilOfAForger")),
+            SignedWith::Nothing => None,
+        }
+    }
+
+    fn intent_of(&self, payment: &Payment<Test>) -> Played<Value> {
+        let intent = payment.ids().find(|id| id.raw().starts_with("pi_"));
+        let path = format!("/v1/payment_intents/{}", intent.ok_or(Unable)?.raw());
+        self.ask("GET", &path, &[]).ok_or(Unable)
     }
 
     fn newest_dispute(&self) -> Option<String> {
@@ -166,6 +176,13 @@ impl TestMode for StripeTestMode {
             Credentials::WrongKey => StripeConfig::new(WRONG_KEY, self.webhook_secret.clone())?
                 .with_base_url(&self.api_url)?,
             Credentials::NoWebhookSecret => StripeConfig::new(self.secret_key.clone(), "")?,
+            Credentials::Trusting(all) => {
+                let mut secrets = all.into_iter().filter_map(|by| self.secret_of(by));
+                let first = secrets.next().unwrap_or_else(|| Secret::new(""));
+                let config = StripeConfig::new(self.secret_key.clone(), first)?;
+                let config = config.with_base_url(&self.api_url)?;
+                secrets.try_fold(config, StripeConfig::with_webhook_secret)?
+            }
         };
         let config = config
             .with_transport(on.line)
@@ -185,8 +202,57 @@ impl TestMode for StripeTestMode {
         all.map(|secret| secret.expose().to_owned()).into()
     }
 
-    fn out_of_reach(&self, scenario: &str) -> Option<&'static str> {
-        reason(OUT_OF_REACH, scenario)
+    fn out_of_reach(&self, scenario: &str, hears: bool) -> Option<&'static str> {
+        let by_webhook = || reason(BY_WEBHOOK, scenario).filter(|_| !hears);
+        reason(OUT_OF_REACH, scenario).or_else(by_webhook)
+    }
+
+    fn sign(&self, body: &[u8], at: Timestamp, by: SignedWith) -> Played<WebhookRequest> {
+        let Some(secret) = self.secret_of(by) else {
+            return Ok(WebhookRequest::new(HeaderMap::new(), body.to_vec()));
+        };
+        let mac = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()).unwrap();
+        let mac = mac
+            .chain_update(format!("{}.", at.unix()))
+            .chain_update(body);
+        let signature = hex::encode(mac.finalize().into_bytes());
+        let header = format!("t={},v1={signature}", at.unix());
+        let request = Request::builder().header("stripe-signature", header);
+        Ok(request.body(body.to_vec()).unwrap().into())
+    }
+
+    fn unusual_notice(&self, notice: UnusualNotice<'_>, now: Timestamp) -> Played<Vec<u8>> {
+        let is_live = matches!(notice, UnusualNotice::OfLiveMode(_));
+        let (kind, object) = match notice {
+            UnusualNotice::NotAboutPayments => (
+                "customer.created",
+                json!({"id": "cus_1", "object": "customer"}),
+            ),
+            UnusualNotice::UnknownType => {
+                ("moon.waxing", json!({"id": "moon_1", "object": "moon"}))
+            }
+            UnusualNotice::UnknownStatus(payment) => {
+                let mut intent = self.intent_of(payment)?;
+                intent["status"] = "resting".into();
+                ("payment_intent.processing", intent)
+            }
+            UnusualNotice::OfLiveMode(payment) => {
+                let mut intent = self.intent_of(payment)?;
+                intent["livemode"] = true.into();
+                ("payment_intent.succeeded", intent)
+            }
+            _ => return Err(Unable),
+        };
+        // An id of its own each time: what is known already is not taken in again.
+        let id = format!(
+            "evt_rehearsal_{kind}_{}",
+            object["id"].as_str().unwrap_or_default()
+        );
+        let event = json!({
+            "id": id, "object": "event", "api_version": null, "created": now.unix(),
+            "livemode": is_live, "request": null, "type": kind, "data": {"object": object},
+        });
+        Ok(event.to_string().into())
     }
 
     fn has_tokens(&self) -> bool {

@@ -214,6 +214,11 @@ async fn there(shop: &Shop<'_>, request: &CreateRequest) -> Proof<usize> {
         return Ok(shop.stage.rig.books(&reference).len());
     }
     if !shop.stage.supports(Operation::FindPayments) {
+        if shop.hears_webhooks() {
+            // Each payment is told of with its reference, and a second one would be in the record.
+            let record = shop.record(request.order.as_str()).await?;
+            return Ok(record.payments.len());
+        }
         let why = "nobody there tells how many payments carry a reference";
         return Err(Stop::OutOfReach(why.into()));
     }

@@ -120,7 +120,8 @@ pub(crate) async fn s29(shop: &Shop<'_>) -> Proof {
     let test_mode = SetAsideReason::WrongMode {
         found: ModeKind::Test,
     };
-    let is_kept_out = match live.webhook(&webhook).await {
+    let heard = live.webhook(&webhook).await;
+    let is_kept_out = match &heard {
         Ok(delivery) => {
             let mut aside = delivery.set_aside.iter();
             delivery.events.is_empty()
@@ -130,7 +131,10 @@ pub(crate) async fn s29(shop: &Shop<'_>) -> Proof {
         // Where the mode stands in what the signature is checked by, nothing else can be checked.
         Err(refusal) => refusal.kind() == WebhookRefusalKind::OtherMode,
     };
-    ensure!(is_kept_out, "the live endpoint has believed a test event");
+    ensure!(
+        is_kept_out,
+        "the live endpoint has made of a test event: {heard:?}"
+    );
     // And the other way round.
     shop.receive(&webhook).await?;
     let payment = shop.payment_of("A-1").await?;

@@ -98,6 +98,8 @@ pub(super) enum Trigger {
     SlowRefund,
     /// It is charged back an hour after it was captured.
     ChargeBack,
+    /// The bank that 3D Secure asks is content without asking the shopper.
+    PassUnasked,
 }
 
 /// Refusal reasons: the code, the text, and the holder name that asks for it.
@@ -161,6 +163,7 @@ const OWN: &[(&str, Trigger)] = &[
     ("SIM_REFUND_REVERSED", Trigger::ReverseRefund),
     ("SIM_REFUND_SLOW", Trigger::SlowRefund),
     ("SIM_CHARGEBACK", Trigger::ChargeBack),
+    ("SIM_FRICTIONLESS", Trigger::PassUnasked),
 ];
 
 /// The text of a refusal reason.

@@ -35,6 +35,7 @@
 //! | `SIM_REFUND_REFUSED`, `SIM_REFUND_FAILED`, `SIM_REFUND_REVERSED` | refunds are refused; or succeed, and fail or come back after an hour |
 //! | `SIM_REFUND_SLOW` | refunds take an hour |
 //! | `SIM_CHARGEBACK` | it is charged back an hour after the capture |
+//! | `SIM_FRICTIONLESS` | the bank that 3D Secure asks is content without asking the shopper |
 //!
 //! The names that begin with `SIM_` are this simulator's own. As at Adyen,
 //! `additionalData.RequestedTestAcquirerResponseCode` asks for a refusal by its code.

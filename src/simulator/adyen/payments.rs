@@ -128,6 +128,10 @@ impl Payment {
         }
     }
 
+    fn passes_unasked(&self) -> bool {
+        self.trigger == Some(Trigger::PassUnasked)
+    }
+
     /// The page that the shopper is sent to.
     pub(super) fn page_url(&self, world: &World) -> String {
         let path = format!("/checkoutshopper/authenticate/{}", self.psp);
@@ -140,8 +144,9 @@ pub(super) fn begin(world: &mut World, payment: Payment, in_page: bool) -> Strin
     let psp = payment.psp.clone();
     let step = match payment.method.kind {
         "ideal" => Some(Step::AtBank),
-        "scheme" if payment.method.challenges && in_page => Some(Step::Challenged),
-        "scheme" if payment.method.challenges => Some(Step::Redirected),
+        "scheme" if !payment.method.challenges || payment.passes_unasked() => None,
+        "scheme" if in_page => Some(Step::Challenged),
+        "scheme" => Some(Step::Redirected),
         _ => None,
     };
     match step {
