@@ -10,7 +10,7 @@ use counterfoil::request::Period;
 use counterfoil::{ErrorKind, ModeKind};
 use futures_util::TryStreamExt;
 
-use crate::shop::{START, Shop, money, refund};
+use crate::shop::{START, Shop, money};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -59,10 +59,7 @@ async fn refunds_made_by_hand_are_listed_without_a_command() {
         .charge("A-1", "100.00 EUR", "pm_card_visa")
         .await
         .unwrap();
-    shop.stripe
-        .refund(&refund(&paid, "10.00 EUR", "r1"))
-        .await
-        .unwrap();
+    shop.refund(&paid, "10.00 EUR", "r1").await.unwrap();
     shop.simulator()
         .dashboard()
         .refund(paid.id.raw(), Some(500))
@@ -119,11 +116,7 @@ async fn the_lines_of_a_payout_add_up_to_it() {
     shop.charge("A-2", "50.00 EUR", "pm_card_visa")
         .await
         .unwrap();
-    let given_back = shop
-        .stripe
-        .refund(&refund(&first, "30.00 EUR", "r1"))
-        .await
-        .unwrap();
+    let given_back = shop.refund(&first, "30.00 EUR", "r1").await.unwrap();
     shop.advance(4 * DAY);
     let payouts: Vec<_> = shop
         .stripe

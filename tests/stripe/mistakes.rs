@@ -17,7 +17,7 @@ use counterfoil::{Effect, ErrorKind, Provider, Test};
 use futures_util::StreamExt;
 use http::Method;
 
-use crate::shop::{Shop, capture, direct, hosted, refund};
+use crate::shop::{Shop, capture, direct, hosted};
 
 #[tokio::test]
 async fn an_amount_that_was_refused_can_be_put_right() {
@@ -27,9 +27,9 @@ async fn an_amount_that_was_refused_can_be_put_right() {
     let paid = shop.charge("A-1", "10.00 EUR", "pm_card_visa").await;
     let paid = paid.unwrap();
 
-    let refunded = shop.stripe.refund(&refund(&paid, "10.01 EUR", "r-1")).await;
+    let refunded = shop.refund(&paid, "10.01 EUR", "r-1").await;
     assert_eq!(refunded.unwrap_err().kind(), &ErrorKind::InvalidRequest);
-    let refunded = shop.stripe.refund(&refund(&paid, "10.00 EUR", "r-1")).await;
+    let refunded = shop.refund(&paid, "10.00 EUR", "r-1").await;
     assert_eq!(refunded.unwrap().amount.minor(), 1000);
 
     let held = shop.hold("A-2", "20.00 EUR").await;
@@ -83,13 +83,7 @@ async fn a_void_that_failed_while_the_checkout_was_open_can_be_repeated_when_it_
         .unwrap();
     let held = shop.stripe.fetch_payment(&checkout.id).await.unwrap();
     assert_eq!(held.status, PaymentStatus::Authorized);
-    let voided = shop
-        .stripe
-        .void(&checkout.id)
-        .await
-        .unwrap()
-        .into_payment()
-        .unwrap();
+    let voided = shop.void(&checkout.id).await.unwrap();
     assert_eq!(voided.status, PaymentStatus::Canceled);
 }
 
@@ -167,7 +161,7 @@ async fn an_answer_about_another_payment_or_refund_is_not_taken() {
     for order in ["A-1", "A-2"] {
         let paid = shop.charge(order, "10.00 EUR", "pm_card_visa").await;
         let paid = paid.unwrap();
-        let refunded = shop.stripe.refund(&refund(&paid, "1.00 EUR", "r-1")).await;
+        let refunded = shop.refund(&paid, "1.00 EUR", "r-1").await;
         ids.push((paid.id, refunded.unwrap().id));
     }
     let [(first, first_refund), (second, second_refund)] = &ids[..] else {

@@ -48,11 +48,7 @@ async fn a_checkout_and_its_intent_are_one_payment() {
 #[tokio::test]
 async fn a_checkout_that_nobody_pays_expires() {
     let shop = Shop::open(2);
-    let created = shop
-        .stripe
-        .create(&hosted("A-1", "19.99 EUR"))
-        .await
-        .unwrap();
+    let created = shop.checkout("A-1", "19.99 EUR").await;
     shop.advance(Duration::from_secs(25 * 60 * 60));
     let ended = shop.stripe.fetch_payment(&created.id).await.unwrap();
     assert_eq!(ended.status, PaymentStatus::Expired);
@@ -159,13 +155,7 @@ async fn a_challenge_is_passed_failed_or_abandoned() {
     assert_eq!(decline.reason, DeclineReason::AuthenticationFailed);
 
     let payment = challenged("A-3").await.unwrap();
-    let voided = shop
-        .stripe
-        .void(&payment.id)
-        .await
-        .unwrap()
-        .into_payment()
-        .unwrap();
+    let voided = shop.void(&payment.id).await.unwrap();
     assert_eq!(voided.status, PaymentStatus::Canceled);
 }
 
@@ -194,27 +184,13 @@ async fn a_hold_is_captured_in_part_and_the_rest_is_let_go() {
     assert_eq!(held.capturable, money("100.00 EUR").money());
     assert!(held.captured.is_zero() && held.capture_before.is_some());
 
-    let too_much = shop
-        .stripe
-        .capture(&capture(&held, "100.01 EUR", "c1"))
-        .await
-        .unwrap_err();
+    let too_much = shop.capture(&held, "100.01 EUR", "c1").await.unwrap_err();
     assert_eq!(too_much.kind(), &ErrorKind::InvalidRequest);
-    let other = shop
-        .stripe
-        .capture(&capture(&held, "60.00 USD", "c2"))
-        .await
-        .unwrap_err();
+    let other = shop.capture(&held, "60.00 USD", "c2").await.unwrap_err();
     assert_eq!(other.kind(), &ErrorKind::InvalidRequest);
     shop.wire.take();
 
-    let captured = shop
-        .stripe
-        .capture(&capture(&held, "60.00 EUR", "c3"))
-        .await
-        .unwrap()
-        .into_payment()
-        .unwrap();
+    let captured = shop.capture(&held, "60.00 EUR", "c3").await.unwrap();
     assert_eq!(captured.status, PaymentStatus::Captured);
     assert_eq!(captured.captured, money("60.00 EUR").money());
     assert!(
@@ -223,25 +199,12 @@ async fn a_hold_is_captured_in_part_and_the_rest_is_let_go() {
     );
     assert_eq!(shop.wire.writes(), 1);
 
-    let again = shop
-        .stripe
-        .capture(&capture(&held, "60.00 EUR", "c3"))
-        .await
-        .unwrap()
-        .into_payment()
-        .unwrap();
+    let again = shop.capture(&held, "60.00 EUR", "c3").await.unwrap();
     assert_eq!(again.captured, captured.captured);
-    let another = shop
-        .stripe
-        .capture(&capture(&held, "30.00 EUR", "c4"))
-        .await
-        .unwrap_err();
+    let another = shop.capture(&held, "30.00 EUR", "c4").await.unwrap_err();
     assert_eq!(another.kind(), &ErrorKind::Conflict);
 
-    shop.stripe
-        .refund(&refund(&captured, "10.00 EUR", "r1"))
-        .await
-        .unwrap();
+    shop.refund(&captured, "10.00 EUR", "r1").await.unwrap();
     let now = shop.stripe.fetch_payment(&captured.id).await.unwrap();
     assert_eq!(now.refunded, money("10.00 EUR").money());
 }
@@ -267,55 +230,23 @@ async fn a_capture_repeated_after_the_key_was_forgotten_is_known_by_its_result()
 async fn a_void_ends_what_is_not_paid_and_refuses_what_is() {
     let shop = Shop::open(9);
     let held = shop.hold("A-1", "10.00 EUR").await;
-    let voided = shop
-        .stripe
-        .void(&held.id)
-        .await
-        .unwrap()
-        .into_payment()
-        .unwrap();
+    let voided = shop.void(&held.id).await.unwrap();
     assert_eq!(voided.status, PaymentStatus::Canceled);
     assert!(voided.refunded.is_zero() && voided.captured.is_zero());
     assert_eq!(
-        shop.stripe
-            .void(&held.id)
-            .await
-            .unwrap()
-            .payment()
-            .unwrap()
-            .status,
+        shop.void(&held.id).await.unwrap().status,
         PaymentStatus::Canceled
     );
-    let late = shop
-        .stripe
-        .capture(&capture(&held, "10.00 EUR", "c1"))
-        .await
-        .unwrap_err();
+    let late = shop.capture(&held, "10.00 EUR", "c1").await.unwrap_err();
     assert_eq!(late.kind(), &ErrorKind::Conflict);
 
-    let checkout = shop
-        .stripe
-        .create(&hosted("A-2", "10.00 EUR"))
-        .await
-        .unwrap();
+    let checkout = shop.checkout("A-2", "10.00 EUR").await;
     assert_eq!(
-        shop.stripe
-            .void(&checkout.id)
-            .await
-            .unwrap()
-            .payment()
-            .unwrap()
-            .status,
+        shop.void(&checkout.id).await.unwrap().status,
         PaymentStatus::Expired
     );
     assert_eq!(
-        shop.stripe
-            .void(&checkout.id)
-            .await
-            .unwrap()
-            .payment()
-            .unwrap()
-            .status,
+        shop.void(&checkout.id).await.unwrap().status,
         PaymentStatus::Expired
     );
     assert!(
@@ -325,19 +256,9 @@ async fn a_void_ends_what_is_not_paid_and_refuses_what_is() {
             .is_err()
     );
 
-    let checkout = shop
-        .stripe
-        .create(&hosted("A-3", "10.00 EUR"))
-        .await
-        .unwrap();
+    let checkout = shop.checkout("A-3", "10.00 EUR").await;
     let intent = shop.simulator().shopper().begin(checkout.id.raw()).unwrap();
-    let voided = shop
-        .stripe
-        .void(&shop.id(&intent))
-        .await
-        .unwrap()
-        .into_payment()
-        .unwrap();
+    let voided = shop.void(&shop.id(&intent)).await.unwrap();
     assert_eq!(voided.status, PaymentStatus::Expired);
 
     let checkout = shop.paid_checkout("A-4", "10.00 EUR").await;
@@ -353,11 +274,7 @@ async fn a_hold_that_lapses_is_expired_and_cannot_be_captured() {
     let lapsed = shop.stripe.fetch_payment(&held.id).await.unwrap();
     assert_eq!(lapsed.status, PaymentStatus::Expired);
     assert!(lapsed.refunded.is_zero());
-    let error = shop
-        .stripe
-        .capture(&capture(&held, "10.00 EUR", "c1"))
-        .await
-        .unwrap_err();
+    let error = shop.capture(&held, "10.00 EUR", "c1").await.unwrap_err();
     assert_eq!(
         (error.kind(), error.effect()),
         (&ErrorKind::Conflict, Effect::NotApplied)
@@ -382,33 +299,14 @@ async fn refunds_are_made_once_for_each_command_even_after_the_key_is_forgotten(
     shop.advance(Duration::from_secs(48 * 60 * 60));
     assert_eq!(shop.stripe.refund(&request).await.unwrap().id, first.id);
 
-    let second = shop
-        .stripe
-        .refund(&refund(&paid, "30.00 EUR", "r2"))
-        .await
-        .unwrap();
+    let second = shop.refund(&paid, "30.00 EUR", "r2").await.unwrap();
     assert_ne!(second.id, first.id);
-    let too_much = shop
-        .stripe
-        .refund(&refund(&paid, "40.01 EUR", "r3"))
-        .await
-        .unwrap_err();
+    let too_much = shop.refund(&paid, "40.01 EUR", "r3").await.unwrap_err();
     assert_eq!(too_much.kind(), &ErrorKind::InvalidRequest);
-    let other = shop
-        .stripe
-        .refund(&refund(&paid, "1.00 USD", "r4"))
-        .await
-        .unwrap_err();
+    let other = shop.refund(&paid, "1.00 USD", "r4").await.unwrap_err();
     assert_eq!(other.kind(), &ErrorKind::InvalidRequest);
-    shop.stripe
-        .refund(&refund(&paid, "40.00 EUR", "r5"))
-        .await
-        .unwrap();
-    let spent = shop
-        .stripe
-        .refund(&refund(&paid, "0.01 EUR", "r6"))
-        .await
-        .unwrap_err();
+    shop.refund(&paid, "40.00 EUR", "r5").await.unwrap();
+    let spent = shop.refund(&paid, "0.01 EUR", "r6").await.unwrap_err();
     assert_eq!(spent.kind(), &ErrorKind::InvalidRequest);
 
     let now = shop.stripe.fetch_payment(&paid.id).await.unwrap();

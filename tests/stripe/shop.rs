@@ -12,6 +12,7 @@ use counterfoil::id::{CommandId, Namespace, OrderId, PaymentId};
 use counterfoil::money::{Money, PositiveMoney};
 use counterfoil::payment::Payment;
 use counterfoil::providers::stripe::{Stripe, StripeConfig};
+use counterfoil::refund::Refund;
 use counterfoil::request::{CaptureRequest, Checkout, CreateRequest, RefundRequest};
 use counterfoil::simulator::stripe::StripeSimulator;
 use counterfoil::simulator::{FaultRule, SimulatedProvider, SimulatorTransport};
@@ -95,12 +96,43 @@ impl Shop {
 
     /// A checkout page that a shopper has paid on, as it was before.
     pub(crate) async fn paid_checkout(&self, order: &str, amount: &str) -> Payment<Test> {
-        let checkout = self.stripe.create(&hosted(order, amount)).await.unwrap();
+        let checkout = self.checkout(order, amount).await;
         self.simulator()
             .shopper()
             .pay(checkout.id.raw(), "pm_card_visa")
             .unwrap();
         checkout
+    }
+
+    /// A checkout page that nobody has paid on yet.
+    pub(crate) async fn checkout(&self, order: &str, amount: &str) -> Payment<Test> {
+        self.stripe.create(&hosted(order, amount)).await.unwrap()
+    }
+
+    /// Takes a part of what is held, or all of it. Stripe does so at once.
+    pub(crate) async fn capture(
+        &self,
+        held: &Payment<Test>,
+        amount: &str,
+        command: &str,
+    ) -> counterfoil::Result<Payment<Test>> {
+        let captured = self.stripe.capture(&capture(held, amount, command)).await?;
+        Ok(captured.into_payment().unwrap())
+    }
+
+    /// Ends a checkout or lets a hold go. Stripe does so at once.
+    pub(crate) async fn void(&self, id: &PaymentId<Test>) -> counterfoil::Result<Payment<Test>> {
+        Ok(self.stripe.void(id).await?.into_payment().unwrap())
+    }
+
+    /// Gives money back.
+    pub(crate) async fn refund(
+        &self,
+        paid: &Payment<Test>,
+        amount: &str,
+        command: &str,
+    ) -> counterfoil::Result<Refund<Test>> {
+        self.stripe.refund(&refund(paid, amount, command)).await
     }
 
     /// The webhooks that are due, as they arrive at the shop.

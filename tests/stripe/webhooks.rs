@@ -13,16 +13,12 @@ use counterfoil::webhook::{
 use counterfoil::{Live, ModeKind, Secret, Test};
 use http::{HeaderMap, HeaderValue};
 
-use crate::shop::{START, Shop, WEBHOOK_SECRET, capture, hosted, money, refund};
+use crate::shop::{START, Shop, WEBHOOK_SECRET, money};
 
 #[tokio::test]
 async fn the_reference_comes_back_on_every_event_of_a_payment() {
     let shop = Shop::open(40);
-    let created = shop
-        .stripe
-        .create(&hosted("A-1", "19.99 EUR"))
-        .await
-        .unwrap();
+    let created = shop.checkout("A-1", "19.99 EUR").await;
     shop.simulator()
         .shopper()
         .pay(created.id.raw(), "pm_card_visa")
@@ -63,11 +59,7 @@ async fn a_completed_checkout_of_a_slow_method_is_pending_until_the_money_comes(
         ("pm_usBankAccount_insufficientFunds", false),
     ] {
         let shop = Shop::open(41);
-        let created = shop
-            .stripe
-            .create(&hosted("A-1", "20.00 USD"))
-            .await
-            .unwrap();
+        let created = shop.checkout("A-1", "20.00 USD").await;
         shop.simulator()
             .shopper()
             .pay(created.id.raw(), method)
@@ -101,24 +93,11 @@ async fn every_order_of_arrival_ends_in_the_same_ledger() {
     let shop = Shop::open(42);
     let held = shop.hold("A-1", "100.00 EUR").await;
     shop.advance(std::time::Duration::from_secs(60));
-    let captured = shop
-        .stripe
-        .capture(&capture(&held, "60.00 EUR", "c1"))
-        .await
-        .unwrap()
-        .into_payment()
-        .unwrap();
+    let captured = shop.capture(&held, "60.00 EUR", "c1").await.unwrap();
     shop.advance(std::time::Duration::from_secs(60));
-    shop.stripe
-        .refund(&refund(&captured, "10.00 EUR", "r1"))
-        .await
-        .unwrap();
+    shop.refund(&captured, "10.00 EUR", "r1").await.unwrap();
     shop.advance(std::time::Duration::from_secs(60));
-    let failing = shop
-        .stripe
-        .refund(&refund(&captured, "20.00 EUR", "r2"))
-        .await
-        .unwrap();
+    let failing = shop.refund(&captured, "20.00 EUR", "r2").await.unwrap();
     shop.advance(std::time::Duration::from_secs(60));
     shop.simulator()
         .dashboard()
