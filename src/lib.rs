@@ -23,6 +23,7 @@ mod secret;
 // The contract between hosts and providers.
 pub mod capability;
 mod handle;
+mod html;
 pub mod http;
 pub mod provider;
 pub mod providers;

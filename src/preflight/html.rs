@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::report::{Check, Readiness, Report, Verdict};
+use crate::html::escape;
 
 impl Report {
     /// The report as one page that needs nothing else, to be shown to a colleague.
@@ -104,21 +105,6 @@ const fn words(verdict: Verdict) -> (&'static str, &'static str) {
         Verdict::Unknown => ("unknown", "Not known"),
         Verdict::Pass => ("pass", "Right"),
     }
-}
-
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }
 
 const STYLE: &str = include_str!("page.css");

@@ -3,6 +3,7 @@
 use crate::registry::{ProviderKind, Registry};
 
 pub mod adyen;
+mod asked;
 pub mod paypal;
 pub mod stripe;
 mod wiring;

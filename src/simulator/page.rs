@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 
 use super::answering::{put_header, respond};
+use crate::html::escape;
 
 const STYLE: &str = "\
 :root{color-scheme:light dark}\
@@ -59,19 +60,4 @@ pub(super) fn redirect(url: &str) -> Response<Bytes> {
 /// A page is left only for the web, never for `javascript:`.
 pub(super) fn is_web(url: &str) -> bool {
     url.starts_with("https://") || url.starts_with("http://")
-}
-
-pub(super) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }

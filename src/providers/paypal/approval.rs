@@ -6,7 +6,6 @@ use super::PayPal;
 use super::amount::to_wire;
 use super::error::is_out_of_state;
 use super::find::Found;
-use super::hold::check_currency;
 use super::payment::active_hold;
 use super::wire::Order;
 use crate::capability::Operation;
@@ -15,6 +14,7 @@ use crate::id::{CommandId, IdempotencyKey, PaymentId};
 use crate::mode::Mode;
 use crate::money::PositiveMoney;
 use crate::payment::{Payment, PaymentStatus};
+use crate::providers::asked::check_currency;
 use crate::request::CompleteRequest;
 
 impl<M: Mode> PayPal<M> {

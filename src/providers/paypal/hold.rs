@@ -14,6 +14,7 @@ use crate::id::{IdempotencyKey, PaymentId};
 use crate::mode::Mode;
 use crate::money::PositiveMoney;
 use crate::payment::{Payment, PaymentStatus};
+use crate::providers::asked::{capture_key, check_currency};
 use crate::request::CaptureRequest;
 
 impl<M: Mode> PayPal<M> {
@@ -27,7 +28,7 @@ impl<M: Mode> PayPal<M> {
             .await?;
         let held = found.payment;
         check_currency(request.amount, &held)?;
-        let key = key_of(request, &held, key);
+        let key = capture_key(request, &held, key);
         let mark = mark_of(&held, &key);
         let Some(order) = found.order else {
             return Err(conflict("the payment has no order at PayPal to capture by"));
@@ -139,23 +140,6 @@ fn is_held<M: Mode>(payment: &Payment<M>) -> bool {
     payment.capturable.is_positive() || is_pending
 }
 
-/// One wish has one key, whichever of the payment's names it was spoken with.
-fn key_of<M: Mode>(
-    request: &CaptureRequest<M>,
-    held: &Payment<M>,
-    key: &IdempotencyKey,
-) -> IdempotencyKey {
-    match &held.reference {
-        Some(reference) => IdempotencyKey::for_command(
-            "capture",
-            &reference.namespace,
-            &held.id,
-            request.command.as_str(),
-        ),
-        None => key.clone(),
-    }
-}
-
 /// The invoice id of a capture: the reference, and what tells one command from another. By it a
 /// capture is found again, and PayPal refuses it a second time even when it has forgotten the key.
 fn mark_of<M: Mode>(held: &Payment<M>, key: &IdempotencyKey) -> String {
@@ -191,15 +175,6 @@ fn nothing_held(status: &PaymentStatus) -> &'static str {
         PaymentStatus::Captured => "all of it was captured before, by another command",
         _ => "nothing is held by this payment yet",
     }
-}
-
-pub(super) fn check_currency<M: Mode>(asked: PositiveMoney, payment: &Payment<M>) -> Result<()> {
-    let of_payment = payment.amount.currency();
-    if asked.currency() == of_payment {
-        return Ok(());
-    }
-    let message = format!("the payment is in {of_payment}, and {asked} was asked for");
-    Err(Error::new(ErrorKind::InvalidRequest, message))
 }
 
 fn conflict(message: &'static str) -> Error {

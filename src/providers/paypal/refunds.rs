@@ -6,7 +6,6 @@ use super::PayPal;
 use super::amount::to_wire;
 use super::convert::{capture_of, mark_of, money};
 use super::error::is_out_of_state;
-use super::hold::check_currency;
 use super::payment::holds_money;
 use super::wire::{self, Capture, Order};
 use crate::capability::Operation;
@@ -15,6 +14,7 @@ use crate::id::{IdempotencyKey, PaymentId};
 use crate::mode::Mode;
 use crate::money::Money;
 use crate::payment::PaymentStatus;
+use crate::providers::asked::{check_currency, same_refund};
 use crate::refund::Refund;
 use crate::request::{Page, RefundRequest};
 
@@ -131,18 +131,6 @@ fn refundable_capture(order: &Order, amount: Money) -> Result<&Capture> {
     let message = "no single capture of this payment has so much left: refund it in parts, each \
                    under a command of its own";
     Err(Error::new(ErrorKind::InvalidRequest, message))
-}
-
-/// A command that was carried out before must have asked for the same.
-fn same_refund<M: Mode>(made: Refund<M>, request: &RefundRequest<M>) -> Result<Refund<M>> {
-    if made.amount == request.amount.money() {
-        return Ok(made);
-    }
-    let message = format!(
-        "this command refunded {} before, and {} is asked for now: take another command",
-        made.amount, request.amount
-    );
-    Err(Error::new(ErrorKind::Conflict, message))
 }
 
 fn without_order() -> Error {

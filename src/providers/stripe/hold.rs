@@ -8,6 +8,7 @@ use crate::id::{IdempotencyKey, PaymentId};
 use crate::mode::Mode;
 use crate::money::PositiveMoney;
 use crate::payment::{Payment, PaymentStatus};
+use crate::providers::asked::{capture_key, check_currency};
 use crate::request::CaptureRequest;
 
 impl<M: Mode> Stripe<M> {
@@ -35,7 +36,7 @@ impl<M: Mode> Stripe<M> {
         let id = held.id.raw();
         match self
             .client
-            .capture_intent(id, form, &key_of(request, &held, key))
+            .capture_intent(id, form, &capture_key(request, &held, key))
             .await
         {
             Ok(answer) => self.payment_now(Operation::Capture, &answer).await,
@@ -116,37 +117,10 @@ impl<M: Mode> Stripe<M> {
     }
 }
 
-/// One wish has one key, whichever of the payment's names it was spoken with: a capture of the
-/// checkout that is repeated on the intent must not take the amount again.
-fn key_of<M: Mode>(
-    request: &CaptureRequest<M>,
-    held: &Payment<M>,
-    key: &IdempotencyKey,
-) -> IdempotencyKey {
-    match &held.reference {
-        Some(reference) => IdempotencyKey::for_command(
-            "capture",
-            &reference.namespace,
-            &held.id,
-            request.command.as_str(),
-        ),
-        None => key.clone(),
-    }
-}
-
 /// Whether a capture was done, now or before: what was taken before by other commands is not it.
 fn is_taken<M: Mode>(asked: PositiveMoney, before: &Payment<M>, now: &Payment<M>) -> bool {
     let asked = asked.money();
     let by_this_one = now.captured.minor() - before.captured.minor() == asked.minor();
     let by_an_earlier_one = before.capturable.minor() == 0 && now.captured == asked;
     by_this_one || by_an_earlier_one
-}
-
-pub(super) fn check_currency<M: Mode>(asked: PositiveMoney, payment: &Payment<M>) -> Result<()> {
-    let of_payment = payment.amount.currency();
-    if asked.currency() == of_payment {
-        return Ok(());
-    }
-    let message = format!("the payment is in {of_payment}, and {asked} was asked for");
-    Err(Error::new(ErrorKind::InvalidRequest, message))
 }

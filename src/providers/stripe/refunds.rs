@@ -1,7 +1,6 @@
 //! Refunds: one for each command, for ever.
 
 use super::client::{page_of, pair};
-use super::hold::check_currency;
 use super::wire::{COMMAND_KEY, Link, List, Object};
 use super::{Stripe, amount, error, last_id};
 use crate::capability::Operation;
@@ -10,6 +9,7 @@ use crate::id::{IdempotencyKey, PaymentId};
 use crate::mode::Mode;
 use crate::money::PositiveMoney;
 use crate::payment::Payment;
+use crate::providers::asked::{check_currency, same_refund};
 use crate::refund::Refund;
 use crate::request::{Cursor, Page, RefundReason, RefundRequest};
 
@@ -146,18 +146,6 @@ fn check_left<M: Mode>(asked: PositiveMoney, payment: &Payment<M>) -> Result<()>
     }
     let message = format!("{left} is left to be refunded, and {asked} was asked for");
     Err(Error::new(ErrorKind::InvalidRequest, message))
-}
-
-/// A command that was carried out before must have asked for the same.
-fn same_refund<M: Mode>(made: Refund<M>, request: &RefundRequest<M>) -> Result<Refund<M>> {
-    if made.amount == request.amount.money() {
-        return Ok(made);
-    }
-    let message = format!(
-        "this command refunded {} before, and {} is asked for now: take another command",
-        made.amount, request.amount
-    );
-    Err(Error::new(ErrorKind::Conflict, message))
 }
 
 /// The parameter that a payment's own id goes by. Charges older than PaymentIntents have none.

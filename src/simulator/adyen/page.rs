@@ -9,7 +9,8 @@ use super::payments::{Payment, PaymentState, Source, Step};
 use super::sessions::{Order, SessionStatus};
 use super::shopper::{Shopper, ShopperError, ShopperOutcome};
 use super::state::World;
-use crate::simulator::page::{self, escape, is_web, redirect};
+use crate::html::escape;
+use crate::simulator::page::{self, is_web, redirect};
 
 const SERVICE: &str = "Adyen";
 

@@ -7,7 +7,8 @@ use super::funding::Funding;
 use super::orders::{self, Order, State};
 use super::shopper::{self, Shopper, ShopperError, ShopperOutcome};
 use super::state::World;
-use crate::simulator::page::{self, escape, is_web, redirect};
+use crate::html::escape;
+use crate::simulator::page::{self, is_web, redirect};
 
 /// Answers `/checkoutnow?token=ORDER`.
 pub(super) fn answer(world: &mut World, request: &Request<Bytes>) -> Response<Bytes> {

@@ -11,7 +11,8 @@ use super::intents::{Intent, Status};
 use super::sessions::{Session, SessionState};
 use super::shopper::{Shopper, ShopperError, ShopperOutcome};
 use super::state::{Record, World};
-use crate::simulator::page::{self, escape, is_web, redirect};
+use crate::html::escape;
+use crate::simulator::page::{self, is_web, redirect};
 
 /// What a shopper can choose: the test payment method, and what it does.
 const CHOICES: &[(&str, &str, &str)] = &[
