@@ -1,30 +1,21 @@
-//! The databases, with what is measured beside the cashier: bare inserts and commits.
+//! The databases, with the tables of a programmer in a hurry beside those of the cashier.
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use counterfoil::cashier::{PostgresStore, SqliteStore, Store};
+use cpu_time::ProcessTime;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Connection, Executor, query};
+use sqlx::{ConnectOptions, Connection, Executor, query_scalar};
 
-/// The tables of a programmer in a hurry, with the keys that they cannot do without.
-const BARE_TABLES: &str = "
-    CREATE TABLE bare_events (id TEXT PRIMARY KEY, body TEXT NOT NULL);
-    CREATE TABLE bare_orders (id TEXT PRIMARY KEY, body TEXT NOT NULL);
-    CREATE TABLE bare_payments (id TEXT PRIMARY KEY, order_id TEXT NOT NULL);
-    CREATE TABLE bare_outcomes (id TEXT PRIMARY KEY, outcome TEXT NOT NULL);
-    CREATE TABLE bare_confirmations (id TEXT PRIMARY KEY, kind TEXT NOT NULL);";
+use crate::floor::{BARE_TABLES, Floor};
 
-/// What one webhook writes: as many rows and bytes for the bare inserts as for the cashier.
-#[derive(Debug)]
-pub struct Rows {
-    pub event: String,
-    pub order: String,
-    pub payments: usize,
-}
+/// How many orders are copied in one transaction.
+const CHUNK: usize = 50_000;
 
 pub enum Database {
     Sqlite {
@@ -38,47 +29,6 @@ pub enum Database {
     },
 }
 
-macro_rules! bare_webhook {
-    ($name:ident, $pool:ty) => {
-        /// Two transactions: the event; then the order, its payments, what became of the event,
-        /// and the confirmation.
-        async fn $name(pool: &$pool, id: &str, rows: &Rows) -> sqlx::Result<()> {
-            let mut transaction = pool.begin().await?;
-            query("INSERT INTO bare_events VALUES ($1, $2)")
-                .bind(id)
-                .bind(&rows.event)
-                .execute(&mut *transaction)
-                .await?;
-            transaction.commit().await?;
-            let mut transaction = pool.begin().await?;
-            query("INSERT INTO bare_orders VALUES ($1, $2)")
-                .bind(id)
-                .bind(&rows.order)
-                .execute(&mut *transaction)
-                .await?;
-            for payment in 0..rows.payments {
-                query("INSERT INTO bare_payments VALUES ($1, $2)")
-                    .bind(format!("{payment}:{id}"))
-                    .bind(id)
-                    .execute(&mut *transaction)
-                    .await?;
-            }
-            query("INSERT INTO bare_outcomes VALUES ($1, 'applied')")
-                .bind(id)
-                .execute(&mut *transaction)
-                .await?;
-            query("INSERT INTO bare_confirmations VALUES ($1, 'paid')")
-                .bind(id)
-                .execute(&mut *transaction)
-                .await?;
-            transaction.commit().await
-        }
-    };
-}
-
-bare_webhook!(bare_sqlite, SqlitePool);
-bare_webhook!(bare_postgres, PgPool);
-
 impl Database {
     /// SQLite in a temporary file, and the PostgreSQL of `COUNTERFOIL_POSTGRES` if there is one.
     pub async fn all() -> Vec<Self> {
@@ -90,6 +40,7 @@ impl Database {
         all
     }
 
+    /// The bare connection is as durable as the store's.
     async fn sqlite() -> Self {
         let folder = std::env::temp_dir().join(format!("cashier-bench-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder");
@@ -98,8 +49,11 @@ impl Database {
         let options = SqliteConnectOptions::new()
             .filename(&file)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full);
-        let pool = SqlitePoolOptions::new().max_connections(1);
+            .synchronous(SqliteSynchronous::Full)
+            .disable_statement_logging();
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .test_before_acquire(false);
         let pool = pool.connect_with(options).await.expect("a connection");
         pool.execute(BARE_TABLES).await.expect("tables");
         Self::Sqlite {
@@ -117,7 +71,7 @@ impl Database {
             .expect("a server");
         let create = format!("CREATE DATABASE {name}");
         admin.execute(&*create).await.expect("a database");
-        let options = server.database(&name);
+        let options = server.database(&name).disable_statement_logging();
         let store = PostgresStore::with_options(options.clone())
             .await
             .expect("a store");
@@ -144,42 +98,75 @@ impl Database {
         }
     }
 
-    pub async fn bare_webhook(&self, id: &str, rows: &Rows) {
-        let done = match self {
-            Self::Sqlite { pool, .. } => bare_sqlite(pool, id, rows).await,
-            Self::Postgres { pool, .. } => bare_postgres(pool, id, rows).await,
-        };
-        done.expect("inserts");
+    /// What the cashier is compared with.
+    pub fn floors(&self) -> Vec<Floor> {
+        match self {
+            Self::Sqlite { pool, .. } => vec![Floor::Sqlite(pool.clone())],
+            Self::Postgres { pool, .. } => {
+                vec![Floor::Postgres(pool.clone()), Floor::AtOnce(pool.clone())]
+            }
+        }
+    }
+
+    /// The CPU time of this process and, for PostgreSQL, of the server's.
+    pub async fn cpu_time(&self) -> Duration {
+        let mut time = ProcessTime::now().as_duration();
+        if let Self::Postgres { pool, .. } = self {
+            let processes = "SELECT pid FROM pg_stat_activity
+                             WHERE datname IS NULL OR datname = current_database()";
+            let processes: Vec<i32> = query_scalar(processes)
+                .fetch_all(pool)
+                .await
+                .expect("processes");
+            time += processes.into_iter().map(time_of).sum::<Duration>();
+        }
+        time
     }
 
     /// One value of one row.
     pub async fn text(&self, sql: &str) -> String {
         let text = match self {
-            Self::Sqlite { pool, .. } => sqlx::query_scalar(sql).fetch_one(pool).await,
-            Self::Postgres { pool, .. } => sqlx::query_scalar(sql).fetch_one(pool).await,
+            Self::Sqlite { pool, .. } => query_scalar(sql).fetch_one(pool).await,
+            Self::Postgres { pool, .. } => query_scalar(sql).fetch_one(pool).await,
         };
         text.expect("a row")
     }
 
+    async fn run(&self, sql: &str) {
+        match self {
+            Self::Sqlite { pool, .. } => drop(pool.execute(sql).await.expect(sql)),
+            Self::Postgres { pool, .. } => drop(pool.execute(sql).await.expect(sql)),
+        }
+    }
+
     /// Copies all rows about the order `like` for orders `prefix` + a number of `numbers`.
     pub async fn copy_order(&self, like: &str, prefix: &str, numbers: std::ops::Range<usize>) {
-        let (from, to) = (numbers.start, numbers.end.saturating_sub(1));
-        if numbers.is_empty() {
-            return;
+        for start in numbers.clone().step_by(CHUNK) {
+            let end = numbers.end.min(start + CHUNK);
+            self.copy_chunk(like, prefix, (start, end - 1)).await;
         }
-        let (series, json) = match self {
+    }
+
+    async fn copy_chunk(&self, like: &str, prefix: &str, (from, to): (usize, usize)) {
+        let (series, json, hurry) = match self {
             Self::Sqlite { .. } => (
                 format!(
                     "(WITH RECURSIVE s(n) AS (SELECT {from} UNION ALL SELECT n + 1 FROM s \
                      WHERE n < {to}) SELECT n FROM s) AS s"
                 ),
                 "",
+                "PRAGMA synchronous = OFF",
             ),
-            Self::Postgres { .. } => (format!("generate_series({from}, {to}) AS s(n)"), "::json"),
+            Self::Postgres { .. } => (
+                format!("generate_series({from}, {to}) AS s(n)"),
+                "::json",
+                "SELECT 1",
+            ),
         };
         let new = |column: &str| format!("replace({column}, '{like}', '{prefix}' || n)");
         let body = format!("replace(CAST(body AS TEXT), '{like}', '{prefix}' || n){json}");
         let (id, order_id, payment) = (new("id"), new("order_id"), new("payment"));
+        self.run(hurry).await;
         let copies = [
             format!(
                 "INSERT INTO counterfoil_orders SELECT {id}, mode, version, due_at, \
@@ -201,31 +188,33 @@ impl Database {
             ),
         ];
         for copy in copies {
-            match self {
-                Self::Sqlite { pool, .. } => {
-                    pool.execute(&*copy).await.expect("copies");
-                }
-                Self::Postgres { pool, .. } => {
-                    pool.execute(&*copy).await.expect("copies");
-                }
-            }
+            self.run(&copy).await;
+        }
+        if matches!(self, Self::Sqlite { .. }) {
+            self.run("PRAGMA synchronous = FULL").await;
         }
     }
 
     /// What a database does by itself after many rows have come.
     pub async fn settle(&self) {
         match self {
-            Self::Sqlite { pool, .. } => {
-                pool.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                    .await
-                    .expect("a checkpoint");
-            }
-            Self::Postgres { pool, .. } => {
-                pool.execute("VACUUM ANALYZE").await.expect("a vacuum");
-                pool.execute("CHECKPOINT").await.expect("a checkpoint");
+            Self::Sqlite { .. } => self.run("PRAGMA wal_checkpoint(TRUNCATE)").await,
+            Self::Postgres { .. } => {
+                self.run("VACUUM ANALYZE").await;
+                self.run("CHECKPOINT").await;
             }
         }
     }
+}
+
+/// The CPU time of another process, as Linux tells it in hundredths of a second.
+fn time_of(process: i32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // The name in parentheses may hold spaces; user and system time are the 12th and 13th after.
+    let after_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+    let times = after_name.split(' ').skip(11).take(2);
+    let ticks: u64 = times.filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 10)
 }
 
 impl Drop for Database {

@@ -2,10 +2,11 @@
 //!
 //! ```sh
 //! tests/stores/postgres.sh cargo run --release -p counterfoil-cashier-bench -- webhooks 1000 100000
-//! cargo run --release -p counterfoil-cashier-bench -- sweep 100000
+//! cargo run --release -p counterfoil-cashier-bench -- sweep 1000 10000 100000
 //! ```
 
 mod database;
+mod floor;
 mod shop;
 mod sweep;
 mod webhooks;
@@ -24,11 +25,15 @@ async fn main() {
             } else {
                 numbers
             };
-            for mut database in Database::all().await {
-                webhooks::compare(&mut database, &sizes).await;
+            for database in Database::all().await {
+                webhooks::compare(&database, &sizes).await;
             }
         }
-        "sweep" => sweep::run(numbers.first().copied().unwrap_or(1000)).await,
+        "sweep" => {
+            for attempts in numbers {
+                sweep::run(attempts).await;
+            }
+        }
         other => panic!("`webhooks` or `sweep`, not `{other}`"),
     }
 }

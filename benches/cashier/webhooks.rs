@@ -1,41 +1,35 @@
 //! Webhooks through verify, store, fold, match and outbox, against bare inserts and commits.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use counterfoil::Test;
 use counterfoil::cashier::{Cashier, ConfirmationKind};
+use counterfoil::webhook::WebhookRequest;
 use futures_util::{StreamExt, stream};
 
-use crate::database::{Database, Rows};
+use crate::database::Database;
+use crate::floor::{Floor, Rows};
 use crate::shop;
 
 /// How many webhooks are in a round.
-const ROUND: usize = 200;
+const ROUND: usize = 128;
 /// How many rounds of each are run, in turn.
 const ROUNDS: usize = 9;
+const IN_FLIGHT: [usize; 3] = [1, 8, 64];
 /// How many single webhooks are followed to their confirmation.
 const FOLLOWED: usize = 200;
 const LEASE: Duration = Duration::from_secs(60);
 
 /// With each number of stored orders in turn.
-pub async fn compare(database: &mut Database, sizes: &[usize]) {
+pub async fn compare(database: &Database, sizes: &[usize]) {
     let cashier = shop::open(database.store()).await;
     // One order that is done, and one that waits for its webhook: all others are like them.
     shop::place(&cashier, "DONE").await;
-    receive(&cashier, "DONE").await;
-    follow(&cashier, "DONE").await;
+    receive(&cashier, &shop::webhook("DONE")).await;
+    take_confirmation(&cashier, "DONE", true).await;
     shop::place(&cashier, "OPEN").await;
-    let of = |table: &str, column: &str| {
-        format!("SELECT CAST({column} AS TEXT) FROM counterfoil_{table} WHERE ")
-    };
-    let payments = of("payments", "COUNT(*)") + "order_id = 'DONE'";
-    let rows = Rows {
-        event: database
-            .text(&(of("events", "body") + "order_id = 'DONE'"))
-            .await,
-        order: database.text(&(of("orders", "body") + "id = 'DONE'")).await,
-        payments: database.text(&payments).await.parse().expect("a number"),
-    };
+    let rows = Arc::new(rows_of(database, "DONE").await);
     println!(
         "{}: an event of {} bytes, an order of {}, {} names of its payment",
         database.name(),
@@ -47,82 +41,142 @@ pub async fn compare(database: &mut Database, sizes: &[usize]) {
     for (number, &size) in sizes.iter().enumerate() {
         database.copy_order("DONE", "D", stored..size).await;
         stored = stored.max(size);
-        let name = format!("N{number}x");
-        let count = 2 * ROUND * ROUNDS + FOLLOWED;
-        database.copy_order("OPEN", &name, 0..count).await;
+        let count = IN_FLIGHT.len() * ROUND * ROUNDS + FOLLOWED;
+        let open = format!("N{number}x");
+        database.copy_order("OPEN", &open, 0..count).await;
         database.settle().await;
-        let mut next = 0..count;
-        for in_flight in [1, 16] {
-            run_rounds(
-                database,
-                &cashier,
-                &rows,
-                (size, in_flight),
-                &name,
-                &mut next,
-            )
-            .await;
+        println!("  {size} orders");
+        let mut orders = (0..count).map(|order| format!("{open}{order}"));
+        for in_flight in IN_FLIGHT {
+            compare_rounds(database, &cashier, &rows, in_flight, &mut orders).await;
         }
-        follow_some(database, &cashier, size, &name, next).await;
+        follow(&cashier, orders).await;
     }
 }
 
-async fn run_rounds(
-    database: &Database,
-    cashier: &Cashier<Test>,
-    rows: &Rows,
-    (size, in_flight): (usize, usize),
-    name: &str,
-    next: &mut std::ops::Range<usize>,
-) {
-    let (mut bare, mut ours) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        let orders: Vec<String> = next
-            .by_ref()
-            .take(ROUND)
-            .map(|n| format!("{name}{n}"))
-            .collect();
-        let start = Instant::now();
-        let inserts = orders
-            .iter()
-            .map(|order| database.bare_webhook(order, rows));
-        stream::iter(inserts)
-            .buffer_unordered(in_flight)
-            .for_each(|()| async {})
-            .await;
-        bare.push(start.elapsed());
-        let start = Instant::now();
-        let received = orders.iter().map(|order| receive(cashier, order));
-        stream::iter(received)
-            .buffer_unordered(in_flight)
-            .for_each(|()| async {})
-            .await;
-        ours.push(start.elapsed());
+async fn rows_of(database: &Database, order: &str) -> Rows {
+    let of = |table: &str, column: &str| {
+        format!("SELECT CAST({column} AS TEXT) FROM counterfoil_{table} WHERE ")
+    };
+    let event = of("events", "body") + &format!("order_id = '{order}'");
+    let payments = of("payments", "COUNT(*)") + &format!("order_id = '{order}'");
+    let order = of("orders", "body") + &format!("id = '{order}'");
+    Rows {
+        event: database.text(&event).await,
+        order: database.text(&order).await,
+        payments: database.text(&payments).await.parse().expect("a number"),
     }
-    let (bare, ours) = (per_webhook(bare), per_webhook(ours));
-    println!(
-        "  {size:>8} orders, {in_flight:>2} in flight: bare {:>7.1} µs, cashier {:>7.1} µs \
-         ({:>5.0} a second), ratio {:.2} (medians of {ROUNDS} rounds)",
-        bare * 1e6,
-        ours * 1e6,
-        1.0 / ours,
-        ours / bare,
-    );
 }
 
-/// The median round, by webhook, in seconds.
-fn per_webhook(mut rounds: Vec<Duration>) -> f64 {
-    rounds.sort();
-    rounds[rounds.len() / 2].as_secs_f64() / f64::from(u32::try_from(ROUND).expect("small"))
+/// The rounds of one contender, in seconds for each webhook.
+struct Contender {
+    name: &'static str,
+    floor: Option<Floor>,
+    wall: Vec<f64>,
+    cpu: f64,
 }
 
-async fn follow_some(
+async fn compare_rounds(
     database: &Database,
     cashier: &Cashier<Test>,
-    size: usize,
-    name: &str,
-    orders: std::ops::Range<usize>,
+    rows: &Arc<Rows>,
+    in_flight: usize,
+    orders: &mut impl Iterator<Item = String>,
 ) {
+    let contender = |name, floor| Contender {
+        name,
+        floor,
+        wall: Vec::new(),
+        cpu: 0.0,
+    };
+    let floors = database.floors().into_iter();
+    let mut contenders: Vec<_> = floors
+        .map(|floor| contender(floor.name(), Some(floor)))
+        .collect();
+    contenders.push(contender("cashier", None));
+    for round in 0..ROUNDS {
+        let orders: Vec<_> = orders.by_ref().take(ROUND).collect();
+        let count = contenders.len();
+        for turn in 0..count {
+            // Who comes after whom changes.
+            let contender = &mut contenders[(turn + round) % count];
+            let work = contender.work(cashier, rows, &orders);
+            let (cpu, start) = (database.cpu_time().await, Instant::now());
+            stream::iter(work)
+                .map(|work| async { tokio::spawn(work).await.expect("no panic") })
+                .buffer_unordered(in_flight)
+                .for_each(|()| async {})
+                .await;
+            let wall = start.elapsed();
+            contender.wall.push(per_webhook(wall));
+            contender.cpu += per_webhook(database.cpu_time().await - cpu) / ROUNDS as f64;
+        }
+    }
+    let cashier = contenders.last().expect("the cashier");
+    for contender in &contenders {
+        let ratios = cashier.wall.iter().zip(&contender.wall);
+        let ratios = sorted(ratios.map(|(ours, theirs)| ours / theirs).collect());
+        println!(
+            "    {in_flight:>2} in flight, {:<13} median {:>6.0} µs, best {:>6.0}, CPU {:>5.0}; \
+             cashier to it: median round {:.2} ({:.2} to {:.2}), best {:.2}, CPU {:.2}",
+            contender.name,
+            median(&contender.wall) * 1e6,
+            best(&contender.wall) * 1e6,
+            contender.cpu * 1e6,
+            median(&ratios),
+            ratios[1],
+            ratios[ROUNDS - 2],
+            best(&cashier.wall) / best(&contender.wall),
+            cashier.cpu / contender.cpu,
+        );
+    }
+}
+
+impl Contender {
+    /// The work of a round, one piece for each order. The webhooks are made before.
+    fn work(
+        &self,
+        cashier: &Cashier<Test>,
+        rows: &Arc<Rows>,
+        orders: &[String],
+    ) -> Vec<futures_util::future::BoxFuture<'static, ()>> {
+        let mut all: Vec<futures_util::future::BoxFuture<'static, ()>> = Vec::new();
+        for order in orders {
+            match &self.floor {
+                Some(floor) => {
+                    let (floor, order) = (floor.clone(), order.clone());
+                    let rows = Arc::clone(rows);
+                    all.push(Box::pin(async move { floor.insert(&order, &rows).await }));
+                }
+                None => {
+                    let (cashier, webhook) = (cashier.clone(), shop::webhook(order));
+                    all.push(Box::pin(async move { receive(&cashier, &webhook).await }));
+                }
+            }
+        }
+        all
+    }
+}
+
+fn per_webhook(round: Duration) -> f64 {
+    round.as_secs_f64() / ROUND as f64
+}
+
+fn sorted(mut values: Vec<f64>) -> Vec<f64> {
+    values.sort_by(f64::total_cmp);
+    values
+}
+
+fn median(values: &[f64]) -> f64 {
+    sorted(values.to_vec())[values.len() / 2]
+}
+
+fn best(values: &[f64]) -> f64 {
+    sorted(values.to_vec())[0]
+}
+
+/// From the webhook to its confirmation in the hands of the host.
+async fn follow(cashier: &Cashier<Test>, orders: impl Iterator<Item = String>) {
     // What the rounds have left in the outbox is fetched first.
     while !cashier
         .confirmations(LEASE, 1000)
@@ -132,34 +186,32 @@ async fn follow_some(
     {}
     let mut times = Vec::new();
     for order in orders {
-        let order = format!("{name}{order}");
+        let webhook = shop::webhook(&order);
         let start = Instant::now();
-        receive(cashier, &order).await;
-        follow(cashier, &order).await;
+        receive(cashier, &webhook).await;
+        take_confirmation(cashier, &order, false).await;
         times.push(start.elapsed());
     }
     times.sort();
-    let (median, late) = (times[times.len() / 2], times[times.len() * 99 / 100]);
-    println!(
-        "  {size:>8} orders, {}: webhook to confirmation acknowledged: median {median:.1?}, 99 % \
-         within {late:.1?}",
-        database.name(),
-    );
+    let (median, late) = (times[times.len() / 2], times[times.len() * 95 / 100]);
+    println!("    webhook to confirmation in hand: median {median:.1?}, 95 % within {late:.1?}");
 }
 
-async fn receive(cashier: &Cashier<Test>, order: &str) {
-    let received = cashier.receive(&shop::webhook(order)).await;
+async fn receive(cashier: &Cashier<Test>, webhook: &WebhookRequest) {
+    let received = cashier.receive(webhook).await;
     assert!(received.error.is_none(), "{received:?}");
     assert_eq!((received.answer, received.orders.len()), (200, 1));
 }
 
-/// Leases the one confirmation that there is, and acknowledges it.
-async fn follow(cashier: &Cashier<Test>, order: &str) {
+/// Leases the one confirmation that there is.
+async fn take_confirmation(cashier: &Cashier<Test>, order: &str, acknowledges: bool) {
     let leased = cashier.confirmations(LEASE, 10).await.expect("a lease");
     let [paid] = leased.as_slice() else {
         panic!("one confirmation, not {leased:?}");
     };
     assert_eq!(paid.kind, ConfirmationKind::Paid);
     assert_eq!(paid.order.as_str(), order);
-    cashier.acknowledge(paid).await.expect("an acknowledgement");
+    if acknowledges {
+        cashier.acknowledge(paid).await.expect("an acknowledgement");
+    }
 }

@@ -146,17 +146,18 @@ impl Store for MemoryStore {
         most: usize,
     ) -> Result<Vec<LeasedConfirmation>> {
         let mut tables = self.tables();
-        let free = tables.undelivered.iter();
-        let candidates: Vec<_> = free.map(|(_, id)| id.clone()).collect();
-        let mut leased = Vec::new();
-        for id in candidates {
-            if leased.len() == most {
-                break;
-            }
-            let Some(delivery) = tables.delivery(&id) else {
-                continue;
-            };
-            if delivery.free_at.is_some_and(|free_at| free_at <= now) {
+        let is_free = |id: &str| {
+            let delivery = tables.kinds.get(id);
+            let delivery = delivery.and_then(|key| tables.confirmations.get(key));
+            let free_at = delivery.and_then(|delivery| delivery.free_at);
+            free_at.is_some_and(|free_at| free_at <= now)
+        };
+        let waiting = tables.undelivered.iter().map(|(_, id)| id);
+        let free = waiting.filter(|id| is_free(id)).take(most).cloned();
+        let free: Vec<_> = free.collect();
+        let mut leased = Vec::with_capacity(free.len());
+        for id in free {
+            if let Some(delivery) = tables.delivery(&id) {
                 delivery.lease += 1;
                 delivery.free_at = Some(until);
                 leased.push(LeasedConfirmation {
@@ -267,6 +268,10 @@ impl Tables {
             if note.version != stored + 1 {
                 return Ok(Commit::Stale);
             }
+        }
+        let mut events = batch.new_events.iter();
+        if batch.follows_from_events && events.any(|row| self.events.contains_key(&row.id)) {
+            return Ok(Commit::Stale);
         }
         // Nothing below can fail, so that the batch is applied whole.
         let of_batch = batch.order.as_ref().map(|order| order.id.clone());

@@ -117,6 +117,9 @@ use turns::Turns;
 /// How often an order is read again because another writer was faster, before giving up.
 const MOST_RETRIES: u32 = 64;
 
+/// The outcome of an event that an order has taken in.
+const APPLIED: &str = "applied";
+
 /// The durable flow of one shop over its providers and a store. Clones share them.
 ///
 /// Several processes may hold a cashier on one store at a time.
@@ -182,8 +185,7 @@ impl<M: Mode> Cashier<M> {
     }
 
     async fn require(&self, id: &OrderId) -> Result<Stored<M>> {
-        let stored = self.read(id).await?;
-        stored.ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no such order: place it"))
+        self.read(id).await?.ok_or_else(no_such_order)
     }
 
     /// A note and its version; of one that is not there yet, the default and 0.
@@ -232,42 +234,60 @@ impl<M: Mode> Cashier<M> {
     where
         T: Send,
     {
-        self.change_and_finish(id, None, edit).await
+        let changed = self.change_and_finish(id, None, edit).await?;
+        changed.ok_or_else(no_such_order)
     }
 
-    /// As [`change`](Self::change), and marks an event as finished in the same commit.
+    /// As [`change`](Self::change), and marks an event as applied in the same commit. Gives `None`
+    /// if there is no such order.
     async fn change_and_finish<T>(
         &self,
         id: &OrderId,
         event: Option<&str>,
         edit: impl Fn(&mut OrderRecord<M>, Timestamp) -> Result<T> + Send,
-    ) -> Result<(T, OrderRecord<M>)>
+    ) -> Result<Option<(T, OrderRecord<M>)>>
     where
         T: Send,
     {
         for _ in 0..MOST_RETRIES {
-            let now = self.now();
-            let Stored {
-                mut record,
-                version,
-            } = self.require(id).await?;
-            let value = edit(&mut record, now)?;
-            let mut batch = self.batch_of(&mut record, version + 1, now)?;
-            if let Some(event) = event {
-                let outcome = "applied".to_owned();
-                batch.finished_events.push((event.to_owned(), outcome));
-            }
-            let news = batch.confirmations.clone();
-            if self.store.commit(batch).await? != Commit::Stale {
-                if !news.is_empty() {
-                    Self::tell_of(&news);
-                    self.bell.ring();
-                }
-                return Ok((value, record));
+            let Some(stored) = self.read(id).await? else {
+                return Ok(None);
+            };
+            let (value, record, mut batch) = self.edited(stored, &edit)?;
+            let finished = event.map(|event| (event.to_owned(), APPLIED.to_owned()));
+            batch.finished_events.extend(finished);
+            if self.commit_change(batch).await? {
+                return Ok(Some((value, record)));
             }
         }
         let message = "too many writers change this order at once: try again";
         Err(Error::new(ErrorKind::Unavailable, message).with_effect(Effect::NotApplied))
+    }
+
+    /// An order that was read, as `edit` changes it, with the batch that commits the change.
+    fn edited<T>(
+        &self,
+        stored: Stored<M>,
+        edit: impl FnOnce(&mut OrderRecord<M>, Timestamp) -> Result<T>,
+    ) -> Result<(T, OrderRecord<M>, Batch)> {
+        let now = self.now();
+        let mut record = stored.record;
+        let value = edit(&mut record, now)?;
+        let batch = self.batch_of(&mut record, stored.version + 1, now)?;
+        Ok((value, record, batch))
+    }
+
+    /// Commits a change of an order, and gives whether it was not stale.
+    async fn commit_change(&self, batch: Batch) -> Result<bool> {
+        let news = batch.confirmations.clone();
+        if self.store.commit(batch).await? == Commit::Stale {
+            return Ok(false);
+        }
+        if !news.is_empty() {
+            Self::tell_of(&news);
+            self.bell.ring();
+        }
+        Ok(true)
     }
 
     fn tell_of(confirmations: &[ConfirmationRow]) {
@@ -316,6 +336,10 @@ impl<M: Mode> Cashier<M> {
             ..Batch::new(M::KIND)
         })
     }
+}
+
+fn no_such_order() -> Error {
+    Error::new(ErrorKind::NotFound, "there is no such order: place it")
 }
 
 /// A record as it was read, with the version that a change of it must name.

@@ -22,15 +22,20 @@ impl<M: Mode> Cashier<M> {
         let now = self.now();
         let mut record = OrderRecord::new(Order::new(id.clone(), total, now));
         let batch = self.batch_of(&mut record, 1, now)?;
-        if self.store.commit(batch).await? == Commit::Stale {
+        let is_new = self.store.commit(batch).await? != Commit::Stale;
+        if !is_new {
             let placed = self.require(id).await?.record;
             if placed.order.total != total.money() {
                 let message = "an order of this id was placed with another total: amend it";
                 return Err(Error::new(ErrorKind::Conflict, message));
             }
         }
-        for event in self.store.events_waiting_for(id).await? {
-            self.process(&event).await?;
+        let waiting = self.store.events_waiting_for(id).await?;
+        if is_new && waiting.is_empty() {
+            return Ok(record);
+        }
+        for event in waiting {
+            self.process_stored(&event).await?;
         }
         self.order(id).await
     }

@@ -1,12 +1,15 @@
-//! Webhooks: verified, stored, answered, and only then acted on.
+//! Webhooks: verified, and stored before they are answered. What a webhook says of an order that is
+//! known is stored in the commit that changes the order; anything else is stored, and then acted
+//! on.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Cashier;
 use super::fold::Fact;
+use super::records::OrderRecord;
 use super::store::{Batch, Commit, EventRow};
+use super::{APPLIED, Cashier};
 use crate::capability::Operation;
 use crate::error::{Error, ErrorKind, Result};
 use crate::handle::Provider;
@@ -88,16 +91,23 @@ impl<M: Mode> Cashier<M> {
             orders: Vec::new(),
             error: None,
         };
-        let new = match self.store_events(provider.name(), delivery).await {
-            Ok(new) => new,
-            Err(error) => {
-                received.answer = 500;
-                received.error = Some(error);
-                return received;
-            }
+        let notices = match self.notices(provider.name(), &delivery) {
+            Ok(notices) => notices,
+            Err(error) => return refused(500, error),
         };
-        for event in new {
-            match self.process(&event).await {
+        if let [only] = notices.as_slice()
+            && let Some(record) = self.store_and_apply(only).await
+        {
+            received.error = self.complete_approved(&record).await.err();
+            received.orders.push(record.order.id);
+            return received;
+        }
+        let new = match self.store_events(notices).await {
+            Ok(new) => new,
+            Err(error) => return refused(500, error),
+        };
+        for Notice { row, says } in new {
+            match self.process(&row, says).await {
                 Ok(order) => received.orders.extend(order),
                 Err(error) => received.error = received.error.or(Some(error)),
             }
@@ -105,30 +115,64 @@ impl<M: Mode> Cashier<M> {
         received
     }
 
-    /// Stores the events of a delivery and gives those that are new and to be acted on.
-    async fn store_events(
-        &self,
-        provider: &ProviderName,
-        delivery: Delivery<M>,
-    ) -> Result<Vec<EventRow>> {
-        let events = delivery.events.iter().map(|event| self.event_row(event));
-        let mut rows = events.collect::<Result<Vec<_>>>()?;
-        let set_aside = delivery.set_aside.iter();
-        rows.extend(set_aside.map(|notice| self.set_aside_row(provider, notice)));
-        if rows.is_empty() {
-            return Ok(rows);
+    /// Stores a notice in the very commit that takes it into its order, and gives the order.
+    ///
+    /// `None` for whatever stands in the way: the order is not there, another writer is faster, the
+    /// provider must be asked, the notice contradicts or is not new, the store breaks. The notice
+    /// is then stored by itself, unless it is there by now.
+    async fn store_and_apply(&self, notice: &Notice<M>) -> Option<OrderRecord<M>> {
+        let Notice { row, says } = notice;
+        let fact = says.fact.as_ref().filter(|_| says.is_proven)?;
+        let order = match fact {
+            Fact::Payment(payment) => self.owner_of(payment).await,
+            Fact::Unclear(_) => return None,
+            of_payment => {
+                let payment = of_payment.payment()?.to_string();
+                self.store.order_of_payment(&payment).await
+            }
+        };
+        let order = order.ok()??;
+        let stored = self.read(&order).await.ok()??;
+        let fold = |record: &mut OrderRecord<M>, now| record.fold(fact.clone(), &row.id, now);
+        let ((), record, batch) = self.edited(stored, fold).ok()?;
+        let event = EventRow {
+            order: Some(order),
+            outcome: Some(APPLIED.to_owned()),
+            ..row.clone()
+        };
+        let batch = Batch {
+            new_events: vec![event],
+            follows_from_events: true,
+            ..batch
+        };
+        let is_applied = self.commit_change(batch).await.ok()?;
+        is_applied.then_some(record)
+    }
+
+    /// Stores notices and gives those that are new and to be acted on.
+    async fn store_events(&self, mut notices: Vec<Notice<M>>) -> Result<Vec<Notice<M>>> {
+        if notices.is_empty() {
+            return Ok(notices);
         }
         let batch = Batch {
-            new_events: rows.clone(),
+            new_events: notices.iter().map(|notice| notice.row.clone()).collect(),
             ..Batch::new(M::KIND)
         };
         if let Commit::Applied { added_events } = self.store.commit(batch).await? {
-            rows.retain(|row| row.outcome.is_none() && added_events.contains(&row.id));
+            let is_new = |row: &EventRow| added_events.contains(&row.id);
+            notices.retain(|Notice { row, .. }| row.outcome.is_none() && is_new(row));
         }
-        Ok(rows)
+        Ok(notices)
     }
 
-    fn event_row(&self, event: &Event<M>) -> Result<EventRow> {
+    fn notices(&self, provider: &ProviderName, delivery: &Delivery<M>) -> Result<Vec<Notice<M>>> {
+        let events = delivery.events.iter().map(|event| self.notice(event));
+        let set_aside = delivery.set_aside.iter();
+        let set_aside = set_aside.map(|aside| Ok(self.notice_set_aside(provider, aside)));
+        events.chain(set_aside).collect()
+    }
+
+    fn notice(&self, event: &Event<M>) -> Result<Notice<M>> {
         let fact = Fact::of(event.kind());
         let outcome = match event.kind() {
             EventKind::Unrecognized => Some("unrecognized".to_owned()),
@@ -136,47 +180,58 @@ impl<M: Mode> Cashier<M> {
             _ => None,
         };
         let reference = event.reference();
-        let stored = StoredEvent {
+        let says = StoredEvent {
             type_text: event.type_text().into(),
             is_proven: event.authenticity() != Authenticity::HeaderOnly,
             fact,
         };
-        let body = serde_json::to_string(&stored).map_err(|error| {
+        let body = serde_json::to_string(&says).map_err(|error| {
             let message = "the event cannot be written as JSON";
             Error::new(ErrorKind::UnexpectedResponse, message).with_source(error)
         })?;
-        Ok(EventRow {
+        let row = EventRow {
             id: event.id().to_string(),
             order: reference.map(|reference| reference.order.clone()),
             received_at: self.now(),
             due_at: self.now(),
             outcome,
             body,
-        })
+        };
+        Ok(Notice { row, says })
     }
 
-    fn set_aside_row(&self, provider: &ProviderName, notice: &SetAside) -> EventRow {
-        let reason = match notice.reason {
+    fn notice_set_aside(&self, provider: &ProviderName, aside: &SetAside) -> Notice<M> {
+        let reason = match aside.reason {
             SetAsideReason::WrongMode { found } => format!("set_aside: {found} mode"),
             SetAsideReason::OtherAccount => "set_aside: another account".to_owned(),
             SetAsideReason::OtherInstallation => "set_aside: another installation".to_owned(),
         };
-        EventRow {
-            id: format!("{provider}:set_aside:{}", notice.id),
+        let row = EventRow {
+            id: format!("{provider}:set_aside:{}", aside.id),
             order: None,
             received_at: self.now(),
             due_at: self.now(),
             outcome: Some(reason),
             body: "{}".into(),
-        }
+        };
+        let says = StoredEvent {
+            type_text: Box::default(),
+            is_proven: true,
+            fact: None,
+        };
+        Notice { row, says }
     }
 
-    /// Takes a stored event into its order, and gives the order unless the event still waits.
-    pub(super) async fn process(&self, event: &EventRow) -> Result<Option<OrderId>> {
-        let stored: StoredEvent<M> = serde_json::from_str(&event.body).map_err(|error| {
+    /// Takes an event from the inbox into its order, and gives the order unless it still waits.
+    pub(super) async fn process_stored(&self, event: &EventRow) -> Result<Option<OrderId>> {
+        let says = serde_json::from_str(&event.body).map_err(|error| {
             let message = "the stored event is of another mode or of a newer version";
             Error::new(ErrorKind::UnexpectedResponse, message).with_source(error)
         })?;
+        self.process(event, says).await
+    }
+
+    async fn process(&self, event: &EventRow, stored: StoredEvent<M>) -> Result<Option<OrderId>> {
         let Some(fact) = stored.fact else {
             return Ok(None);
         };
@@ -201,22 +256,22 @@ impl<M: Mode> Cashier<M> {
             Owner::Nobody => return self.finish_unmatched(event, &fact).await,
             Owner::NotYet => return Ok(None),
         };
-        if self.read(&order).await?.is_none() {
-            if age > WAITS_FOR_ORDER {
-                return self.finish_unmatched(event, &fact).await;
-            }
-            return Ok(None);
-        }
-        let fold = |record: &mut super::OrderRecord<M>, now| {
+        let fold = |record: &mut OrderRecord<M>, now| {
             if let Some(payment) = payment.clone() {
                 record.fold(Fact::Payment(payment), &event.id, now)?;
             }
             record.fold(fact.clone(), &event.id, now)
         };
         match self.change_and_finish(&order, Some(&event.id), fold).await {
-            Ok((_, record)) => {
+            Ok(Some((_, record))) => {
                 self.complete_approved(&record).await?;
                 Ok(Some(order))
+            }
+            Ok(None) => {
+                if age > WAITS_FOR_ORDER {
+                    return self.finish_unmatched(event, &fact).await;
+                }
+                Ok(None)
             }
             // What contradicts the record will do so the next time too.
             Err(error) if error.kind() == &ErrorKind::Conflict => {
@@ -331,6 +386,12 @@ pub(super) enum Owner<M: Mode> {
     Nobody,
     /// Not known before the notice of its payment has come.
     NotYet,
+}
+
+/// An event that has just come, as a row of the inbox and as what that says.
+struct Notice<M: Mode> {
+    row: EventRow,
+    says: StoredEvent<M>,
 }
 
 /// An event as the inbox keeps it: what it says in this library's terms, without the payload.

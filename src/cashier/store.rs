@@ -200,6 +200,9 @@ pub struct Batch {
     pub links: Vec<String>,
     /// Events to add, unless they are there.
     pub new_events: Vec<EventRow>,
+    /// Whether the batch says what follows from its new events: if one of them is there already,
+    /// the batch is stale.
+    pub follows_from_events: bool,
     /// Ids of events that are finished, with what became of them. An event that names no order
     /// belongs to the order of the batch from then on.
     pub finished_events: Vec<(String, String)>,
@@ -218,6 +221,7 @@ impl Batch {
             order: None,
             links: Vec::new(),
             new_events: Vec::new(),
+            follows_from_events: false,
             finished_events: Vec::new(),
             confirmations: Vec::new(),
             note: None,
@@ -233,7 +237,7 @@ pub enum Commit {
         /// The ids of those events of [`Batch::new_events`] that were not there before.
         added_events: Vec<String>,
     },
-    /// The order or the note has another version than the batch was made from; nothing is applied.
-    /// Read again.
+    /// The order or the note has another version than the batch was made from, or an event that it
+    /// [follows from](Batch::follows_from_events) is there already; nothing is applied. Read again.
     Stale,
 }

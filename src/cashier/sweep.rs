@@ -110,7 +110,7 @@ impl<M: Mode> Cashier<M> {
             has_more: events.len() == most || orders.len() == most,
         };
         let processed = stream::iter(events).map(|event| async move {
-            let finished = self.process(&event).await;
+            let finished = self.process_stored(&event).await;
             finished.inspect_err(|error| unfinished("event", &event.id, error))
         });
         let processed = processed.buffer_unordered(at_a_time);

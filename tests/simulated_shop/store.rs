@@ -135,8 +135,9 @@ impl ShakyStore {
         for event in &batch.new_events {
             lock(&self.seen).insert(event.id.clone(), event.clone());
         }
-        let (event, _) = batch.finished_events.first().cloned().unwrap_or_default();
-        let event = lock(&self.seen).get(&event).cloned();
+        let finished = batch.finished_events.first().map(|(id, _)| id);
+        let event = finished.or(batch.new_events.first().map(|event| &event.id));
+        let event = event.and_then(|id| lock(&self.seen).get(id).cloned());
         if let (Some(event), Some(order)) = (event, &mut batch.order) {
             let event: Value = serde_json::from_str(&event.body).unwrap();
             let mut record: Value = serde_json::from_str(&order.body).unwrap();

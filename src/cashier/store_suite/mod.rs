@@ -28,6 +28,7 @@ pub async fn check_store<S: Store>(make: impl AsyncFn() -> S) {
     applies_a_batch_whole_or_not_at_all(&make().await).await;
     adds_an_event_once(&make().await).await;
     finishes_an_event_that_it_adds(&make().await).await;
+    applies_what_follows_from_an_event_once(&make().await).await;
     finds_events_that_wait_for_an_order(&make().await).await;
     gives_a_due_order_to_one_claimant(&make().await).await;
     gives_a_due_event_to_one_claimant(&make().await).await;
@@ -134,6 +135,30 @@ async fn finishes_an_event_that_it_adds(store: &impl Store) {
     };
     assert_eq!(added(store.commit(batch).await), ["e1", "e2"]);
     assert_eq!(claim_events(store, 9).await, ["e2"]);
+}
+
+async fn applies_what_follows_from_an_event_once(store: &impl Store) {
+    store.open(ModeKind::Test).await.unwrap();
+    let follows = |version: u64, events: &[&str]| Batch {
+        new_events: events.iter().map(|id| event(id, Some("A"))).collect(),
+        follows_from_events: true,
+        confirmations: vec![confirmation(&format!("c{version}"), &version.to_string())],
+        ..with_order(version)
+    };
+    assert_eq!(added(store.commit(follows(1, &["e1"])).await), ["e1"]);
+    for known in [&["e1"][..], &["e2", "e1"]] {
+        let again = store.commit(follows(2, known)).await.unwrap();
+        assert_eq!(
+            again,
+            Commit::Stale,
+            "an event that is known must change nothing"
+        );
+    }
+    let stored = store.order(&id("A")).await.unwrap().unwrap();
+    assert_eq!(stored, order("A", 1));
+    assert_eq!(claim_events(store, 9).await, ["e1"]);
+    assert_eq!(lease(store, 9, 10).await.len(), 1);
+    assert_eq!(added(store.commit(follows(2, &["e2"])).await), ["e2"]);
 }
 
 async fn finds_events_that_wait_for_an_order(store: &impl Store) {
@@ -427,7 +452,7 @@ fn confirmation_of(order: &str, confirmation_id: &str, kind: &str) -> Confirmati
 fn added(commit: crate::Result<Commit>) -> Vec<String> {
     match commit.unwrap() {
         Commit::Applied { added_events } => added_events,
-        Commit::Stale => panic!("a batch without an order was stale"),
+        Commit::Stale => panic!("a batch was stale that follows from nothing else"),
     }
 }
 

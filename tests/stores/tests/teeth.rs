@@ -28,6 +28,8 @@ enum Defect {
     LinksOver,
     /// An event that is there is called new.
     AllEventsAreNew,
+    /// What follows from an event that is there is applied again.
+    FollowsFromKnownEvents,
     /// What is due is given to all who ask.
     ClaimsNothing,
     /// A claim is for good.
@@ -46,13 +48,14 @@ enum Defect {
     PurgesOpenOrders,
 }
 
-const DEFECTS: [Defect; 14] = [
+const DEFECTS: [Defect; 15] = [
     Defect::AnyMode,
     Defect::AnyVersion,
     Defect::ComparesTooEarly,
     Defect::InTwoSteps,
     Defect::LinksOver,
     Defect::AllEventsAreNew,
+    Defect::FollowsFromKnownEvents,
     Defect::ClaimsNothing,
     Defect::ClaimsForever,
     Defect::ForgetsClaimedEvents,
@@ -129,6 +132,9 @@ impl Store for Broken {
     async fn commit(&self, mut batch: Batch) -> Result<Commit> {
         if self.is(Defect::AnyMode) {
             batch.mode = ModeKind::Test;
+        }
+        if self.is(Defect::FollowsFromKnownEvents) {
+            batch.follows_from_events = false;
         }
         let stored = self.stored_version(&batch).await?;
         if self.is(Defect::ComparesTooEarly) {

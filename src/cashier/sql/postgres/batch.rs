@@ -102,5 +102,6 @@ impl BatchColumns {
             .bind(&self.confirmations.order_id)
             .bind(&self.confirmations.kind)
             .bind(&self.confirmations.created_at)
+            .bind(self.batch.follows_from_events)
     }
 }

@@ -14,6 +14,7 @@ WITH order_now AS (
     SELECT mode FROM stamp
     WHERE ($3::text IS NULL OR COALESCE((SELECT version FROM order_now), 0) = $4::bigint - 1)
       AND ($10::text IS NULL OR COALESCE((SELECT version FROM note_now), 0) = $11::bigint - 1)
+      AND NOT ($26 AND EXISTS (SELECT FROM counterfoil_events WHERE id = ANY ($14::text[])))
 ), new_order AS (
     INSERT INTO counterfoil_orders
         (id, mode, version, due_at, attention_since, open_since, changed_at, body)

@@ -3,6 +3,7 @@
 mod commit;
 mod connect;
 mod error;
+mod statements;
 
 use std::fmt;
 use std::path::Path;
@@ -87,7 +88,7 @@ impl SqliteStore {
     /// but sqlx 0.8 leaves that transaction open for good if its caller is dropped just then.
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>> {
         let mut transaction = self.writer.begin().await.map_err(undone)?;
-        let lock = query("UPDATE counterfoil_store SET mode = mode WHERE FALSE");
+        let lock = query(statements::LOCK);
         lock.execute(&mut *transaction).await.map_err(undone)?;
         Ok(transaction)
     }
@@ -105,8 +106,7 @@ impl fmt::Debug for SqliteStore {
 impl Store for SqliteStore {
     async fn open(&self, mode: ModeKind) -> Result<()> {
         let mut transaction = self.begin().await?;
-        let stamp = "UPDATE counterfoil_store SET mode = COALESCE(mode, $1) RETURNING mode";
-        let stamped: Option<(String,)> = query_as(stamp)
+        let stamped: Option<(String,)> = query_as(statements::STAMP)
             .bind(mode.as_str())
             .fetch_optional(&mut *transaction)
             .await
@@ -149,17 +149,14 @@ impl Store for SqliteStore {
         most: usize,
     ) -> Result<Vec<OrderId>> {
         let mut transaction = self.begin().await?;
-        let due = "SELECT id, mode FROM counterfoil_orders WHERE due_at <= $1
-                   ORDER BY due_at, id LIMIT $2";
-        let due: Vec<(String, String)> = query_as(due)
+        let due: Vec<(String, String)> = query_as(statements::DUE_ORDERS)
             .bind(now.unix())
             .bind(limit(most))
             .fetch_all(&mut *transaction)
             .await
             .map_err(undone)?;
         for (id, _) in &due {
-            let claim = query("UPDATE counterfoil_orders SET due_at = $1 WHERE id = $2");
-            let claim = claim.bind(until.unix()).bind(id);
+            let claim = query(statements::CLAIM_ORDER).bind(until.unix()).bind(id);
             claim.execute(&mut *transaction).await.map_err(undone)?;
         }
         transaction.commit().await.map_err(uncertain)?;
@@ -176,17 +173,14 @@ impl Store for SqliteStore {
         most: usize,
     ) -> Result<Vec<EventRow>> {
         let mut transaction = self.begin().await?;
-        let due = "SELECT id, mode, order_id, received_at, due_at, outcome, body
-                   FROM counterfoil_events WHERE outcome IS NULL AND due_at <= $1
-                   ORDER BY due_at, id LIMIT $2";
-        let due: Vec<rows::EventColumns> = query_as(due)
+        let due: Vec<rows::EventColumns> = query_as(statements::DUE_EVENTS)
             .bind(now.unix())
             .bind(limit(most))
             .fetch_all(&mut *transaction)
             .await
             .map_err(undone)?;
         for event in &due {
-            let claim = query("UPDATE counterfoil_events SET due_at = $1 WHERE id = $2");
+            let claim = query(statements::CLAIM_EVENT);
             let claim = claim.bind(until.unix()).bind(&event.0);
             claim.execute(&mut *transaction).await.map_err(undone)?;
         }
@@ -209,19 +203,15 @@ impl Store for SqliteStore {
         most: usize,
     ) -> Result<Vec<LeasedConfirmation>> {
         let mut transaction = self.begin().await?;
-        let free = "SELECT id, mode, order_id, kind, created_at, lease + 1
-                    FROM counterfoil_confirmations WHERE free_at <= $1
-                    ORDER BY created_at, id LIMIT $2";
-        let free: Vec<rows::ConfirmationColumns> = query_as(free)
+        let free: Vec<rows::ConfirmationColumns> = query_as(statements::FREE_CONFIRMATIONS)
             .bind(now.unix())
             .bind(limit(most))
             .fetch_all(&mut *transaction)
             .await
             .map_err(undone)?;
         for confirmation in &free {
-            let lease = "UPDATE counterfoil_confirmations SET lease = lease + 1, free_at = $1
-                         WHERE id = $2";
-            let lease = query(lease).bind(until.unix()).bind(&confirmation.0);
+            let lease = query(statements::LEASE_CONFIRMATION);
+            let lease = lease.bind(until.unix()).bind(&confirmation.0);
             lease.execute(&mut *transaction).await.map_err(undone)?;
         }
         transaction.commit().await.map_err(uncertain)?;
@@ -231,9 +221,7 @@ impl Store for SqliteStore {
 
     async fn acknowledge(&self, id: &str, lease: u64) -> Result<()> {
         let mut transaction = self.begin().await?;
-        let held = "SELECT lease = $1 AND free_at IS NOT NULL FROM counterfoil_confirmations
-                    WHERE id = $2";
-        let held: Option<(bool,)> = query_as(held)
+        let held: Option<(bool,)> = query_as(statements::IS_HELD)
             .bind(signed(lease))
             .bind(id)
             .fetch_optional(&mut *transaction)
@@ -244,7 +232,7 @@ impl Store for SqliteStore {
             Some((false,)) => return Err(not_the_lease_holder()),
             None => return Err(no_such_confirmation()),
         }
-        query("UPDATE counterfoil_confirmations SET free_at = NULL WHERE id = $1")
+        query(statements::ACKNOWLEDGE)
             .bind(id)
             .execute(&mut *transaction)
             .await
@@ -292,12 +280,8 @@ impl Store for SqliteStore {
             let erased = commit::erase(&mut transaction, &id, version).await?;
             purged.orders += usize::from(erased);
         }
-        let delete = "DELETE FROM counterfoil_events WHERE id IN (
-                          SELECT id FROM counterfoil_events
-                          WHERE outcome IS NOT NULL AND received_at < $1
-                          ORDER BY received_at LIMIT $2
-                      )";
-        let delete = query(delete).bind(before.unix()).bind(limit(most));
+        let delete = query(statements::PURGE_EVENTS);
+        let delete = delete.bind(before.unix()).bind(limit(most));
         let deleted = delete.execute(&mut *transaction).await.map_err(undone)?;
         purged.events = usize::try_from(deleted.rows_affected()).unwrap_or(usize::MAX);
         transaction.commit().await.map_err(uncertain)?;
