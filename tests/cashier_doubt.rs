@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use counterfoil::capability::Operation;
-use counterfoil::cashier::{Cashier, CommandState, MemoryStore, Store};
+use counterfoil::cashier::{Cashier, CommandState, MemoryStore, Standing, Store};
 use counterfoil::clock::Clock;
 use counterfoil::id::{PaymentId, ProviderName};
 use counterfoil::payment::PaymentStatus;
@@ -176,4 +176,55 @@ async fn an_error_says_whether_the_refund_is_stored() {
     let lost = cashier.refund(&refund(&id, 300, "s")).await.unwrap_err();
     assert_eq!(lost.effect(), Effect::Unknown);
     assert_eq!(hands.books().refunds.len(), 2);
+}
+
+/// A webhook's event is stored in the commit that changes its order; if that breaks, by itself.
+#[tokio::test]
+async fn an_event_is_applied_once_whichever_commit_breaks() {
+    // Nothing breaks in the one commit that it takes; that commit breaks.
+    for good in [1, 0] {
+        let store = Arc::new(BreakingStore::default());
+        let (cashier, hands) = opened(&[], Arc::clone(&store) as _).await;
+        let id = cashier.check_out(&page("A", 1000)).await.unwrap().id;
+        let paid = hands.set(id.raw(), PaymentStatus::Captured);
+        let paid = notice("e1", "body", &About::Payment(Box::new(paid)));
+        store.break_commit(good);
+        let received = cashier.receive(&paid).await;
+        assert_eq!((received.answer, received.orders.len()), (200, 1));
+        if good == 1 {
+            let next = cashier.place(&order("B"), eur(1)).await;
+            assert_eq!(kind_of(next.unwrap_err()), ErrorKind::Unavailable);
+        }
+        let history = cashier.order(&order("A")).await.unwrap().history;
+        let again = cashier.receive(&paid).await;
+        assert_eq!((again.answer, again.orders.len()), (200, 0));
+        assert_eq!(cashier.sweep().await.unwrap().events, 0);
+        let told = cashier
+            .confirmations(Duration::from_secs(DAY), 9)
+            .await
+            .unwrap();
+        assert_eq!(told.len(), 1, "{told:?}");
+        let after = cashier.order(&order("A")).await.unwrap().history;
+        assert_eq!(after, history);
+    }
+}
+
+#[tokio::test]
+async fn an_event_of_an_erased_order_says_nothing_of_one_that_is_called_the_same() {
+    let (cashier, hands, id) = paid_unasked(Arc::new(MemoryStore::new())).await;
+    for told in cashier
+        .confirmations(Duration::from_secs(DAY), 9)
+        .await
+        .unwrap()
+    {
+        cashier.acknowledge(&told).await.unwrap();
+    }
+    cashier.erase(&order("A")).await.unwrap();
+    cashier.place(&order("A"), eur(1000)).await.unwrap();
+    let paid = hands.set(id.raw(), PaymentStatus::Captured);
+    let known = notice("e1", "body", &About::Payment(Box::new(paid)));
+    let received = cashier.receive(&known).await;
+    assert_eq!((received.answer, received.orders.len()), (200, 0));
+    let record = cashier.order(&order("A")).await.unwrap();
+    assert_eq!(record.standing(), Standing::Unpaid);
 }
