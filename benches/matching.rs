@@ -3,6 +3,8 @@
 //!
 //! `cargo bench -p counterfoil-benches --bench matching -- [join|threads|book|task2] [SIZES]`
 //!
+//! `... -- profile SIZE` runs nothing but the batch, for a profiler.
+//!
 //! `... -- export SIZE` writes the shop as CSV to `target/shop`, for `benches/in_duckdb.py`.
 
 use std::collections::HashMap;
@@ -36,6 +38,9 @@ fn main() {
     };
     if ["all", "join"].contains(&what) {
         joins(&or(&[10_000, 100_000, 1_000_000]));
+    }
+    if what == "profile" {
+        or(&[1_000_000]).into_iter().for_each(profile);
     }
     if ["all", "threads"].contains(&what) {
         with_threads(&or(&[1_000_000]));
@@ -215,6 +220,16 @@ fn joins(sizes: &[usize]) {
             peak as f64 / rows as f64,
         );
     }
+}
+
+/// Twenty runs of a batch.
+fn profile(orders: usize) {
+    let batch = batch(&shop(orders, 7), 1);
+    let runs = (0..20).map(|_| cpu(|| drop(black_box(batch.run()))).0);
+    println!(
+        "{orders} orders: {:.1} ms",
+        runs.min().map_or(0.0, |ns| ns as f64 / 1e6)
+    );
 }
 
 /// The keys of a shop in one arena, as the radix join wants them.

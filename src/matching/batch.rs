@@ -1,20 +1,22 @@
 //! The batch: all rows at once.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::hint::black_box;
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use super::decide::{Finding, VerdictKind};
+use super::evidence::Rule;
 use super::input::{EntryRow, OrderRow, ProviderLink};
 use super::join::in_threads;
 use super::policy::Policy;
 use super::report::Report;
-use super::resolve::{Resolution, by_parent, resolve};
+use super::resolve::{Compare, Resolution, adopt_all, by_parent, resolve};
 use super::search;
-use super::standing::{Line, Standing, fold};
-use super::table::{NONE, RowError, Table};
+use super::standing::{Line, Standing, fold, paid_at_once};
+use super::table::{Entry, NONE, Order, RowError, Table};
 use super::verdict::Reason;
 use crate::mode::Mode;
 
@@ -93,12 +95,12 @@ impl<M: Mode> Batch<M> {
             &self.policy,
             self.table.orders.len() + self.table.entries.len(),
         );
-        let found = if within_budget(&self.table, &self.policy) {
-            resolve_all(&self.table, &self.policy, threads)
+        if within_budget(&self.table, &self.policy) {
+            match_all(&self.table, &self.policy, threads)
         } else {
-            over_budget(&self.table)
-        };
-        settle(&self.table, &self.policy, found, threads)
+            let nothing = over_budget(&self.table);
+            settle(&self.table, &self.policy, nothing, threads).0
+        }
     }
 }
 
@@ -131,48 +133,79 @@ fn over_budget(table: &Table) -> Resolution {
         .collect();
     Resolution {
         order: vec![NONE; table.entries.len()],
-        rule: vec![super::evidence::Rule::None; table.entries.len()],
+        rule: vec![Rule::None; table.entries.len()],
         refused,
         ..Resolution::default()
     }
 }
 
+/// Matches all rows of a table.
+pub(crate) fn match_all<'t>(table: &'t Table, policy: &'t Policy, threads: usize) -> Report<'t> {
+    // A seed of its own for each run: nobody can choose keys that collide.
+    match_seeded(
+        table,
+        policy,
+        &foldhash::fast::RandomState::default(),
+        threads,
+    )
+}
+
+fn match_seeded<'t, S: BuildHasher + Sync>(
+    table: &'t Table,
+    policy: &'t Policy,
+    seed: &S,
+    threads: usize,
+) -> Report<'t> {
+    let found = resolve_all(table, policy, seed, Compare::Later, threads);
+    let (report, all_agree) = settle(table, policy, found, threads);
+    if all_agree {
+        return report;
+    }
+    // A reference has the hash of another order. That is less likely than a broken machine, and it
+    // may have misled more than the one entry.
+    let found = resolve_all(table, policy, seed, Compare::Now, threads);
+    settle(table, policy, found, threads).0
+}
+
 /// Finds the order of each entry: what is certain first, then by search.
-pub(crate) fn resolve_all(table: &Table, policy: &Policy, threads: usize) -> Resolution {
-    let mut found = resolve(table, threads);
-    by_parent_of_known(table, threads, &mut found);
+fn resolve_all<S: BuildHasher + Sync>(
+    table: &Table,
+    policy: &Policy,
+    seed: &S,
+    compare: Compare,
+    threads: usize,
+) -> Resolution {
+    let mut found = resolve(table, seed, compare, threads);
+    // What is taken back changes how much an order still misses, so that it must be known before
+    // the search; what the search finds may have children too, which follow after it.
+    let has_open = || (0..table.entries.len() as u32).any(|row| found.is_open(row));
+    if table.has_parents() && has_open() {
+        adopt_all(table, seed, threads, &mut found);
+    }
     search::search(table, policy, &mut found);
-    by_parent(table, threads, &mut found);
+    by_parent(table, seed, threads, &mut found);
     found
 }
 
-/// What is taken back changes how much an order still misses, so that it must be known before the
-/// search; what the search finds may have children too, which follow after it.
-fn by_parent_of_known(table: &Table, threads: usize, found: &mut Resolution) {
-    let has_children = table.entries.iter().any(|entry| entry.parent().is_some());
-    let has_open = (0..table.entries.len() as u32).any(|row| found.is_open(row));
-    if has_children && has_open {
-        super::resolve::adopt_all(table, threads, found);
-    }
-}
-
-/// Groups the entries by order and folds each group.
-pub(crate) fn settle<'t>(
+/// Groups the entries by order and folds each group. Says too whether every entry that its
+/// reference led to an order has the order's key.
+fn settle<'t>(
     table: &'t Table,
     policy: &'t Policy,
     found: Resolution,
     threads: usize,
-) -> Report<'t> {
+) -> (Report<'t>, bool) {
     let groups = Groups::of(table, &found);
-    let (standings, special) = fold_all(table, policy, &found, &groups, threads);
-    Report {
+    let folded = fold_all(table, policy, &found, &groups, threads);
+    let report = Report {
         table,
         policy,
         found,
         groups,
-        standings,
-        special,
-    }
+        standings: folded.standings,
+        special: folded.special,
+    };
+    (report, folded.all_agree)
 }
 
 /// The entries of each order, side by side.
@@ -224,20 +257,31 @@ impl Groups {
         Self { starts, entries }
     }
 
-    /// Reads the entries of a range of orders. The reads do not wait for each other, so that their
-    /// cache misses overlap; folding the orders afterwards finds them in the cache.
+    /// Reads the entries of a range of orders, and both their keys. The reads do not wait for each
+    /// other, so that their cache misses overlap; folding the orders finds all in the cache.
     fn fetch(&self, table: &Table, orders: std::ops::Range<usize>) {
         let last = self.starts.len().saturating_sub(1);
         let bounds = self
             .starts
             .get(orders.start)
             .zip(self.starts.get(orders.end.min(last)));
-        let entries = bounds.and_then(|(from, to)| self.entries.get(*from as usize..*to as usize));
-        let amounts = entries.unwrap_or_default().iter();
-        let amounts = amounts
-            .filter_map(|entry| table.entry(*entry))
-            .map(|e| e.amount ^ e.at);
-        black_box(amounts.fold(0, |all, amount| all ^ amount));
+        let rows = bounds.and_then(|(from, to)| self.entries.get(*from as usize..*to as usize));
+        let rows = rows.unwrap_or_default().iter();
+        let entries = rows.filter_map(|row| table.entry(*row));
+        // An entry may lie on two lines of the cache: its first and its last field are read.
+        let records = entries
+            .clone()
+            .map(|entry| entry.amount ^ entry.kind as i64);
+        black_box(records.fold(0, |all, record| all ^ record));
+        let named = entries.filter_map(Entry::key);
+        let end = orders.end.min(table.orders.len());
+        let owned = table.orders.get(orders.start..end).unwrap_or_default();
+        let keys = named.chain(owned.iter().map(Order::key));
+        let ends = keys.map(|key| {
+            let key = table.bytes(key);
+            key.first().copied().unwrap_or_default() ^ key.last().copied().unwrap_or_default()
+        });
+        black_box(ends.fold(0, |all, end| all ^ end));
     }
 
     pub(crate) fn entries(&self, order: u32) -> &[u32] {
@@ -250,7 +294,7 @@ impl Groups {
 }
 
 /// Of so many orders the entries are fetched at a time.
-const FETCHED: usize = 256;
+const FETCHED: usize = 64;
 
 /// The lines of an order, ready to be folded.
 pub(crate) fn lines_into(found: &Resolution, order: u32, entries: &[u32], lines: &mut Vec<Line>) {
@@ -270,18 +314,26 @@ pub(crate) fn lines_into(found: &Resolution, order: u32, entries: &[u32], lines:
 
 type Special = HashMap<u32, VerdictKind>;
 
-/// Folds every order. Most entries have the verdict of their order; those that do not are given
-/// apart.
+/// What folding every order gives.
+struct Folded {
+    standings: Vec<Standing>,
+    /// Most entries have the verdict of their order; these do not.
+    special: Special,
+    /// Whether the references agree with the orders that their hashes led them to.
+    all_agree: bool,
+}
+
 fn fold_all(
     table: &Table,
     policy: &Policy,
     found: &Resolution,
     groups: &Groups,
     threads: usize,
-) -> (Vec<Standing>, Special) {
+) -> Folded {
     let orders = table.orders.len();
     let stretch = orders.div_ceil(threads).max(1);
     let next = AtomicUsize::new(0);
+    let all_agree = AtomicBool::new(true);
     let work = || {
         let at = next.fetch_add(1, Ordering::Relaxed);
         let rows = (at * stretch).min(orders)..((at + 1) * stretch).min(orders);
@@ -294,6 +346,15 @@ fn fold_all(
             }
             let row = row as u32;
             lines_into(found, row, groups.entries(row), &mut lines);
+            if found.compare == Compare::Later && !agree(table, found, order, &lines) {
+                all_agree.store(false, Ordering::Relaxed);
+            }
+            if let [line] = lines.as_slice()
+                && let Some(standing) = paid_at_once(table, order, line)
+            {
+                standings.push(standing);
+                continue;
+            }
             let standing = fold(table, policy, order, &mut lines);
             let differ = lines.iter().filter(|line| line.kind != standing.kind);
             special.extend(differ.map(|line| (line.entry, line.kind)));
@@ -313,5 +374,57 @@ fn fold_all(
             standings.append(&mut part);
         }
     }
-    (standings, special)
+    Folded {
+        standings,
+        special,
+        all_agree: all_agree.into_inner(),
+    }
+}
+
+/// Whether the entries that came by their reference have the key of the order, byte for byte. A
+/// redelivery came by what it repeats.
+fn agree(table: &Table, found: &Resolution, order: &Order, lines: &[Line]) -> bool {
+    let key = table.bytes(order.key());
+    lines.iter().all(|line| {
+        let named = table.entry(line.entry).and_then(Entry::key);
+        named.is_some_and(|named| table.bytes(named) == key)
+            || found.rule_of(line.entry) != Rule::Reference
+            || line.absorbed
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::matching::Verdict;
+    use crate::matching::join::OneHash;
+    use crate::mode::Test;
+    use crate::money::{Currency, Money};
+
+    #[test]
+    fn a_reference_that_has_the_hash_of_another_order_is_not_misled() {
+        let (at, total) = (Timestamp::from_unix(0), Money::new(500, Currency::EUR));
+        let mut batch = Batch::<Test>::new(Policy::default());
+        for n in 0..50 {
+            batch
+                .order(&OrderRow::new(&format!("A-{n}"), total, at))
+                .unwrap();
+            let (id, reference) = (format!("pi_{n}"), format!("A-{}", n + 25));
+            let payment = EntryRow::payment(&id, total, at);
+            batch.entry(&payment.with_reference(&reference)).unwrap();
+        }
+        let report = match_seeded(&batch.table, &batch.policy, &OneHash, 1);
+        for (n, entry) in report.entries().enumerate() {
+            let expected = format!("A-{}", n + 25);
+            match entry.order {
+                Some(order) => assert_eq!(order, expected),
+                None => assert_eq!((n >= 25, entry.verdict), (true, Verdict::UnknownOrder)),
+            }
+        }
+        let paid = report
+            .orders()
+            .filter(|order| order.verdict == Verdict::Paid);
+        assert_eq!(paid.count(), 25);
+    }
 }

@@ -1,17 +1,19 @@
 //! A hash join of text keys: radix-partitioned on a seeded 64-bit hash, the bytes always compared.
 //!
-//! A plain hash table misses the cache at each row once it is larger than the cache. Here both
-//! sides are first scattered, with their text, into partitions small enough to stay in it, and each
-//! partition is joined on its own, which is also what the threads share out.
+//! A plain hash table misses the cache at each row once it is larger than the cache. Here the hashes
+//! of both sides are first scattered into partitions small enough to stay in it, and each partition
+//! is joined on its own, which is also what the threads share out. The text stays where it is.
 
+use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
+use std::ops::Range;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::thread;
 
 use super::table::{NONE, Span};
 
-/// Rows of the build side in one partition, so that its table stays in the second-level cache.
-const PARTITION_ROWS: usize = 4096;
+/// Rows of the build side in one partition, so that its table stays in the cache of a core.
+const PARTITION_ROWS: usize = 2048;
 /// More partitions than this make the scattering itself miss the cache.
 const PARTITION_BITS_MAX: u32 = 11;
 
@@ -23,6 +25,14 @@ pub(crate) struct Side<'a, F> {
     pub(crate) key: F,
 }
 
+impl<F: Fn(usize) -> Option<Span>> Side<'_, F> {
+    fn bytes(&self, row: usize) -> Option<&[u8]> {
+        let span = (self.key)(row)?;
+        let start = span.start as usize;
+        self.text.get(start..start + usize::from(span.len))
+    }
+}
+
 /// What a join found.
 pub(crate) struct Joined {
     /// For each probe row the first build row of the same key, or [`NONE`].
@@ -32,35 +42,81 @@ pub(crate) struct Joined {
 }
 
 /// Joins `probe` to `build`. The result does not depend on the seed of the hash or on `threads`.
-pub(crate) fn join<B, P>(build: &Side<'_, B>, probe: &Side<'_, P>, threads: usize) -> Joined
+pub(crate) fn join<B, P, S>(
+    build: &Side<'_, B>,
+    probe: &Side<'_, P>,
+    seed: &S,
+    threads: usize,
+) -> Joined
 where
     B: Fn(usize) -> Option<Span> + Sync,
     P: Fn(usize) -> Option<Span> + Sync,
+    S: BuildHasher + Sync,
 {
-    // A seed of its own for each join: nobody can choose keys that collide.
-    let seed = foldhash::fast::RandomState::default();
-    let wanted = build.rows.div_ceil(PARTITION_ROWS).next_power_of_two();
+    let [of_build] = hashes(seed, build.rows, threads, |row| [build.bytes(row)]);
+    let [of_probe] = hashes(seed, probe.rows, threads, |row| [probe.bytes(row)]);
+    let mut joined = join_by_hash(build, &of_build, &of_probe, threads);
+    let mut misled: HashMap<&[u8], Vec<usize>> = HashMap::new();
+    for (row, first) in joined.first.iter_mut().enumerate() {
+        if *first != NONE && build.bytes(*first as usize) != probe.bytes(row) {
+            *first = NONE;
+            if let Some(key) = probe.bytes(row) {
+                misled.entry(key).or_default().push(row);
+            }
+        }
+    }
+    if !misled.is_empty() {
+        for at in 0..build.rows {
+            let wanted = build.bytes(at).and_then(|key| misled.remove(key));
+            for row in wanted.into_iter().flatten() {
+                if let Some(first) = joined.first.get_mut(row) {
+                    *first = at as u32;
+                }
+            }
+        }
+    }
+    joined
+}
+
+/// As [`join`], but a probe row is led to a build row of the same hash: whoever follows it must
+/// compare the keys. Build rows are repeated only if their keys are the same.
+///
+/// Comparing costs a cache miss or two for each pair, which is less for those who come by anyway.
+pub(crate) fn join_by_hash<B>(
+    build: &Side<'_, B>,
+    of_build: &[u64],
+    of_probe: &[u64],
+    threads: usize,
+) -> Joined
+where
+    B: Fn(usize) -> Option<Span> + Sync,
+{
+    let wanted = of_build.len().div_ceil(PARTITION_ROWS).next_power_of_two();
     let bits = wanted.trailing_zeros().min(PARTITION_BITS_MAX);
-    let build_parts = scatter(build, &seed, bits, threads);
-    let probe_parts = scatter(probe, &seed, bits, threads);
-    let first: Vec<AtomicU32> = (0..probe.rows).map(|_| AtomicU32::new(NONE)).collect();
+    let build_parts = scatter(of_build, bits, threads);
+    let probe_parts = scatter(of_probe, bits, threads);
+    let first: Vec<AtomicU32> = of_probe.iter().map(|_| AtomicU32::new(NONE)).collect();
     let next = AtomicUsize::new(0);
     let work = || {
         let mut repeated = Vec::new();
-        let mut partition = Partition::default();
+        let (mut keys, mut slots) = (Vec::new(), Vec::new());
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             if at >> bits > 0 {
                 return repeated;
             }
-            partition.fill(segments(&build_parts, at), &mut repeated);
-            let probes = segments(&probe_parts, at);
-            for (text, key) in probes.flat_map(|(text, keys)| keys.iter().map(move |k| (text, k))) {
-                let found = partition.find(key, bytes(text, key.span));
-                if let (Some(found), Some(slot)) = (found, first.get(key.row as usize)) {
+            let mut partition = Partition {
+                keys: in_one_piece(segments(&build_parts, at), &mut keys),
+                slots: std::mem::take(&mut slots),
+            };
+            partition.fill(build, &mut repeated);
+            for key in segments(&probe_parts, at).flatten() {
+                let found = partition.find(key.hash, |_| true);
+                if let (Ok(found), Some(slot)) = (found, first.get(key.row as usize)) {
                     slot.store(found, Ordering::Relaxed);
                 }
             }
+            slots = partition.slots;
         }
     };
     let mut repeated = in_threads(threads, &work).concat();
@@ -87,210 +143,200 @@ pub(crate) fn in_threads<T: Send>(threads: usize, work: &(dyn Fn() -> T + Sync))
     })
 }
 
+/// Stands for the hash of a row without key.
+const NO_KEY: u64 = 0;
+
+/// The hashes of one or more columns of keys, in one pass over the rows.
+pub(crate) fn hashes<'t, const COLUMNS: usize, S: BuildHasher + Sync>(
+    seed: &S,
+    rows: usize,
+    threads: usize,
+    keys: impl Fn(usize) -> [Option<&'t [u8]>; COLUMNS] + Sync,
+) -> [Vec<u64>; COLUMNS] {
+    let hash = |key: &[u8]| {
+        let mut hasher = seed.build_hasher();
+        hasher.write(key);
+        hasher.finish().max(NO_KEY + 1)
+    };
+    let parts = in_stretches(rows, threads, |stretch| {
+        let mut columns = [const { Vec::new() }; COLUMNS];
+        columns
+            .iter_mut()
+            .for_each(|hashes| hashes.reserve_exact(stretch.len()));
+        for row in stretch {
+            for (hashes, key) in columns.iter_mut().zip(keys(row)) {
+                hashes.push(key.map_or(NO_KEY, hash));
+            }
+        }
+        columns
+    });
+    let mut parts = parts.into_iter();
+    let mut all = parts.next().unwrap_or([const { Vec::new() }; COLUMNS]);
+    for part in parts {
+        for (all, mut hashes) in all.iter_mut().zip(part) {
+            all.append(&mut hashes);
+        }
+    }
+    all
+}
+
+/// Runs `work` on one stretch of the rows for each thread, and returns what each gave, in order.
+fn in_stretches<T: Send>(
+    rows: usize,
+    threads: usize,
+    work: impl Fn(Range<usize>) -> T + Sync,
+) -> Vec<T> {
+    let stretch = rows.div_ceil(threads.max(1)).max(1);
+    let next = AtomicUsize::new(0);
+    let mut parts = in_threads(threads, &|| {
+        let at = next.fetch_add(1, Ordering::Relaxed);
+        let rows = (at * stretch).min(rows)..((at + 1) * stretch).min(rows);
+        (at, work(rows))
+    });
+    parts.sort_by_key(|(at, _)| *at);
+    parts.into_iter().map(|(_, part)| part).collect()
+}
+
 /// A key on its way through the join.
 #[derive(Debug, Clone, Copy, Default)]
 struct Key {
-    hash: u32,
+    hash: u64,
     row: u32,
-    span: Span,
 }
 
 /// The keys of one stretch of rows, partition by partition.
 struct Scattered {
     keys: Vec<Key>,
-    /// The text of the keys, in the same order: joining them reads memory in a row.
-    text: Vec<u8>,
     starts: Vec<usize>,
 }
 
-/// The keys of one partition, from each stretch of rows, with the text that they are pieces of.
-fn segments(parts: &[Scattered], at: usize) -> impl Iterator<Item = (&[u8], &[Key])> {
+/// The keys of one partition, from each stretch of rows.
+fn segments(parts: &[Scattered], at: usize) -> impl Iterator<Item = &[Key]> {
     parts.iter().filter_map(move |part| {
         let start = *part.starts.get(at)?;
         let end = *part.starts.get(at + 1)?;
-        Some((part.text.as_slice(), part.keys.get(start..end)?))
+        part.keys.get(start..end)
     })
 }
 
-/// Scatters a side into `1 << bits` partitions, one stretch of rows for each thread.
-fn scatter<F>(
-    side: &Side<'_, F>,
-    seed: &foldhash::fast::RandomState,
-    bits: u32,
-    threads: usize,
-) -> Vec<Scattered>
-where
-    F: Fn(usize) -> Option<Span> + Sync,
-{
-    let stretch = side.rows.div_ceil(threads.max(1)).max(1);
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let at = next.fetch_add(1, Ordering::Relaxed);
-        let rows = (at * stretch).min(side.rows)..((at + 1) * stretch).min(side.rows);
-        (at, scatter_rows(side, seed, bits, rows))
+/// The keys of all segments side by side, copied only if there are several.
+fn in_one_piece<'k>(
+    mut segments: impl Iterator<Item = &'k [Key]>,
+    room: &'k mut Vec<Key>,
+) -> &'k [Key] {
+    let first = segments.next().unwrap_or_default();
+    let Some(second) = segments.next() else {
+        return first;
     };
-    let mut parts = in_threads(threads, &work);
-    parts.sort_by_key(|(at, _)| *at);
-    parts.into_iter().map(|(_, part)| part).collect()
+    room.clear();
+    room.extend_from_slice(first);
+    room.extend_from_slice(second);
+    segments.for_each(|keys| room.extend_from_slice(keys));
+    room
 }
 
-fn scatter_rows<F>(
-    side: &Side<'_, F>,
-    seed: &foldhash::fast::RandomState,
-    bits: u32,
-    rows: std::ops::Range<usize>,
-) -> Scattered
-where
-    F: Fn(usize) -> Option<Span>,
-{
+/// Scatters hashes into `1 << bits` partitions, one stretch of rows for each thread.
+fn scatter(hashes: &[u64], bits: u32, threads: usize) -> Vec<Scattered> {
     let partition = |hash: u64| (hash >> 32 >> (32 - bits)) as usize;
-    let mut starts = vec![0_usize; (1 << bits) + 1];
-    let mut ends_of_text = vec![0_usize; (1 << bits) + 1];
-    let mut hashes = Vec::with_capacity(rows.len());
-    for row in rows.clone() {
-        let span = (side.key)(row);
-        let hash = span.map_or(0, |span| hash_of(seed, bytes(side.text, span)));
-        hashes.push(hash);
-        let at = partition(hash) + 1;
-        if let (Some(span), Some(count), Some(length)) =
-            (span, starts.get_mut(at), ends_of_text.get_mut(at))
-        {
-            *count += 1;
-            *length += usize::from(span.len);
-        }
-    }
-    let total = sum_up(&mut starts);
-    let mut text = vec![0; sum_up(&mut ends_of_text)];
-    let mut ends = starts.clone();
-    let mut keys = vec![Key::default(); total];
-    for (row, hash) in rows.zip(hashes) {
-        let Some(span) = (side.key)(row) else {
-            continue;
-        };
-        let at = partition(hash);
-        if let (Some(end), Some(end_of_text)) = (ends.get_mut(at), ends_of_text.get_mut(at)) {
-            let start = *end_of_text;
-            *end_of_text += usize::from(span.len);
-            if let Some(copy) = text.get_mut(start..*end_of_text) {
-                copy.copy_from_slice(bytes(side.text, span));
+    in_stretches(hashes.len(), threads, |rows| {
+        let of_rows = hashes.get(rows.clone()).unwrap_or_default();
+        let mut starts = vec![0_usize; (1 << bits) + 1];
+        for hash in of_rows.iter().filter(|hash| **hash != NO_KEY) {
+            if let Some(count) = starts.get_mut(partition(*hash) + 1) {
+                *count += 1;
             }
-            if let Some(key) = keys.get_mut(*end) {
-                let start = start as u32;
-                *key = Key {
-                    hash: hash as u32,
-                    row: row as u32,
-                    span: Span { start, ..span },
-                };
-            }
-            *end += 1;
         }
-    }
-    Scattered { keys, text, starts }
-}
-
-/// Turns counts into starts, and returns what they come to.
-fn sum_up(counts: &mut [usize]) -> usize {
-    let mut total = 0;
-    for count in counts {
-        total += *count;
-        *count = total;
-    }
-    total
-}
-
-/// The hash of a key.
-fn hash_of(seed: &foldhash::fast::RandomState, key: &[u8]) -> u64 {
-    let mut hasher = seed.build_hasher();
-    hasher.write(key);
-    hasher.finish()
-}
-
-fn bytes(text: &[u8], span: Span) -> &[u8] {
-    let start = span.start as usize;
-    let found = text.get(start..start + usize::from(span.len));
-    found.unwrap_or_default()
+        let mut total = 0;
+        for start in &mut starts {
+            total += *start;
+            *start = total;
+        }
+        let mut ends = starts.clone();
+        let mut keys = vec![Key::default(); total];
+        for (row, &hash) in rows.zip(of_rows).filter(|(_, hash)| **hash != NO_KEY) {
+            if let Some(end) = ends.get_mut(partition(hash)) {
+                if let Some(key) = keys.get_mut(*end) {
+                    let row = row as u32;
+                    *key = Key { hash, row };
+                }
+                *end += 1;
+            }
+        }
+        Scattered { keys, starts }
+    })
 }
 
 /// The hash table of one partition of the build side, open addressing with linear probing.
-#[derive(Default)]
-struct Partition {
-    keys: Vec<Key>,
-    text: Vec<u8>,
+struct Partition<'k> {
+    keys: &'k [Key],
     /// Places in `keys`, counted from 1; 0 is free.
     slots: Vec<u32>,
 }
 
-impl Partition {
-    fn fill<'k>(
+impl Partition<'_> {
+    fn fill<F: Fn(usize) -> Option<Span>>(
         &mut self,
-        segments: impl Iterator<Item = (&'k [u8], &'k [Key])>,
+        build: &Side<'_, F>,
         repeated: &mut Vec<(u32, u32)>,
     ) {
-        self.keys.clear();
-        self.text.clear();
-        for (text, keys) in segments {
-            let Some((first, last)) = keys.first().zip(keys.last()) else {
-                continue;
-            };
-            let from = first.span.start as usize;
-            let until = last.span.start as usize + usize::from(last.span.len);
-            let moved = self.text.len();
-            self.text
-                .extend_from_slice(text.get(from..until).unwrap_or_default());
-            self.keys.extend(keys.iter().map(|key| Key {
-                span: Span {
-                    start: (key.span.start as usize - from + moved) as u32,
-                    ..key.span
-                },
-                ..*key
-            }));
-        }
-        let size = (self.keys.len() * 2).next_power_of_two();
         self.slots.clear();
-        self.slots.resize(size, 0);
-        for (place, key) in (1_u32..).zip(&self.keys) {
-            let free = match probe(
-                &self.slots,
-                &self.keys,
-                &self.text,
-                key.hash,
-                bytes(&self.text, key.span),
-            ) {
-                Ok(first) => {
-                    repeated.push((key.row, first));
-                    continue;
+        self.slots
+            .resize((self.keys.len() * 2).next_power_of_two(), 0);
+        for (place, key) in (1_u32..).zip(self.keys) {
+            // Equal hashes are not equal keys, so that the bytes decide.
+            let same = |row: u32| build.bytes(row as usize) == build.bytes(key.row as usize);
+            match self.find(key.hash, same) {
+                Ok(first) => repeated.push((key.row, first)),
+                Err(free) => {
+                    if let Some(slot) = self.slots.get_mut(free) {
+                        *slot = place;
+                    }
                 }
-                Err(free) => free,
-            };
-            if let Some(slot) = self.slots.get_mut(free) {
-                *slot = place;
             }
         }
     }
 
-    fn find(&self, key: &Key, text: &[u8]) -> Option<u32> {
-        probe(&self.slots, &self.keys, &self.text, key.hash, text).ok()
+    /// The first row of this hash that is `wanted`, or the free slot where it would be.
+    fn find(&self, hash: u64, wanted: impl Fn(u32) -> bool) -> Result<u32, usize> {
+        let mask = self.slots.len().wrapping_sub(1);
+        let mut at = hash as usize & mask;
+        loop {
+            let place = match self.slots.get(at) {
+                None | Some(0) => return Err(at),
+                Some(&place) => place,
+            };
+            if let Some(other) = self.keys.get(place as usize - 1)
+                && other.hash == hash
+                && wanted(other.row)
+            {
+                return Ok(other.row);
+            }
+            at = (at + 1) & mask;
+        }
     }
 }
 
-/// The row with the same key, or the free slot where it would be.
-fn probe(slots: &[u32], keys: &[Key], text: &[u8], hash: u32, wanted: &[u8]) -> Result<u32, usize> {
-    let mask = slots.len().wrapping_sub(1);
-    let mut at = hash as usize & mask;
-    loop {
-        let place = match slots.get(at) {
-            None | Some(0) => return Err(at),
-            Some(&place) => place,
-        };
-        // Equal hashes are not equal keys, so that the bytes decide.
-        if let Some(other) = keys.get(place as usize - 1)
-            && other.hash == hash
-            && bytes(text, other.span) == wanted
-        {
-            return Ok(other.row);
-        }
-        at = (at + 1) & mask;
+/// A hash under which all keys collide.
+#[cfg(test)]
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct OneHash;
+
+#[cfg(test)]
+impl BuildHasher for OneHash {
+    type Hasher = Self;
+
+    fn build_hasher(&self) -> Self {
+        *self
     }
+}
+
+#[cfg(test)]
+impl Hasher for OneHash {
+    fn finish(&self) -> u64 {
+        7
+    }
+
+    fn write(&mut self, _: &[u8]) {}
 }
 
 #[cfg(test)]
@@ -307,8 +353,9 @@ mod tests {
         let wanted: Vec<String> = (0..30_000).rev().map(|n| format!("order-{n}")).collect();
         let (probe_text, probe_spans) = laid_out(&wanted);
         let probe = side(&probe_text, &probe_spans);
+        let seed = foldhash::fast::RandomState::default();
         for threads in [1, 2, 5] {
-            let joined = join(&build, &probe, threads);
+            let joined = join(&build, &probe, &seed, threads);
             for (at, first) in joined.first.iter().enumerate() {
                 let number = 29_999 - at as u32;
                 assert_eq!(*first, if number < 15_000 { number } else { NONE });
@@ -316,6 +363,20 @@ mod tests {
             let repeated: Vec<_> = (15_000..20_000).map(|row| (row, row - 15_000)).collect();
             assert_eq!(joined.repeated, repeated);
         }
+    }
+
+    #[test]
+    fn keys_of_one_hash_are_told_apart_by_their_bytes() {
+        let names: Vec<String> = (0..300).map(|n| format!("order-{}", n % 200)).collect();
+        let (text, spans) = laid_out(&names);
+        let wanted: Vec<String> = (0..250).map(|n| format!("order-{n}")).collect();
+        let (probe_text, probe_spans) = laid_out(&wanted);
+        let (build, probe) = (side(&text, &spans), side(&probe_text, &probe_spans));
+        let joined = join(&build, &probe, &OneHash, 2);
+        let expected: Vec<_> = (0..250).map(|n| if n < 200 { n } else { NONE }).collect();
+        assert_eq!(joined.first, expected);
+        let repeated: Vec<_> = (200..300).map(|row| (row, row - 200)).collect();
+        assert_eq!(joined.repeated, repeated);
     }
 
     fn laid_out(names: &[String]) -> (Vec<u8>, Vec<Span>) {

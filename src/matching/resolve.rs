@@ -1,19 +1,32 @@
 //! What is certain without any search: redeliveries, references, registered ids, parents.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 
 use super::decide::Finding;
 use super::evidence::Rule;
 use super::input::EntryKind;
-use super::join::{Joined, Side, join};
+use super::join::{Joined, Side, hashes, join, join_by_hash};
 use super::remittance;
 use super::standing::by_content;
 use super::table::{NONE, Span, Table};
 use super::verdict::Reason;
 
+/// When the references are compared with the keys of the orders that their hashes led them to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Compare {
+    /// At once.
+    #[default]
+    Now,
+    /// When the orders are folded, which reads their entries anyway.
+    Later,
+}
+
 /// Where the entries belong, as far as it is known.
 #[derive(Debug, Default)]
 pub(crate) struct Resolution {
+    /// When references are compared.
+    pub(crate) compare: Compare,
     /// The order of each entry, or [`NONE`].
     pub(crate) order: Vec<u32>,
     /// The rule that led there.
@@ -58,6 +71,7 @@ impl Resolution {
     }
 
     /// Whether nothing is known about the entry yet.
+    #[inline]
     pub(crate) fn is_open(&self, entry: u32) -> bool {
         self.order_of(entry) == NONE
             && !self.refused.contains_key(&entry)
@@ -66,7 +80,12 @@ impl Resolution {
 }
 
 /// Finds what ids and references prove.
-pub(crate) fn resolve(table: &Table, threads: usize) -> Resolution {
+pub(crate) fn resolve<S: BuildHasher + Sync>(
+    table: &Table,
+    seed: &S,
+    compare: Compare,
+    threads: usize,
+) -> Resolution {
     let keys = Side {
         rows: table.orders.len(),
         text: table.arena(),
@@ -77,19 +96,30 @@ pub(crate) fn resolve(table: &Table, threads: usize) -> Resolution {
         text: table.arena(),
         key: |row: usize| table.entries.get(row).and_then(super::table::Entry::key),
     };
-    let Joined { first, repeated } = join(&keys, &references, threads);
+    let bytes = |span: Option<Span>| span.map(|span| table.bytes(span));
+    let [of_orders] = hashes(seed, keys.rows, threads, |row| [bytes((keys.key)(row))]);
+    // References and ids stand side by side, so that reading them together is half the work.
+    let [of_references, of_ids] = hashes(seed, references.rows, threads, |row| {
+        let named = bytes((references.key)(row));
+        [named, bytes(id_of(table, row))]
+    });
+    let Joined { first, repeated } = match compare {
+        Compare::Now => join(&keys, &references, seed, threads),
+        Compare::Later => join_by_hash(&keys, &of_orders, &of_references, threads),
+    };
     let mut found = Resolution {
+        compare,
         order: first,
         rule: vec![Rule::None; table.entries.len()],
         ..Resolution::default()
     };
     let same_key = Groups::of(&repeated);
     supersede(table, &same_key, &mut found);
-    let same_id = same_ids(table, threads);
+    let same_id = same_ids(table, &of_ids, threads);
     absorb(table, &same_id, &mut found);
     by_reference(table, &same_key, &mut found);
-    by_registered_id(table, &keys, threads, &mut found);
-    by_text(table, &keys, &same_key, threads, &mut found);
+    by_registered_id(table, &keys, seed, threads, &mut found);
+    by_text(table, &keys, &same_key, seed, threads, &mut found);
     by_same_id(table, &same_id, &mut found);
     found
 }
@@ -134,18 +164,26 @@ fn supersede(table: &Table, same_key: &Groups, found: &mut Resolution) {
 
 /// Settles the references: the join named the first order of the same key.
 fn by_reference(table: &Table, same_key: &Groups, found: &mut Resolution) {
-    for row in 0..table.entries.len() {
-        let entry = row as u32;
+    for (order, rule) in found.order.iter().zip(&mut found.rule) {
+        if *order != NONE {
+            *rule = Rule::Reference;
+        }
+    }
+    if same_key.0.is_empty() {
+        return;
+    }
+    for entry in 0..table.entries.len() as u32 {
         let first = found.order_of(entry);
-        if first != NONE {
-            let reference = table.entry(entry).and_then(super::table::Entry::reference);
-            let raw = reference.map_or("", |span| table.text(span));
-            match one_order(table, same_key, found, first, raw) {
-                Ok(order) => found.set(entry, order, Rule::Reference),
-                Err(several) => {
-                    found.set(entry, NONE, Rule::Reference);
-                    found.refuse(entry, Finding::Ambiguous, several);
-                }
+        if first == NONE || !same_key.0.contains_key(&first) {
+            continue;
+        }
+        let reference = table.entry(entry).and_then(super::table::Entry::reference);
+        let raw = reference.map_or("", |span| table.text(span));
+        match one_order(table, same_key, found, first, raw) {
+            Ok(order) => found.set(entry, order, Rule::Reference),
+            Err(several) => {
+                found.set(entry, NONE, Rule::Reference);
+                found.refuse(entry, Finding::Ambiguous, several);
             }
         }
     }
@@ -159,9 +197,6 @@ fn one_order(
     first: u32,
     raw: &str,
 ) -> Result<u32, Vec<u32>> {
-    if same_key.0.is_empty() {
-        return Ok(first);
-    }
     let mut standing = same_key.members(first);
     standing.retain(|row| !found.superseded.contains_key(row));
     if let Some(&exact) = standing.iter().find(|&&row| table.order_id(row) == raw) {
@@ -176,24 +211,20 @@ fn one_order(
     }
 }
 
+/// The id of an entry, unless it is withdrawn.
+fn id_of(table: &Table, row: usize) -> Option<Span> {
+    let entry = table.entries.get(row).filter(|entry| !entry.is_withdrawn());
+    entry.map(super::table::Entry::id)
+}
+
 /// The entries that share their id.
-fn same_ids(table: &Table, threads: usize) -> Groups {
+fn same_ids(table: &Table, of_ids: &[u64], threads: usize) -> Groups {
     let ids = Side {
         rows: table.entries.len(),
         text: table.arena(),
-        key: |row: usize| {
-            let entry = table.entries.get(row);
-            entry
-                .filter(|e| !e.is_withdrawn())
-                .map(super::table::Entry::id)
-        },
+        key: |row: usize| id_of(table, row),
     };
-    let nothing = Side {
-        rows: 0,
-        text: table.arena(),
-        key: |_| None,
-    };
-    Groups::of(&join(&ids, &nothing, threads).repeated)
+    Groups::of(&join_by_hash(&ids, of_ids, &[], threads).repeated)
 }
 
 /// Absorbs redeliveries: entries with the source, account, id and kind of another.
@@ -224,9 +255,15 @@ fn absorb(table: &Table, same_id: &Groups, found: &mut Resolution) {
 }
 
 /// Looks up the ids that the host registered, for entries that no reference led home.
-fn by_registered_id<K>(table: &Table, keys: &Side<'_, K>, threads: usize, found: &mut Resolution)
-where
+fn by_registered_id<K, S>(
+    table: &Table,
+    keys: &Side<'_, K>,
+    seed: &S,
+    threads: usize,
+    found: &mut Resolution,
+) where
     K: Fn(usize) -> Option<Span> + Sync,
+    S: BuildHasher + Sync,
 {
     if table.links.is_empty() {
         return;
@@ -241,7 +278,7 @@ where
         text: table.arena(),
         key: |row: usize| table.links.get(row).map(|link| link.order_key),
     };
-    let order_of_link = join(keys, &link_orders, threads).first;
+    let order_of_link = join(keys, &link_orders, seed, threads).first;
     let mut probes: Vec<(u32, Span)> = Vec::new();
     for row in (0..table.entries.len() as u32).filter(|&row| found.is_open(row)) {
         if let Some(entry) = table.entry(row) {
@@ -257,7 +294,7 @@ where
         text: table.arena(),
         key: |row: usize| probes.get(row).map(|(_, id)| *id),
     };
-    let links = join(&link_ids, &wanted, threads).first;
+    let links = join(&link_ids, &wanted, seed, threads).first;
     for ((entry, _), link) in probes.iter().zip(links) {
         let order = order_of_link.get(link as usize).copied().unwrap_or(NONE);
         let order = found.superseded.get(&order).copied().unwrap_or(order);
@@ -268,14 +305,16 @@ where
 }
 
 /// Looks up what free text may name; then settles every entry whose reference led nowhere.
-fn by_text<K>(
+fn by_text<K, S>(
     table: &Table,
     keys: &Side<'_, K>,
     same_key: &Groups,
+    seed: &S,
     threads: usize,
     found: &mut Resolution,
 ) where
     K: Fn(usize) -> Option<Span> + Sync,
+    S: BuildHasher + Sync,
 {
     let mut text = String::new();
     let mut probes: Vec<(u32, Span)> = Vec::new();
@@ -297,7 +336,7 @@ fn by_text<K>(
             text: text.as_bytes(),
             key: |row: usize| probes.get(row).map(|(_, span)| *span),
         };
-        let orders = join(keys, &wanted, threads).first;
+        let orders = join(keys, &wanted, seed, threads).first;
         let mut named: HashMap<u32, Vec<u32>> = HashMap::new();
         for ((entry, _), first) in probes.iter().zip(orders).filter(|(_, o)| *o != NONE) {
             let orders = named.entry(*entry).or_default();
@@ -344,7 +383,15 @@ fn by_same_id(table: &Table, same_id: &Groups, found: &mut Resolution) {
 }
 
 /// Leads what takes money back to the order of its payment, where that has one.
-pub(crate) fn adopt_all(table: &Table, threads: usize, found: &mut Resolution) {
+pub(crate) fn adopt_all<S: BuildHasher + Sync>(
+    table: &Table,
+    seed: &S,
+    threads: usize,
+    found: &mut Resolution,
+) {
+    if !table.has_parents() {
+        return;
+    }
     let children: Vec<(u32, Span)> = (0..table.entries.len() as u32)
         .filter(|row| !found.absorbed.contains_key(row))
         .filter_map(|row| Some((row, table.entry(row)?.parent()?)))
@@ -369,7 +416,7 @@ pub(crate) fn adopt_all(table: &Table, threads: usize, found: &mut Resolution) {
         text: table.arena(),
         key: |row: usize| children.get(row).map(|(_, id)| *id),
     };
-    let Joined { first, repeated } = join(&ids, &parents, threads);
+    let Joined { first, repeated } = join(&ids, &parents, seed, threads);
     let same = Groups::of(&repeated);
     for ((child, _), first) in children.iter().zip(first) {
         adopt(table, &owners, &same, *child, first, found);
@@ -378,13 +425,16 @@ pub(crate) fn adopt_all(table: &Table, threads: usize, found: &mut Resolution) {
 
 /// Leads what takes money back to the order of its payment, once payments have theirs; then the
 /// redeliveries to the order of what they repeat.
-pub(crate) fn by_parent(table: &Table, threads: usize, found: &mut Resolution) {
-    adopt_all(table, threads, found);
+pub(crate) fn by_parent<S: BuildHasher + Sync>(
+    table: &Table,
+    seed: &S,
+    threads: usize,
+    found: &mut Resolution,
+) {
+    adopt_all(table, seed, threads, found);
     for row in 0..table.entries.len() as u32 {
-        let takes_back = table
-            .entry(row)
-            .is_some_and(|entry| !entry.kind.is_payment());
-        if takes_back && found.is_open(row) {
+        let open = table.entry(row).filter(|_| found.is_open(row));
+        if open.is_some_and(|entry| !entry.kind.is_payment()) {
             found.refuse(row, Finding::Nothing(Reason::OrphanRefund), Vec::new());
         }
     }

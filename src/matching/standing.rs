@@ -100,11 +100,6 @@ impl Sums {
 
 /// Folds the lines of an order, sorts them by time and marks each with its verdict.
 pub(crate) fn fold(table: &Table, policy: &Policy, order: &Order, lines: &mut [Line]) -> Standing {
-    if let [line] = lines
-        && let Some(standing) = paid_at_once(table, order, line)
-    {
-        return standing;
-    }
     if lines.len() > 1 {
         sort(table, lines);
         find_twins(table, lines);
@@ -167,10 +162,10 @@ pub(crate) fn fold(table: &Table, policy: &Policy, order: &Order, lines: &mut [L
     standing
 }
 
-/// The standing of an order that one plain payment paid exactly, as most are: the general fold
-/// gives the same, and takes longer.
+/// The standing of an order that one plain payment paid exactly, as most are. [`fold`] gives the
+/// same, and takes longer.
 #[inline]
-fn paid_at_once(table: &Table, order: &Order, line: &Line) -> Option<Standing> {
+pub(crate) fn paid_at_once(table: &Table, order: &Order, line: &Line) -> Option<Standing> {
     let entry = table.entry(line.entry)?;
     let plain = entry.kind == EntryKind::Payment
         && entry.currency == order.currency

@@ -38,6 +38,7 @@ pub(crate) struct Table {
     pub(crate) links: Vec<Link>,
     names: Names,
     rules: ReferenceRules,
+    has_parents: bool,
 }
 
 /// A piece of the arena.
@@ -108,6 +109,11 @@ impl Table {
         &self.rules
     }
 
+    /// Whether any entry, now or before, names a parent.
+    pub(crate) fn has_parents(&self) -> bool {
+        self.has_parents
+    }
+
     /// The bytes of memory that the rows take.
     pub(crate) fn memory(&self) -> usize {
         self.text.capacity()
@@ -170,6 +176,7 @@ impl Table {
             | flag(!customer.is_empty(), HAS_CUSTOMER)
             | flag(!parent.is_empty(), HAS_PARENT)
             | flag(row.at_day_only, DAY_ONLY);
+        self.has_parents |= !parent.is_empty();
         self.entries.push(Entry {
             amount: row.amount,
             at: row.at.unix(),
@@ -194,6 +201,7 @@ impl Table {
     /// The entries of another table, with their text taken over; not yet among the rows of this one.
     pub(crate) fn copies_of(&mut self, other: &Self) -> Result<Vec<Entry>, RowError> {
         next_row(self.entries.len() + other.entries.len())?;
+        self.has_parents |= other.has_parents;
         let copies = other.entries.iter().map(|entry| {
             let text = other.all_text(entry);
             let start = self.room(text.len())?;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use self::index::Index;
 use self::ledgers::Ledgers;
 use crate::clock::Timestamp;
-use crate::matching::batch::{resolve_all, settle, threads};
+use crate::matching::batch::{match_all, threads};
 use crate::matching::decide::VerdictKind;
 use crate::matching::input::{EntryKind, EntryRow, OrderRow, ProviderLink};
 use crate::matching::policy::Policy;
@@ -197,8 +197,7 @@ impl<M: Mode> OrderBook<M> {
     pub fn advance(&mut self, watermark: Timestamp) -> Vec<Change> {
         let rows = self.table.orders.len() + self.table.entries.len();
         let threads = threads(&self.policy, rows);
-        let found = resolve_all(&self.table, &self.policy, threads);
-        let report = settle(&self.table, &self.policy, found, threads);
+        let report = match_all(&self.table, &self.policy, threads);
         let mut changes = Vec::new();
         let settled = |at: i64| {
             let wait = self.policy.longest_guard_s().saturating_mul(2);
@@ -264,8 +263,7 @@ impl<M: Mode> OrderBook<M> {
     pub fn report(&self) -> Report<'_> {
         let rows = self.table.orders.len() + self.table.entries.len();
         let threads = threads(&self.policy, rows);
-        let found = resolve_all(&self.table, &self.policy, threads);
-        settle(&self.table, &self.policy, found, threads)
+        match_all(&self.table, &self.policy, threads)
     }
 
     /// Leads an entry to its order, or tells that it has none.
