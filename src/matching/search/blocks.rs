@@ -22,7 +22,8 @@ impl<K: Hash + Eq + Ord + Copy> Blocks<K> {
             .filter_map(|row| key(row).map(|key| (key, row)))
             .collect();
         keyed.sort_unstable();
-        let mut block_of = HashMap::default();
+        let blocks = keyed.chunk_by(|a, b| a.0 == b.0).count();
+        let mut block_of = HashMap::with_capacity_and_hasher(blocks, Default::default());
         let mut place_of = vec![NOWHERE; count];
         let mut start = 0;
         for block in keyed.chunk_by(|a, b| a.0 == b.0) {

@@ -111,6 +111,8 @@ struct Scene<'a> {
     /// What was found: the order of each payment, and the rule.
     matched: Vec<Option<(u32, Rule)>>,
     order_taken: Vec<bool>,
+    /// Whether anything was taken since the ways over it were shortened.
+    is_long: bool,
     /// One payment for several orders.
     shares: Vec<(u32, u32)>,
     refused: Vec<Option<Refusal>>,
@@ -167,6 +169,7 @@ impl<'a> Scene<'a> {
             }),
             matched: vec![None; paying],
             order_taken: vec![false; owing],
+            is_long: false,
             shares: Vec::new(),
             refused: vec![None; paying],
             torn: std::collections::HashSet::new(),
@@ -209,6 +212,7 @@ impl<'a> Scene<'a> {
         if let Some(slot) = self.matched.get_mut(payment as usize) {
             *slot = Some((order, rule));
         }
+        self.is_long = true;
         self.paid_by_amount.take(payment);
         self.paid_by_customer_amount.take(payment);
         self.paid_by_amount_no_customer.take(payment);
@@ -223,6 +227,7 @@ impl<'a> Scene<'a> {
         if let Some(taken) = self.order_taken.get_mut(order as usize) {
             *taken = true;
         }
+        self.is_long = true;
         self.by_amount.take(order);
         self.by_customer_amount.take(order);
         self.by_amount_no_customer.take(order);
@@ -232,6 +237,9 @@ impl<'a> Scene<'a> {
 
     /// Shortens the ways over what was taken.
     fn compress(&mut self) {
+        if !std::mem::take(&mut self.is_long) {
+            return;
+        }
         self.by_amount.compress();
         self.by_customer_amount.compress();
         self.by_amount_no_customer.compress();
