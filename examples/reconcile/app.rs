@@ -1,7 +1,7 @@
 //! From the files to the verdicts, the table and the page.
 
 use std::collections::HashSet;
-use std::io::Write;
+use std::io::{self, Write};
 use std::time::Instant;
 
 use counterfoil::Live;
@@ -10,8 +10,9 @@ use counterfoil::matching::{Batch, RowError};
 
 use crate::args::Args;
 use crate::input::{Input, read};
+use crate::page::{money, signed};
 use crate::policy::{PolicyFile, load};
-use crate::summary::{Summary, Tally};
+use crate::summary::{PayoutTally, Summary, Tally};
 use crate::{output, page};
 
 /// Reconciles and writes what was asked for; the table for people goes to `out`.
@@ -121,73 +122,20 @@ fn table(
     summary: &Summary,
     input: &Input,
     policy: &PolicyFile,
-) -> std::io::Result<()> {
-    let mut row = |name: &str, tally: Tally| {
-        let share = percent(tally.count, summary.orders);
-        writeln!(out, "  {name:<34} {:>9}  {share:>7}", tally.count)
-    };
+) -> io::Result<()> {
     if summary.orders > 0 {
-        row(
-            "orders",
-            Tally {
-                count: summary.orders,
-                minor: 0,
-            },
-        )?;
-        let exact = |name: &str| summary.classes.get(name).copied().unwrap_or_default();
-        row("paid exactly, by one payment", exact("single_exact"))?;
-        row("paid exactly, by several (split)", exact("split_exact"))?;
-        row("paid within rounding", summary.of_kind("rounding"))?;
-        row("overpaid", summary.of_kind("over"))?;
-        row("underpaid", summary.of_kind("under"))?;
-        row("unpaid", summary.of_kind("unpaid"))?;
-        row("of unknown total", summary.of_kind("no_total"))?;
-        let shown = ["exact", "rounding", "over", "under", "unpaid", "no_total"];
-        for (class, tally) in &summary.classes {
-            let is_shown = shown.iter().any(|kind| class.ends_with(kind));
-            if !is_shown {
-                row(&class.replace('_', " "), *tally)?;
-            }
-        }
+        orders(out, summary)?;
         writeln!(out)?;
-        writeln!(out, "  {:<34} {:>9}", "payments", summary.payments)?;
-        for (what, tally) in &summary.open_payments {
-            writeln!(out, "  {what:<34} {:>9}", tally.count)?;
-        }
-        let (groups, payments) = summary.identical;
-        writeln!(
-            out,
-            "  {:<34} {groups:>9}  with {payments} payments; honest unless shown otherwise",
-            "groups alike in order and amount"
-        )?;
-        writeln!(
-            out,
-            "  {:<34} {:>9}",
-            "suspected duplicates", summary.suspected
-        )?;
+        payments(out, summary)?;
         writeln!(
             out,
             "\n  Differences of up to {} minor units count as rounding.",
             policy.matching.rounding_minor
         )?;
     }
-    let payouts = &summary.payouts;
-    if payouts.payouts > 0 {
+    if summary.payouts.payouts > 0 {
         writeln!(out)?;
-        for (name, count) in [
-            ("payouts", payouts.payouts),
-            ("closed to the minor unit", payouts.closed),
-            ("closed with a named residual", payouts.with_residual),
-            ("open", payouts.open),
-            ("lines", payouts.lines),
-            ("in a payout for certain", payouts.placed),
-            ("of these a business day late", payouts.late),
-        ] {
-            writeln!(out, "  {name:<34} {count:>9}")?;
-        }
-        for (reason, count) in &payouts.lines_open {
-            writeln!(out, "  open: {:<28} {count:>9}", reason.to_string())?;
-        }
+        payout_lines(out, &summary.payouts)?;
     }
     if input.rejected_count > 0 {
         writeln!(out, "\n  {} rows were left out:", input.rejected_count)?;
@@ -197,6 +145,103 @@ fn table(
         if input.rejected_count > 10 {
             writeln!(out, "    … (up to 1,000 a file are in the evidence)")?;
         }
+    }
+    Ok(())
+}
+
+/// One line of the table: a count, its share of `whole` and its money, where there are any.
+fn line(
+    out: &mut impl Write,
+    name: &str,
+    count: u64,
+    whole: Option<u64>,
+    sum: Option<String>,
+) -> io::Result<()> {
+    let share = whole.map_or_else(String::new, |whole| percent(count, whole));
+    let sum = sum.unwrap_or_default();
+    let line = format!("  {name:<54} {count:>9} {share:>9} {sum:>17}");
+    writeln!(out, "{}", line.trim_end())
+}
+
+fn orders(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
+    let currency = summary.only_currency();
+    let came = |tally: Tally| currency.map(|c| money(tally.minor, Some(c)));
+    let differs = |tally: Tally| currency.map(|c| signed(tally.difference, Some(c)));
+    let all = Some(summary.orders);
+    let unit = currency.map(|currency| currency.code().to_owned());
+    line(out, "orders", summary.orders, all, unit)?;
+    let exact = |name: &str| summary.classes.get(name).copied().unwrap_or_default();
+    for (name, tally) in [
+        ("paid exactly, by one payment", exact("single_exact")),
+        ("paid exactly, by several (split)", exact("split_exact")),
+        ("paid within rounding", summary.of_kind("rounding")),
+    ] {
+        line(out, name, tally.count, all, came(tally))?;
+    }
+    for (name, kind) in [
+        ("overpaid", "over"),
+        ("underpaid", "under"),
+        ("unpaid", "unpaid"),
+    ] {
+        let tally = summary.of_kind(kind);
+        line(out, name, tally.count, all, differs(tally))?;
+    }
+    let unknown = summary.of_kind("no_total");
+    line(out, "of unknown total", unknown.count, all, came(unknown))?;
+    let shown = ["exact", "rounding", "over", "under", "unpaid", "no_total"];
+    for (class, tally) in &summary.classes {
+        if !shown.iter().any(|kind| class.ends_with(kind)) {
+            let name = class.replace('_', " ");
+            line(out, &name, tally.count, all, came(*tally))?;
+        }
+    }
+    Ok(())
+}
+
+fn payments(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
+    let currency = summary.only_currency();
+    let came = |tally: Tally| currency.map(|c| money(tally.minor, Some(c)));
+    let all = summary.paid.values().copied().next().unwrap_or_default();
+    line(out, "payments", summary.payments, None, came(all))?;
+    for (what, tally) in &summary.open_payments {
+        let name = format!("open: {what}");
+        line(
+            out,
+            &name,
+            tally.count,
+            Some(summary.payments),
+            came(*tally),
+        )?;
+    }
+    let (groups, alike) = summary.identical;
+    let name = "groups alike in order and amount";
+    line(out, name, groups, None, None)?;
+    let name = "payments in them, honest unless shown otherwise";
+    line(out, name, alike, None, None)?;
+    let suspected = summary.suspected;
+    line(
+        out,
+        "suspected duplicates",
+        suspected.count,
+        None,
+        came(suspected),
+    )
+}
+
+fn payout_lines(out: &mut impl Write, payouts: &PayoutTally) -> io::Result<()> {
+    for (name, count) in [
+        ("payouts", payouts.payouts),
+        ("closed to the minor unit", payouts.closed),
+        ("closed with a named residual", payouts.with_residual),
+        ("open", payouts.open),
+        ("lines", payouts.lines),
+        ("in a payout for certain", payouts.placed),
+        ("of these a business day late", payouts.late),
+    ] {
+        line(out, name, count, None, None)?;
+    }
+    for (reason, count) in &payouts.lines_open {
+        line(out, &format!("open: {reason}"), *count, None, None)?;
     }
     Ok(())
 }

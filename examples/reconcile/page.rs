@@ -85,8 +85,8 @@ fn picture(page: &mut String, summary: &Summary) {
         let meaning = match group {
             Group::Matched => "one payment, right",
             Group::Split => "several payments, right",
-            Group::Short => "too little, or nothing",
-            Group::Over => "too much",
+            Group::Short => "missing: too little came, or nothing",
+            Group::Over => "too much came",
             Group::Open => "nothing can be said yet",
         };
         let _ = write!(
@@ -94,7 +94,7 @@ fn picture(page: &mut String, summary: &Summary) {
             "<li class=\"{name}\">{name}<b>{}</b><small>{}{}<br>{meaning}</small></li>",
             grouped(tally(group).count),
             percent(tally(group).count, summary.orders),
-            with_money(tally(group), summary),
+            with_money(group, tally(group), summary),
             name = group.name(),
         );
     }
@@ -166,27 +166,41 @@ fn differences(page: &mut String, summary: &Summary) {
 
 fn people(page: &mut String, summary: &Summary) {
     page.push_str("<h2>What needs a person</h2>");
-    let short = summary.of_kind("under").count + summary.of_kind("unpaid").count;
-    let over = summary.of_kind("over").count;
+    let mut short = summary.of_kind("under");
+    short.add_all(summary.of_kind("unpaid"));
+    let over = summary.of_kind("over");
     let (groups, alike) = summary.identical;
     page.push_str("<div class=\"scroll\"><table>");
-    let mut row = |count: u64, what: &str| {
+    let currency = summary.only_currency();
+    let mut row = |count: u64, what: &str, sum: String| {
         if count > 0 {
-            let count = grouped(count);
-            let _ = write!(page, "<tr><td class=\"n\">{count}</td><td>{what}</td></tr>");
+            let code = currency.map_or("", Currency::code);
+            let sum = currency.map_or_else(String::new, |_| format!("{sum} {code}"));
+            let _ = write!(
+                page,
+                "<tr><td class=\"n\">{}</td><td>{what}</td><td class=\"n\">{sum}</td></tr>",
+                grouped(count)
+            );
         }
     };
-    row(short, "orders to which money is missing: remind, or cancel");
     row(
-        over,
-        "orders for which too much came: interest, a fee, or money to give back",
+        short.count,
+        "orders to which money is missing: remind, or cancel",
+        signed(short.difference, currency),
     );
     row(
-        summary.suspected,
+        over.count,
+        "orders for which too much came: interest, a fee, or money to give back",
+        signed(over.difference, currency),
+    );
+    row(
+        summary.suspected.count,
         "payments that look sent twice: without them their order would be paid exactly",
+        money(summary.suspected.minor, currency),
     );
     for (what, tally) in &summary.open_payments {
-        row(tally.count, &format!("payments: {}", escaped(what)));
+        let what = format!("payments: {}", escaped(what));
+        row(tally.count, &what, money(tally.minor, currency));
     }
     page.push_str("</table></div>");
     if groups > 0 {
@@ -221,17 +235,22 @@ fn people(page: &mut String, summary: &Summary) {
 fn classes(page: &mut String, summary: &Summary) {
     page.push_str(
         "<h2>All orders</h2><div class=\"scroll\"><table><tr><th>Class</th>\
-         <th class=\"n\">Orders</th><th class=\"n\">Share</th><th class=\"n\">Paid</th></tr>",
+         <th class=\"n\">Orders</th><th class=\"n\">Share</th><th class=\"n\">Paid</th>\
+         <th class=\"n\">Less owed</th></tr>",
     );
     let mut row = |name: &str, tally: Tally| {
-        let paid = match summary.paid.len() {
-            1 => money(tally.minor, summary.currency()),
-            _ => String::new(),
+        let currency = summary.only_currency();
+        let [paid, difference] = match currency {
+            Some(_) => [
+                money(tally.minor, currency),
+                signed(tally.difference, currency),
+            ],
+            None => [String::new(), String::new()],
         };
         let _ = write!(
             page,
             "<tr><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
-             <td class=\"n\">{paid}</td></tr>",
+             <td class=\"n\">{paid}</td><td class=\"n\">{difference}</td></tr>",
             escaped(name),
             grouped(tally.count),
             percent(tally.count, summary.orders),
@@ -240,8 +259,7 @@ fn classes(page: &mut String, summary: &Summary) {
     let mut all = Tally::default();
     for (class, tally) in &summary.classes {
         row(&class.replace('_', " "), *tally);
-        all.count += tally.count;
-        all.minor += tally.minor;
+        all.add_all(*tally);
     }
     row("all", all);
     page.push_str("</table></div>\n");
@@ -305,7 +323,7 @@ fn unexplained(page: &mut String, tally: &PayoutTally) {
         };
         let _ = write!(
             page,
-            "<tr><td class=\"id\">{}</td><td>{}</td><td class=\"n\">{}</td>\
+            "<tr><td class=\"id\">{}</td><td class=\"day\">{}</td><td class=\"n\">{}</td>\
              <td class=\"n\">{}</td><td class=\"n\">{} {currency}</td>\
              <td class=\"wide\">{}</td></tr>",
             escaped(&payout.payout),
@@ -356,17 +374,20 @@ fn footer(page: &mut String, summary: &Summary, policy: &PolicyFile) {
     );
 }
 
-fn with_money(tally: Tally, summary: &Summary) -> String {
-    if summary.paid.len() != 1 {
+/// The money of a group: what is missing or too much where that is what counts, else what came.
+fn with_money(group: Group, tally: Tally, summary: &Summary) -> String {
+    let Some(currency) = summary.only_currency() else {
         return String::new();
-    }
-    let currency = summary.currency();
-    let code = currency.map_or("", Currency::code);
-    format!("<br>{} {code}", money(tally.minor, currency))
+    };
+    let shown = match group {
+        Group::Short | Group::Over => signed(tally.difference, Some(currency)),
+        Group::Matched | Group::Split | Group::Open => money(tally.minor, Some(currency)),
+    };
+    format!("<br>{shown} {currency}")
 }
 
 /// An amount with its decimals and with groups of three digits.
-fn money(minor: i128, currency: Option<Currency>) -> String {
+pub(crate) fn money(minor: i128, currency: Option<Currency>) -> String {
     let exponent = currency.map_or(0, Currency::exponent);
     let Ok(minor) = i64::try_from(minor) else {
         return format!("{minor} minor units");
@@ -384,7 +405,7 @@ fn money(minor: i128, currency: Option<Currency>) -> String {
     }
 }
 
-fn signed(minor: i128, currency: Option<Currency>) -> String {
+pub(crate) fn signed(minor: i128, currency: Option<Currency>) -> String {
     let plus = if minor > 0 { "+" } else { "" };
     format!("{plus}{}", money(minor, currency))
 }

@@ -53,12 +53,25 @@ impl Group {
 pub(crate) struct Tally {
     pub(crate) count: u64,
     pub(crate) minor: i128,
+    /// What came less what was owed, of orders.
+    pub(crate) difference: i128,
 }
 
 impl Tally {
     fn add(&mut self, minor: i64) {
         self.count += 1;
         self.minor += i128::from(minor);
+    }
+
+    fn add_order(&mut self, paid: i64, difference: i64) {
+        self.add(paid);
+        self.difference += i128::from(difference);
+    }
+
+    pub(crate) fn add_all(&mut self, other: Self) {
+        self.count += other.count;
+        self.minor += other.minor;
+        self.difference += other.difference;
     }
 }
 
@@ -107,7 +120,7 @@ pub(crate) struct Summary {
     /// Payments of one order alike in method and amount: the groups, and the payments in them.
     pub(crate) identical: (u64, u64),
     /// Those of them without which their order would be paid exactly.
-    pub(crate) suspected: u64,
+    pub(crate) suspected: Tally,
     pub(crate) payouts: PayoutTally,
 }
 
@@ -211,9 +224,11 @@ impl Summary {
         let group = group(&class, order.payments);
         let paid = order.paid.minor();
         self.orders += 1;
-        self.groups.entry(group).or_default().add(paid);
-        self.classes.entry(class.clone()).or_default().add(paid);
         let minor = order.difference_minor.unwrap_or(0);
+        let in_group = self.groups.entry(group).or_default();
+        in_group.add_order(paid, minor);
+        let in_class = self.classes.entry(class.clone()).or_default();
+        in_class.add_order(paid, minor);
         if let Some(day) = day {
             let tally = self.days.entry(day).or_default();
             let place = Group::ALL.iter().position(|g| *g == group);
@@ -286,11 +301,13 @@ impl Summary {
             alike.len() as u64,
             alike.values().map(|rows| rows.len() as u64).sum(),
         );
-        let twins = alike.values().flatten();
-        self.suspected = twins
-            .filter_map(|row| report.entry_decision(*row)?.evidence.twin)
-            .filter(|twin| twin.exact_without)
-            .count() as u64;
+        for row in alike.values().flatten() {
+            let twin = report.entry_decision(*row).and_then(|d| d.evidence.twin);
+            let is_extra = twin.is_some_and(|twin| twin.exact_without);
+            if let Some(record) = input.entries.get(*row).filter(|_| is_extra) {
+                self.suspected.add(record.amount.minor());
+            }
+        }
         cases.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
         for (_, row) in cases.into_iter().take(SHOWN_MAX) {
             if let (Some(record), Some(decision)) =
@@ -343,11 +360,15 @@ impl Summary {
         let mut sum = Tally::default();
         for (class, tally) in &self.classes {
             if class == kind || class.rsplit_once('_').is_some_and(|(_, end)| end == kind) {
-                sum.count += tally.count;
-                sum.minor += tally.minor;
+                sum.add_all(*tally);
             }
         }
         sum
+    }
+
+    /// The only currency of the payments. Sums over several would say nothing.
+    pub(crate) fn only_currency(&self) -> Option<Currency> {
+        self.currency().filter(|_| self.paid.len() == 1)
     }
 
     /// The currency of most payments, in which sums are shown.

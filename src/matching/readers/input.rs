@@ -178,6 +178,25 @@ pub(super) fn whole_text(input: impl Read, options: &ReadOptions) -> Result<Stri
     }))
 }
 
+/// What a file is that is not plain text, and what helps; told by its first bytes.
+pub(super) fn not_plain_text(start: &[u8]) -> Option<&'static str> {
+    const KNOWN: [(&[u8], &str); 5] = [
+        (b"\xff\xfe", "it is UTF-16 text: save it as UTF-8"),
+        (b"\xfe\xff", "it is UTF-16 text: save it as UTF-8"),
+        (
+            b"PK\x03\x04",
+            "it is a ZIP archive, as Excel workbooks are: save the sheet as CSV",
+        ),
+        (
+            b"\xd0\xcf\x11\xe0",
+            "it is an old Excel workbook: save the sheet as CSV",
+        ),
+        (b"%PDF", "it is a PDF: ask its sender for the data"),
+    ];
+    let found = KNOWN.iter().find(|(mark, _)| start.starts_with(mark));
+    found.map(|(_, what)| *what)
+}
+
 /// The beginning of a text, fit to be shown.
 pub(super) fn excerpt(text: &str) -> String {
     let clean = text.trim_start_matches('\u{feff}').trim();
@@ -191,4 +210,22 @@ pub(super) fn excerpt(text: &str) -> String {
         return shown;
     }
     format!("it begins with “{shown}”")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_are_no_text_are_called_by_their_name() {
+        for (start, named) in [
+            (b"PK\x03\x04\x14\x00".as_slice(), "save the sheet as CSV"),
+            (b"\xff\xfeo\x00r\x00", "UTF-16"),
+            (b"%PDF-1.7", "PDF"),
+        ] {
+            assert!(not_plain_text(start).unwrap().contains(named), "{start:?}");
+        }
+        assert_eq!(not_plain_text(b"order_id,total_minor\n"), None);
+        assert_eq!(not_plain_text("\u{feff}order_id".as_bytes()), None);
+    }
 }

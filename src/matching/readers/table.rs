@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::io::{self, BufRead, Read};
 use std::rc::Rc;
 
-use super::input::{ReadError, ReadOptions, Reading, excerpt};
+use super::input::{ReadError, ReadOptions, Reading, excerpt, not_plain_text};
 
 /// A CSV file whose header has been read.
 pub(super) struct Table<R> {
@@ -23,6 +23,10 @@ impl<R: BufRead> Table<R> {
         options: &ReadOptions,
     ) -> Result<Self, ReadError> {
         let first = input.fill_buf()?;
+        if let Some(found) = not_plain_text(first) {
+            let found = found.to_owned();
+            return Err(ReadError::NotThat { expected, found });
+        }
         let start = String::from_utf8_lossy(first.get(..first.len().min(4096)).unwrap_or(first));
         let line = start.lines().next().unwrap_or_default().to_owned();
         let delimiter = delimiter.unwrap_or_else(|| likely_delimiter(&line));
