@@ -159,7 +159,7 @@ fn line(
 ) -> io::Result<()> {
     let share = whole.map_or_else(String::new, |whole| percent(count, whole));
     let sum = sum.unwrap_or_default();
-    let line = format!("  {name:<54} {count:>9} {share:>9} {sum:>17}");
+    let line = format!("  {name:<62} {count:>9} {share:>9} {sum:>17}");
     writeln!(out, "{}", line.trim_end())
 }
 
