@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use bytes::Bytes;
 use counterfoil::Test;
-use counterfoil::cashier::{AttemptPhase, CommandOperation, CommandState, OrderRecord, Patience};
+use counterfoil::cashier::{
+    AttemptPhase, AttemptRecord, CommandOperation, CommandState, OrderRecord, Standing,
+};
 use counterfoil::payment::{Payment, PaymentStatus};
-use counterfoil::simulator::stripe::LedgerEntry;
-use counterfoil::simulator::{Answer, SimulatedProvider};
-use serde_json::Value;
 
 use super::crowd::order_of;
 use super::job::id;
+use super::psps::{Entry, Refunded};
+use super::script::{End, Trouble};
 use super::world::World;
 
 /// How many cases are told in full.
@@ -145,20 +145,18 @@ impl fmt::Display for Tally {
     }
 }
 
-/// A refund in the provider's books.
-struct Refunded {
-    command: Option<String>,
-    amount: i64,
-    is_with_payer: bool,
-}
-
 /// Compares every order, and hashes what is known of it into the trace.
 pub fn audit(world: &mut World<'_>, findings: &mut Findings, tally: &mut Tally) {
-    let mut books: BTreeMap<usize, Vec<LedgerEntry>> = BTreeMap::new();
-    let ledger = world.wire.simulator().ledger();
-    for entry in ledger {
-        let order = order_of(&entry).expect("every payment names its order");
-        books.entry(order).or_default().push(entry);
+    let mut books: BTreeMap<usize, Books> = BTreeMap::new();
+    for mut psp in world.wire.psps() {
+        for entry in psp.books() {
+            let order = order_of(&entry).expect("every payment names its order");
+            let its = books.entry(order).or_default();
+            if entry.captured > 0 {
+                its.refunds.extend(psp.refunds_of(&entry.payment));
+            }
+            its.entries.push(entry);
+        }
     }
     tally.orders += world.plans.len() as u64;
     tally.crashes += world.crashes;
@@ -167,8 +165,14 @@ pub fn audit(world: &mut World<'_>, findings: &mut Findings, tally: &mut Tally) 
     tally.requests += world.wire.sent();
     for order in 0..world.plans.len() {
         let record = world.record(order);
-        let entries = books.remove(&order).unwrap_or_default();
-        let found = Case::new(world, &record, entries).found(findings, tally);
+        let books = books.remove(&order).unwrap_or_default();
+        let case = Case {
+            world,
+            record: &record,
+            books,
+            found: Vec::new(),
+        };
+        let found = case.found(findings, tally);
         if !found.is_empty() && findings.cases.len() < CASES {
             let history: Vec<_> = record
                 .history
@@ -185,28 +189,22 @@ pub fn audit(world: &mut World<'_>, findings: &mut Findings, tally: &mut Tally) 
     }
 }
 
-/// One order, as the shop and as the provider knows it.
+/// What the providers know of one order.
+#[derive(Default)]
+struct Books {
+    entries: Vec<Entry>,
+    refunds: Vec<Refunded>,
+}
+
+/// One order, as the shop and as the providers know it.
 struct Case<'w> {
     world: &'w World<'w>,
     record: &'w OrderRecord<Test>,
-    entries: Vec<LedgerEntry>,
-    refunds: Vec<Refunded>,
+    books: Books,
     found: Vec<String>,
 }
 
-impl<'w> Case<'w> {
-    fn new(world: &'w World<'w>, record: &'w OrderRecord<Test>, entries: Vec<LedgerEntry>) -> Self {
-        let taken = entries.iter().filter(|entry| entry.captured.is_positive());
-        let refunds = taken.flat_map(|entry| refunds_of(world, &entry.payment_intent));
-        Self {
-            refunds: refunds.collect(),
-            world,
-            record,
-            entries,
-            found: Vec::new(),
-        }
-    }
-
+impl Case<'_> {
     fn found(mut self, findings: &mut Findings, tally: &mut Tally) -> Vec<String> {
         self.compare_money(findings, tally);
         self.compare_refunds(findings, tally);
@@ -220,34 +218,42 @@ impl<'w> Case<'w> {
     /// Where nothing can be looked for, an attempt whose answer and webhooks were all lost is known
     /// to nobody, and cannot be sent again once its order costs something else. A person is told.
     fn is_left_to_a_person(&self) -> bool {
+        let mut attempts = self.record.attempts.iter();
         let is_unknown = self.record.payments.is_empty()
-            && self
-                .record
-                .last_attempt()
-                .is_some_and(|last| last.phase == AttemptPhase::Stored);
-        let now = self.world.wire.simulator().now();
-        let told = self.record.concerns(now, &Patience::default());
-        let mut told = told.iter().map(|concern| concern.name.as_str());
-        !self.world.shop.searches
-            && is_unknown
-            && told.any(|name| name.starts_with("attempt_unknown"))
+            && attempts.any(|attempt| self.cannot_be_found(attempt));
+        is_unknown && self.is_told("needs_a_person:attempt_unknown")
+    }
+
+    /// Whether only a person can find out what became of it.
+    fn cannot_be_found(&self, attempt: &AttemptRecord<Test>) -> bool {
+        let is_unknown = attempt.phase == AttemptPhase::Stored;
+        is_unknown && !self.world.can_search(attempt.provider.as_str())
+    }
+
+    /// Whether the host got a cue of this kind, whatever it is about.
+    fn is_told(&self, kind: &str) -> bool {
+        let acted = self.world.acted.lock().unwrap();
+        acted.ids.keys().any(|(order, its)| {
+            let rest = its.strip_prefix(kind);
+            let is_kind = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
+            *order == self.record.order.id && is_kind
+        })
     }
 
     fn compare_money(&mut self, findings: &mut Findings, tally: &mut Tally) {
-        let sum = |amount: fn(&LedgerEntry) -> i64| self.entries.iter().map(amount).sum::<i64>();
-        let taken = sum(|entry| entry.captured.minor());
-        let refunded = sum(|entry| entry.refunded.minor());
-        let disputed = sum(|entry| entry.disputed.minor());
-        let charges: u32 = self.entries.iter().map(|entry| entry.charges).sum();
+        let entries = &self.books.entries;
+        let sum = |amount: fn(&Entry) -> i64| entries.iter().map(amount).sum::<i64>();
+        let taken = sum(|entry| entry.captured);
+        let refunded = sum(|entry| entry.refunded);
+        let disputed = sum(|entry| entry.disputed);
+        let charges: u32 = entries.iter().map(|entry| entry.charges).sum();
         let total = self.record.order.total.minor();
         let net = taken - refunded - disputed;
         tally.disputed += u64::from(disputed > 0);
-        let charged = self
-            .entries
-            .iter()
-            .filter(|entry| entry.captured.is_positive());
-        // The metadata hold the reference: which attempt of which order it is.
-        let mut attempts: Vec<_> = charged.map(|entry| &entry.metadata).collect();
+        let charged = entries.iter().filter(|entry| entry.captured > 0);
+        let mut attempts: Vec<_> = charged
+            .map(|entry| entry.reference.as_ref().map(ToString::to_string))
+            .collect();
         attempts.sort();
         let has_twins = attempts.windows(2).any(|pair| pair[0] == pair[1]);
         let is_too_much = taken - refunded > total;
@@ -285,6 +291,7 @@ impl<'w> Case<'w> {
             }
             let name = command.command.as_ref().map(|command| command.as_str());
             let its: Vec<_> = self
+                .books
                 .refunds
                 .iter()
                 .filter(|refund| refund.command.as_deref() == name)
@@ -311,16 +318,34 @@ impl<'w> Case<'w> {
     }
 
     fn compare_confirmations(&mut self, findings: &mut Findings) {
-        let order = &self.record.order.id;
-        let acted = self.world.acted.lock().unwrap();
-        let paid = (order.clone(), "paid".to_owned());
-        let is_confirmed = acted.ids.contains_key(&paid);
+        let is_confirmed = self.is_told("paid");
         if self.record.paid_at.is_some() != is_confirmed {
             findings.lost_confirmations += 1;
             let at = self.record.paid_at;
             self.found
                 .push(format!("paid at {at:?}, confirmed: {is_confirmed}"));
         }
+        let mut untold = Vec::new();
+        let mut expect = |kind: &str, is_due: bool| {
+            if is_due && !self.is_told(kind) {
+                untold.push(format!("nobody is told of {kind}"));
+            }
+        };
+        let standing = self.record.standing();
+        let is_late = matches!(standing, Standing::PaidAfterClose { .. });
+        expect("paid_after_close", is_late);
+        let is_too_much = matches!(standing, Standing::Overpaid { .. });
+        expect("overpaid", is_too_much);
+        let mut refunds = self.books.refunds.iter();
+        expect("refunded", refunds.any(|refund| refund.is_with_payer));
+        let mut entries = self.books.entries.iter();
+        expect("dispute_opened", entries.any(|entry| entry.disputed > 0));
+        if !untold.is_empty() {
+            findings.lost_confirmations += 1;
+            self.found.extend(untold);
+        }
+        let order = &self.record.order.id;
+        let acted = self.world.acted.lock().unwrap();
         let mut its_ids = acted.ids.iter().filter(|((of, _), _)| of == order);
         if its_ids.any(|(_, ids)| ids.len() > 1) || acted.again.contains(order) {
             findings.doubled_confirmations += 1;
@@ -342,8 +367,8 @@ impl<'w> Case<'w> {
             }
         }
         for attempt in &self.record.attempts {
-            // Without a search, only a person can find out.
-            if attempt.phase == AttemptPhase::Stored && self.world.can_search() {
+            let is_unknown = attempt.phase == AttemptPhase::Stored;
+            if is_unknown && !self.is_left_to_a_person() {
                 open.push(format!("attempt {} is still unknown", attempt.attempt));
             }
         }
@@ -356,33 +381,22 @@ impl<'w> Case<'w> {
                 open.push(format!("{} is {:?}", known.id, known.status));
             }
         }
+        if let Some(script) = &self.world.shop.script
+            && script.is_stubborn
+            && !matches!(script.trouble, Trouble::Meanwhile { .. })
+        {
+            let end = End {
+                taken: self.books.entries.iter().map(|e| e.captured).sum(),
+                refunded: self.books.entries.iter().map(|e| e.refunded).sum(),
+                is_paid: self.record.paid_at.is_some(),
+            };
+            if end != script.end {
+                open.push(format!("{end:?}, and not {:?}", script.end));
+            }
+        }
         if !open.is_empty() {
             findings.no_correct_end += 1;
             self.found.extend(open);
         }
     }
-}
-
-/// The refunds of a payment, as the provider tells whoever asks.
-fn refunds_of(world: &World<'_>, intent: &str) -> Vec<Refunded> {
-    let url = format!("https://api.stripe.com/v1/refunds?payment_intent={intent}&limit=100");
-    let request = http::Request::get(url)
-        .header("authorization", "Bearer sk_test_simulation")
-        .body(Bytes::new())
-        .unwrap();
-    let answer = world.wire.simulator().handle(&request);
-    let Answer::Response(response) = answer else {
-        panic!("the storm is over, and the provider answered {answer:?}");
-    };
-    let list: Value = serde_json::from_slice(response.body()).unwrap();
-    let refunds = list["data"].as_array().unwrap().iter();
-    refunds
-        .map(|refund| Refunded {
-            command: refund["metadata"]["counterfoil_command"]
-                .as_str()
-                .map(str::to_owned),
-            amount: refund["amount"].as_i64().unwrap(),
-            is_with_payer: refund["status"] != "failed",
-        })
-        .collect()
 }

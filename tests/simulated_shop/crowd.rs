@@ -1,10 +1,13 @@
 //! What happens outside the shop's processes: shoppers, staff at the provider's dashboard, banks.
 
-use counterfoil::id::Reference;
-use counterfoil::simulator::stripe::{LedgerEntry, ShopperOutcome};
+use std::sync::MutexGuard;
+
+use counterfoil::Test;
+use counterfoil::id::PaymentId;
 
 use super::job::{Job, Page, id};
-use super::plan::Plan;
+use super::plan::{Hold, Plan};
+use super::psps::{Entry, Psp, Seen};
 use super::world::{DAY, HOUR, MINUTE, SECOND, World};
 
 /// Something that happens at its time.
@@ -15,18 +18,21 @@ pub enum Deed {
     /// The shopper pays on a page, or on the bank's.
     Pay {
         order: usize,
-        page: String,
+        page: PaymentId<Test>,
         card: &'static str,
     },
     Confirm {
         order: usize,
-        page: String,
+        page: PaymentId<Test>,
         passes: bool,
     },
+    /// The shopper pays on the first page that was shown.
+    PayFirst(usize),
     /// Staff refund a quarter in the provider's dashboard.
     DashboardRefund(usize),
     Dispute(usize),
-    DecideDispute(String, bool),
+    /// A provider, one of its disputes, and whether the shop wins.
+    DecideDispute(String, String, bool),
 }
 
 impl World<'_> {
@@ -60,7 +66,15 @@ impl World<'_> {
         }
         if plan.is_manual {
             let later = self.later(at, 6 * HOUR);
-            self.schedule_job(later, Job::LookAfterHold(order));
+            match plan.hold {
+                Hold::Voided => self.schedule_job(later, Job::Void(order)),
+                Hold::Forgotten => {}
+                _ => self.schedule_job(later, Job::Capture(order, 0)),
+            }
+            if plan.hold == Hold::CapturedInParts {
+                let last = self.later(later, 6 * HOUR);
+                self.schedule_job(last, Job::Capture(order, 1));
+            }
         }
         let asked = self.later(at, 24 * HOUR);
         for refund in 0..plan.refunds.len() {
@@ -83,9 +97,13 @@ impl World<'_> {
         if !self.shown.insert(page.payment.clone()) {
             return;
         }
-        let pay = |page: &str, card| Deed::Pay {
+        if let Some(script) = self.shop.script.clone() {
+            self.scripted_shopper_sees(order, &page, &script);
+            return;
+        }
+        let pay = |page: &PaymentId<Test>, card| Deed::Pay {
             order,
-            page: page.to_owned(),
+            page: page.clone(),
             card,
         };
         if page.is_challenge {
@@ -127,7 +145,7 @@ impl World<'_> {
         }
     }
 
-    fn bank_asks(&mut self, order: usize, page: String) {
+    fn bank_asks(&mut self, order: usize, page: PaymentId<Test>) {
         let soon = self.later(self.time.millis(), 5 * MINUTE);
         let passes = match self.dice.below(10) {
             0 => return,
@@ -146,87 +164,96 @@ impl World<'_> {
         match deed {
             Deed::Run(job, tries) => self.start(job, tries),
             Deed::Pay { order, page, card } => {
-                let method = format!("pm_card_{card}");
-                let outcome = self.wire.simulator().shopper().pay(&page, &method);
-                self.shopper_learns(order, &page, outcome.ok());
+                let seen = self.psp_of(&page).pay(page.raw(), card);
+                self.shopper_learns(order, &page, seen);
+            }
+            Deed::PayFirst(order) => {
+                if let Some(page) = self.first_page.get(&order).cloned() {
+                    let card = "visa";
+                    self.act(Deed::Pay { order, page, card });
+                }
             }
             Deed::Confirm {
                 order,
                 page,
                 passes,
             } => {
-                let outcome = {
-                    let mut simulator = self.wire.simulator();
-                    match passes {
-                        true => simulator.shopper().pass_challenge(&page),
-                        false => simulator.shopper().fail_challenge(&page),
-                    }
-                };
-                self.shopper_learns(order, &page, outcome.ok());
+                let seen = self.psp_of(&page).confirm(page.raw(), passes);
+                self.shopper_learns(order, &page, seen);
             }
             Deed::DashboardRefund(order) => {
-                if let Some(taken) = self.taken(order) {
-                    let quarter = taken.captured.minor() / 4;
-                    let mut simulator = self.wire.simulator();
-                    // All of it may have gone back already.
-                    let _ = simulator
-                        .dashboard()
-                        .refund(&taken.payment_intent, Some(quarter.max(1)));
+                if let Some((psp, taken)) = self.taken(order) {
+                    let quarter = (taken.captured / 4).max(1);
+                    let mut psp = self.wire.psp(&psp);
+                    psp.refund_by_hand(&taken.payment, quarter);
                 }
             }
             Deed::Dispute(order) => {
-                if let Some(taken) = self.taken(order) {
-                    let opened = self
-                        .wire
-                        .simulator()
-                        .dashboard()
-                        .open_dispute(&taken.payment_intent);
-                    if let Ok(dispute) = opened {
+                if let Some((psp, taken)) = self.taken(order) {
+                    let opened = self.wire.psp(&psp).open_dispute(&taken.payment);
+                    if let Some(dispute) = opened {
                         let end = self.later(self.time.millis() + HOUR, 3 * DAY);
-                        let won = self.dice.chance(500);
-                        self.schedule(end, Deed::DecideDispute(dispute, won));
+                        let scripted = self.shop.script.as_ref().map(|s| s.wins_disputes);
+                        let won = scripted.unwrap_or_else(|| self.dice.chance(500));
+                        self.schedule(end, Deed::DecideDispute(psp, dispute, won));
                     }
                 }
             }
-            Deed::DecideDispute(dispute, won) => {
-                let mut simulator = self.wire.simulator();
-                let mut dashboard = simulator.dashboard();
-                let decided = match won {
-                    true => dashboard.win_dispute(&dispute),
-                    false => dashboard.lose_dispute(&dispute),
-                };
-                decided.unwrap();
+            Deed::DecideDispute(psp, dispute, won) => {
+                self.wire.psp(&psp).decide_dispute(&dispute, won);
             }
         }
     }
 
-    fn shopper_learns(&mut self, order: usize, page: &str, outcome: Option<ShopperOutcome>) {
+    fn shopper_learns(&mut self, order: usize, page: &PaymentId<Test>, seen: Option<Seen>) {
         let now = self.time.millis();
-        match outcome {
+        let page = page.clone();
+        if self.shop.script.is_some() {
+            if seen == Some(Seen::Challenge) {
+                let passes = true;
+                self.schedule(
+                    now + MINUTE,
+                    Deed::Confirm {
+                        order,
+                        page,
+                        passes,
+                    },
+                );
+            } else {
+                self.schedule_job(now + 2 * SECOND, Job::Resume(order));
+            }
+            return;
+        }
+        match seen {
             // The page is closed.
             None => {}
-            Some(ShopperOutcome::Challenged { .. }) => self.bank_asks(order, page.to_owned()),
-            Some(ShopperOutcome::Declined { .. }) => match self.dice.below(3) {
+            Some(Seen::Challenge) => self.bank_asks(order, page),
+            Some(Seen::Declined) => match self.dice.below(3) {
                 0 => {}
                 1 => self.schedule_job(now + MINUTE, Job::CheckOut(order, 1)),
                 _ => {
-                    let page = page.to_owned();
                     let card = "visa";
                     self.schedule(now + MINUTE, Deed::Pay { order, page, card });
                 }
             },
-            Some(_) if self.dice.chance(600) => {
+            Some(Seen::Done) if self.dice.chance(600) => {
                 self.schedule_job(now + 2 * SECOND, Job::Resume(order));
             }
-            Some(_) => {}
+            Some(Seen::Done) => {}
         }
     }
 
-    /// A payment of the order that was taken.
-    fn taken(&self, order: usize) -> Option<LedgerEntry> {
-        let ledger = self.wire.simulator().ledger();
-        let mut entries = ledger.into_iter();
-        entries.find(|entry| order_of(entry) == Some(order) && entry.captured.is_positive())
+    fn psp_of(&self, payment: &PaymentId<Test>) -> MutexGuard<'_, Box<dyn Psp>> {
+        self.wire.psp(payment.provider().as_str())
+    }
+
+    /// A payment of the order that was taken, and who took it.
+    fn taken(&self, order: usize) -> Option<(String, Entry)> {
+        let is_taken = |entry: &Entry| order_of(entry) == Some(order) && entry.captured > 0;
+        self.wire.psps().find_map(|psp| {
+            let taken = psp.books().into_iter().find(is_taken)?;
+            Some((psp.name().to_owned(), taken))
+        })
     }
 
     /// Some time up to `within` milliseconds after `at`.
@@ -237,9 +264,9 @@ impl World<'_> {
 }
 
 /// The order that a payment names.
-pub fn order_of(entry: &LedgerEntry) -> Option<usize> {
-    let reference: Reference = entry.metadata.get("counterfoil_reference")?.parse().ok()?;
-    let number = reference.order.as_str().strip_prefix("order-")?;
+pub fn order_of(entry: &Entry) -> Option<usize> {
+    let order = &entry.reference.as_ref()?.order;
+    let number = order.as_str().strip_prefix("order-")?;
     let number = number.parse().ok()?;
-    (id(number) == reference.order).then_some(number)
+    (id(number) == *order).then_some(number)
 }

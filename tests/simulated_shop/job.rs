@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use counterfoil::cashier::{Cashier, OrderRecord};
-use counterfoil::id::{CommandId, OrderId, PaymentId};
+use counterfoil::cashier::{Cashier, CommandRecord, CommandState, OrderRecord};
+use counterfoil::id::{CommandId, OrderId, PaymentId, ProviderName};
 use counterfoil::money::{Currency, Money, PositiveMoney};
 use counterfoil::payment::{NextAction, Payment, PaymentStatus};
 use counterfoil::request::{CaptureRequest, Checkout, CreateRequest, RefundRequest};
@@ -23,9 +23,12 @@ pub enum Job {
     Resume(usize),
     Amend(usize),
     Close(usize),
-    LookAfterHold(usize),
+    /// Captures this part of what is held.
+    Capture(usize, usize),
+    Void(usize),
     Refund(usize, usize),
-    Receive(DeliveryId, WebhookRequest),
+    /// From the provider of this name.
+    Receive(&'static str, DeliveryId, WebhookRequest),
     /// A webhook that is not the provider's, or not of this mode.
     ReceiveForged(WebhookRequest),
     Sweep,
@@ -41,7 +44,8 @@ impl Job {
             | Self::Resume(order)
             | Self::Amend(order)
             | Self::Close(order)
-            | Self::LookAfterHold(order)
+            | Self::Capture(order, _)
+            | Self::Void(order)
             | Self::Refund(order, _) => Some(*order),
             Self::Receive(..)
             | Self::ReceiveForged(_)
@@ -57,7 +61,8 @@ impl Job {
             Self::Resume(_) => "resume",
             Self::Amend(_) => "amend",
             Self::Close(_) => "close",
-            Self::LookAfterHold(_) => "look after a hold",
+            Self::Capture(..) => "capture",
+            Self::Void(_) => "void",
             Self::Refund(..) => "refund",
             Self::Receive(..) => "receive",
             Self::ReceiveForged(_) => "receive a forgery",
@@ -88,7 +93,7 @@ pub enum Outcome {
 /// What the shopper has before them.
 #[derive(Debug, Clone)]
 pub struct Page {
-    pub payment: String,
+    pub payment: PaymentId<Test>,
     /// Whether the shopper can still pay.
     pub is_open: bool,
     /// Whether the bank asks the shopper to confirm.
@@ -125,8 +130,10 @@ pub async fn perform(
     plan: Option<Plan>,
     acted: Arc<Mutex<Acted>>,
 ) -> Outcome {
+    let is_patient = plan.as_ref().is_some_and(|plan| plan.is_patient);
     let plan = || plan.clone().unwrap();
     let is_checkout = matches!(job, Job::CheckOut(..));
+    let is_command = matches!(job, Job::Capture(..) | Job::Void(_) | Job::Refund(..));
     let done = match job {
         Job::Place(order) => {
             let placed = cashier.place(&id(order), eur(plan().total)).await;
@@ -139,11 +146,12 @@ pub async fn perform(
             amended.map(|_| Outcome::Done)
         }
         Job::Close(order) => cashier.close(&id(order)).await.map(|_| Outcome::Done),
-        Job::LookAfterHold(order) => look_after_hold(&cashier, order, plan().hold).await,
+        Job::Capture(order, part) => capture(&cashier, order, part, &plan()).await,
+        Job::Void(order) => void(&cashier, order, &plan()).await,
         Job::Refund(order, number) => refund(&cashier, order, number, &plan()).await,
-        Job::Receive(_, request) => return receive(&cashier, &request).await,
+        Job::Receive(psp, _, request) => return receive(&cashier, psp, &request).await,
         Job::ReceiveForged(request) => {
-            let _ = cashier.receive(&request).await;
+            let _ = cashier.receive_from("stripe", &request).await;
             Ok(Outcome::Done)
         }
         Job::Sweep => cashier.sweep().await.map(|_| Outcome::Done),
@@ -155,6 +163,8 @@ pub async fn perform(
         Err(error) => match error.kind() {
             ErrorKind::Declined(_) => Outcome::Declined,
             ErrorKind::InvalidRequest if is_checkout => Outcome::Declined,
+            // Such as another capture that is not done yet.
+            ErrorKind::Conflict if is_command && is_patient => Outcome::Again,
             // The answer is no, and will be.
             ErrorKind::Conflict | ErrorKind::InvalidRequest => Outcome::Done,
             _ => Outcome::Again,
@@ -184,32 +194,52 @@ async fn check_out(
     if plan.is_manual {
         request = request.with_manual_capture();
     }
-    let payment = cashier.check_out(&request).await?;
+    let payment = match plan.is_direct {
+        // A token belongs to the provider that made it.
+        true => {
+            let stripe = ProviderName::new("stripe").unwrap();
+            cashier.check_out_with(&stripe, &request).await?
+        }
+        false => cashier.check_out(&request).await?,
+    };
     Ok(Outcome::Shown(Page {
-        payment: payment.id.raw().to_owned(),
+        payment: payment.id.clone(),
         is_open: matches!(payment.next_action, Some(NextAction::Redirect { .. })),
         is_challenge: plan.is_direct && payment.status == PaymentStatus::ActionRequired,
     }))
 }
 
-async fn look_after_hold(
+async fn capture(
     cashier: &Cashier<Test>,
     order: usize,
-    hold: Hold,
+    part: usize,
+    plan: &Plan,
 ) -> Result<Outcome, Error> {
     let record = cashier.order(&id(order)).await?;
-    let Some(held) = payment_like(&record, |p| p.status == PaymentStatus::Authorized) else {
-        return Ok(Outcome::Done);
+    let Some(held) = payment_like(&record, |p| p.is_held()) else {
+        return Ok(plan.when_missing());
     };
-    let amount = match hold {
-        Hold::Captured => held.capturable.minor(),
-        Hold::HalfCaptured => held.capturable.minor() / 2,
-        Hold::Voided => return cashier.void(&held.id).await.map(|_| Outcome::Done),
-        Hold::Forgotten => return Ok(Outcome::Done),
+    let whole = held.amount.minor();
+    let (amount, is_final) = match (plan.hold, part) {
+        (Hold::HalfCaptured, _) => (whole / 2, true),
+        (Hold::CapturedInParts, 0) => (whole / 3, false),
+        (Hold::CapturedInParts, _) => (whole - whole / 3, true),
+        _ => (whole, true),
     };
-    let command = CommandId::new("capture").unwrap();
-    let request = CaptureRequest::new(held.id.clone(), eur(amount), command);
-    cashier.capture(&request).await.map(|_| Outcome::Done)
+    let command = next_name(&record, &format!("capture-{part}"));
+    let mut request = CaptureRequest::new(held.id.clone(), eur(amount), command);
+    if !is_final {
+        request = request.keeping_the_rest();
+    }
+    Ok(plan.when_given(&cashier.capture(&request).await?))
+}
+
+async fn void(cashier: &Cashier<Test>, order: usize, plan: &Plan) -> Result<Outcome, Error> {
+    let record = cashier.order(&id(order)).await?;
+    let Some(held) = payment_like(&record, |p| p.is_held()) else {
+        return Ok(plan.when_missing());
+    };
+    cashier.void(&held.id).await.map(|_| Outcome::Done)
 }
 
 async fn refund(
@@ -220,16 +250,44 @@ async fn refund(
 ) -> Result<Outcome, Error> {
     let record = cashier.order(&id(order)).await?;
     let Some(taken) = payment_like(&record, |p| p.captured.is_positive()) else {
-        return Ok(Outcome::Done);
+        return Ok(plan.when_missing());
     };
     let payment: PaymentId<Test> = taken.id.clone();
-    let command = CommandId::new(&format!("refund-{order}-{number}")).unwrap();
+    let command = next_name(&record, &format!("refund-{order}-{number}"));
     let request = RefundRequest::new(payment, eur(plan.refunds[number]), command);
-    cashier.refund(&request).await.map(|_| Outcome::Done)
+    Ok(plan.when_given(&cashier.refund(&request).await?))
 }
 
-async fn receive(cashier: &Cashier<Test>, request: &WebhookRequest) -> Outcome {
-    let received = cashier.receive(request).await;
+/// A name for a wish. One that has failed is over, and is asked for anew under the next name.
+fn next_name(record: &OrderRecord<Test>, wish: &str) -> CommandId {
+    let failed = record.commands.iter().filter(|command| {
+        let name = command.command.as_ref().map_or("", |name| name.as_str());
+        let is_its = name.rsplit_once('-').is_some_and(|(its, _)| its == wish);
+        is_its && command.state == CommandState::Failed
+    });
+    CommandId::new(&format!("{wish}-{}", failed.count())).unwrap()
+}
+
+impl Plan {
+    /// What staff do when there is no payment yet to do it with.
+    const fn when_missing(&self) -> Outcome {
+        match self.is_patient {
+            true => Outcome::Again,
+            false => Outcome::Done,
+        }
+    }
+
+    /// What staff do when the command has failed, perhaps since nobody was there to take it.
+    fn when_given(&self, command: &CommandRecord<Test>) -> Outcome {
+        match command.state {
+            CommandState::Failed if self.is_patient => Outcome::Again,
+            _ => Outcome::Done,
+        }
+    }
+}
+
+async fn receive(cashier: &Cashier<Test>, psp: &str, request: &WebhookRequest) -> Outcome {
+    let received = cashier.receive_from(psp, request).await;
     let mut seen = Vec::new();
     for order in received.orders {
         if let Ok(record) = cashier.order(&order).await {

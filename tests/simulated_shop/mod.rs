@@ -23,8 +23,12 @@ mod crowd;
 mod defect;
 mod dice;
 mod job;
+mod mail;
 mod mutant;
 mod plan;
+mod psps;
+mod script;
+mod steps;
 mod store;
 mod time;
 mod wire;
@@ -40,8 +44,11 @@ pub use crowd::Deed;
 pub use defect::Defect;
 pub use job::Job;
 pub use plan::{Hold, Plan};
+pub use psps::{Psp, new_paypal, new_stripe};
+pub use script::{End, Script, Steps, Trouble};
+pub use steps::{Flow, Share, flows, prove};
 pub use wire::Fate;
-pub use world::{HOUR, MINUTE, OpenStore, SECOND, Script, Shop};
+pub use world::{HOUR, MINUTE, OpenStore, SECOND, Shop};
 
 use world::World;
 
@@ -55,9 +62,22 @@ pub fn run(shop: &Shop, open: &OpenStore, findings: &mut Findings, tally: &mut T
 
 /// As [`run`], on a memory store.
 pub fn run_in_memory(shop: &Shop, findings: &mut Findings, tally: &mut Tally) -> u64 {
+    run(shop, &in_memory(), findings, tally)
+}
+
+/// As [`run_in_memory`], and gives how many steps it took.
+pub fn run_and_count(shop: &Shop, findings: &mut Findings, tally: &mut Tally) -> Steps {
+    let open = in_memory();
+    let mut world = World::new(shop.clone(), &open);
+    world.run();
+    let steps = world.steps();
+    audit::audit(&mut world, findings, tally);
+    steps
+}
+
+fn in_memory() -> impl Fn() -> Arc<dyn Store> {
     let store = Arc::new(MemoryStore::new());
-    let open = move || Arc::clone(&store) as Arc<dyn Store>;
-    run(shop, &open, findings, tally)
+    move || Arc::clone(&store) as Arc<dyn Store>
 }
 
 /// Runs shops of a hundred orders with consecutive seeds, and fails if any books are wrong.

@@ -9,11 +9,14 @@ use counterfoil::capability::{Capabilities, Operation};
 use counterfoil::capture::Change;
 use counterfoil::clock::Timestamp;
 use counterfoil::dispute::Dispute;
-use counterfoil::id::{EventId, IdempotencyKey, PaymentId, ProviderName, Reference, RefundId};
+use counterfoil::id::RefundId;
+use counterfoil::id::{EventId, IdempotencyKey, PaymentId, PayoutId, ProviderName, Reference};
 use counterfoil::payment::Payment;
-use counterfoil::providers::stripe::Stripe;
+use counterfoil::payout::{Payout, PayoutLine};
 use counterfoil::refund::Refund;
-use counterfoil::request::{CaptureRequest, CreateRequest, Cursor, Page, Period, RefundRequest};
+use counterfoil::request::{
+    CaptureRequest, CompleteRequest, CreateRequest, Cursor, Page, Period, RefundRequest,
+};
 use counterfoil::webhook::{EventKind, Notice, WebhookRefusal, WebhookRequest};
 use counterfoil::{Effect, Error, ErrorKind, PaymentProvider, Result, Test};
 
@@ -23,10 +26,10 @@ use super::defect::Defect;
 #[derive(Debug, Default)]
 pub struct Repetitions(Mutex<(BTreeSet<String>, u64)>);
 
-/// Stripe with a defect, if there is one.
+/// A provider with a defect, if there is one.
 #[derive(Debug)]
 pub struct Mutant {
-    inner: Stripe<Test>,
+    inner: Arc<dyn PaymentProvider<Mode = Test>>,
     capabilities: Capabilities,
     defect: Option<Defect>,
     repetitions: Arc<Repetitions>,
@@ -34,7 +37,7 @@ pub struct Mutant {
 
 impl Mutant {
     pub fn new(
-        inner: Stripe<Test>,
+        inner: Arc<dyn PaymentProvider<Mode = Test>>,
         defect: Option<Defect>,
         searches: bool,
         repetitions: Arc<Repetitions>,
@@ -128,6 +131,14 @@ impl PaymentProvider for Mutant {
         self.inner.list_payments(period, after).await
     }
 
+    async fn complete(
+        &self,
+        request: &CompleteRequest<Test>,
+        key: &IdempotencyKey,
+    ) -> Result<Payment<Test>> {
+        self.written(self.inner.complete(request, key).await)
+    }
+
     async fn capture(
         &self,
         request: &CaptureRequest<Test>,
@@ -166,6 +177,22 @@ impl PaymentProvider for Mutant {
         after: Option<&Cursor>,
     ) -> Result<Page<Dispute<Test>>> {
         self.inner.list_disputes(period, after).await
+    }
+
+    async fn list_payouts(
+        &self,
+        period: &Period,
+        after: Option<&Cursor>,
+    ) -> Result<Page<Payout<Test>>> {
+        self.inner.list_payouts(period, after).await
+    }
+
+    async fn list_payout_lines(
+        &self,
+        payout: &PayoutId<Test>,
+        after: Option<&Cursor>,
+    ) -> Result<Page<PayoutLine<Test>>> {
+        self.inner.list_payout_lines(payout, after).await
     }
 
     async fn verify_webhook(

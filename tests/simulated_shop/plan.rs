@@ -18,6 +18,8 @@ pub struct Plan {
     pub hold: Hold,
     /// Whether all its webhooks are lost.
     pub is_silent: bool,
+    /// Whether staff wait for what is not there yet, and ask again for what was refused.
+    pub is_patient: bool,
 }
 
 /// What becomes of a held amount.
@@ -25,6 +27,8 @@ pub struct Plan {
 pub enum Hold {
     Captured,
     HalfCaptured,
+    /// First a third, then the rest.
+    CapturedInParts,
     Voided,
     /// Nobody looks after it.
     Forgotten,
@@ -41,6 +45,7 @@ impl Plan {
             refunds: Vec::new(),
             hold: Hold::Captured,
             is_silent: false,
+            is_patient: true,
         }
     }
 
@@ -81,12 +86,14 @@ impl Plan {
             is_direct: dice.chance(350),
             refunds,
             hold: match dice.below(10) {
-                0..5 => Hold::Captured,
+                0..3 => Hold::Captured,
+                3..5 => Hold::CapturedInParts,
                 5..7 => Hold::HalfCaptured,
                 7..9 => Hold::Voided,
                 _ => Hold::Forgotten,
             },
             is_silent: dice.chance(50),
+            is_patient: dice.chance(500),
         }
     }
 

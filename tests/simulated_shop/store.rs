@@ -1,6 +1,7 @@
 //! A store behind a connection that breaks, before or after the work is done.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -15,6 +16,7 @@ use serde_json::Value;
 
 use super::defect::Defect;
 use super::dice::Dice;
+use super::script::Trouble;
 use super::time::{Time, pause};
 
 /// How many of ten thousand calls break before, and how many after the work is done.
@@ -24,12 +26,49 @@ const STALLS: u32 = 2;
 /// For how long at most, in milliseconds: twenty minutes, longer than any lease.
 const LONGEST_STALL: u32 = 1_200_000;
 
+/// How a call of the store breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Broken {
+    Before,
+    After,
+}
+
+/// The calls of all processes to the store, counted, and the one that a script breaks.
+#[derive(Debug)]
+pub struct Calls {
+    made: AtomicU64,
+    breaks: Option<(u64, Broken)>,
+}
+
+impl Calls {
+    pub fn new(trouble: &Trouble) -> Self {
+        Self {
+            made: AtomicU64::new(0),
+            breaks: match trouble {
+                Trouble::Store { call, how } => Some((*call, *how)),
+                _ => None,
+            },
+        }
+    }
+
+    pub fn made(&self) -> u64 {
+        self.made.load(Ordering::Relaxed)
+    }
+
+    fn next(&self) -> Option<Broken> {
+        let number = self.made.fetch_add(1, Ordering::Relaxed);
+        let (breaks, how) = self.breaks?;
+        (breaks == number).then_some(how)
+    }
+}
+
 /// One process's connection to the store.
 #[derive(Debug)]
 pub struct ShakyStore {
     inner: Arc<dyn Store>,
     dice: Arc<Dice>,
     time: Arc<Time>,
+    calls: Arc<Calls>,
     defect: Option<Defect>,
     /// Attempts that this process has not stored yet, by [`Defect::KeyNotStoredFirst`].
     held_back: Mutex<BTreeMap<OrderId, Batch>>,
@@ -42,12 +81,14 @@ impl ShakyStore {
         inner: Arc<dyn Store>,
         dice: Arc<Dice>,
         time: Arc<Time>,
+        calls: Arc<Calls>,
         defect: Option<Defect>,
     ) -> Self {
         Self {
             inner,
             dice,
             time,
+            calls,
             defect,
             held_back: Mutex::default(),
             seen: Mutex::default(),
@@ -60,12 +101,13 @@ impl ShakyStore {
             let stall = self.dice.below(LONGEST_STALL);
             self.time.pass(u64::from(stall)).await;
         }
-        if self.breaks() {
+        let scripted = self.calls.next();
+        if scripted == Some(Broken::Before) || self.breaks() {
             return Err(broken(Effect::NotApplied));
         }
         let done = work.await;
         pause().await;
-        if self.breaks() {
+        if scripted == Some(Broken::After) || self.breaks() {
             return Err(broken(Effect::Unknown));
         }
         done

@@ -1,4 +1,4 @@
-//! The way from a node to the provider: requests travel, arrive late or never, and so do answers.
+//! The way from a node to the providers: requests travel, arrive late or never, and so do answers.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,19 +8,21 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use counterfoil::http::{Delivered, Transport, TransportError};
-use counterfoil::simulator::stripe::StripeSimulator;
-use counterfoil::simulator::{Answer, Fault, FaultRule, SimulatedProvider};
+use counterfoil::simulator::{Answer, Fault, FaultRule};
 use http::{HeaderValue, Method, Request, Response};
 
 use super::defect::Defect;
 use super::dice::Dice;
+use super::psps::Psp;
+use super::script::{OUTAGE, Trouble};
 use super::time::Time;
 
 /// How long a node waits for an answer, in milliseconds.
 const TIMEOUT: u64 = 30_000;
 /// How long after it was sent a request can still arrive: ten minutes.
 const LATEST: u32 = 600_000;
-const KEY: &str = "idempotency-key";
+/// The headers that providers read a key from.
+const KEYS: [&str; 2] = ["idempotency-key", "paypal-request-id"];
 
 /// What becomes of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,14 +75,15 @@ impl Fate {
     }
 }
 
-/// The provider and everything that is on its way there.
+/// The providers and everything that is on its way there.
 #[derive(Debug)]
 pub struct Wire {
-    simulator: Mutex<StripeSimulator>,
+    psps: BTreeMap<&'static str, Mutex<Box<dyn Psp>>>,
     flights: Mutex<BTreeMap<(u64, u64), Flight>>,
     sent: AtomicU64,
-    /// Fates of certain requests, counted from 0; all others are drawn.
-    script: BTreeMap<u64, Fate>,
+    trouble: Trouble,
+    /// Until when a scripted outage lasts, once it has begun.
+    outage_until: AtomicU64,
     dice: Arc<Dice>,
     time: Arc<Time>,
     defect: Option<Defect>,
@@ -88,6 +91,7 @@ pub struct Wire {
 
 #[derive(Debug)]
 struct Flight {
+    psp: &'static str,
     request: Request<Bytes>,
     fault: Option<Fault>,
     reply: Reply,
@@ -97,25 +101,34 @@ type Reply = Arc<Mutex<Option<Answer>>>;
 
 impl Wire {
     pub fn new(
-        simulator: StripeSimulator,
-        script: BTreeMap<u64, Fate>,
+        psps: Vec<Box<dyn Psp>>,
+        trouble: Trouble,
         dice: Arc<Dice>,
         time: Arc<Time>,
         defect: Option<Defect>,
     ) -> Self {
         Self {
-            simulator: Mutex::new(simulator),
+            psps: psps
+                .into_iter()
+                .map(|psp| (psp.name(), Mutex::new(psp)))
+                .collect(),
             flights: Mutex::default(),
             sent: AtomicU64::new(0),
-            script,
+            trouble,
+            outage_until: AtomicU64::new(0),
             dice,
             time,
             defect,
         }
     }
 
-    pub fn simulator(&self) -> MutexGuard<'_, StripeSimulator> {
-        lock(&self.simulator)
+    /// The provider of this name.
+    pub fn psp(&self, name: &str) -> MutexGuard<'_, Box<dyn Psp>> {
+        lock(&self.psps[name])
+    }
+
+    pub fn psps(&self) -> impl Iterator<Item = MutexGuard<'_, Box<dyn Psp>>> {
+        self.psps.values().map(lock)
     }
 
     /// How many requests were sent so far.
@@ -140,19 +153,36 @@ impl Wire {
                 }
                 first.remove()
             };
-            let mut simulator = self.simulator();
+            let mut psp = self.psp(flight.psp);
             if let Some(fault) = flight.fault {
-                simulator.faults().script(FaultRule::next(fault));
+                psp.faults().script(FaultRule::next(fault));
             }
-            *lock(&flight.reply) = Some(simulator.handle(&flight.request));
+            *lock(&flight.reply) = Some(psp.handle(&flight.request));
+        }
+    }
+
+    fn scripted_fate(&self, number: u64) -> Option<Fate> {
+        let now = self.time.millis();
+        match self.trouble {
+            Trouble::Request { number: its, fate } if its == number => Some(fate),
+            Trouble::Outage { from, fate } if from <= number => {
+                if from == number {
+                    self.outage_until.store(now + OUTAGE, Ordering::Relaxed);
+                }
+                (now < self.outage_until.load(Ordering::Relaxed)).then_some(fate)
+            }
+            _ => None,
         }
     }
 
     fn spoil_key(&self, request: &mut Request<Bytes>, number: u64, process: u64) {
-        let is_refund = request.uri().path() == "/v1/refunds";
-        let Some(key) = request.headers().get(KEY).cloned() else {
+        let path = request.uri().path();
+        let is_refund = path == "/v1/refunds" || path.ends_with("/refund");
+        let mut names = KEYS.into_iter();
+        let Some(name) = names.find(|name| request.headers().contains_key(*name)) else {
             return;
         };
+        let key = request.headers()[name].clone();
         let with = |suffix: u64| {
             let mut spoiled = key.as_bytes().to_vec();
             spoiled.extend_from_slice(format!("-{suffix}").as_bytes());
@@ -160,19 +190,20 @@ impl Wire {
         };
         let headers = request.headers_mut();
         match self.defect {
-            Some(Defect::NoKey) => drop(headers.remove(KEY)),
-            Some(Defect::RefundWithoutKey) if is_refund => drop(headers.remove(KEY)),
-            Some(Defect::FreshKeyPerRetry) => drop(headers.insert(KEY, with(number))),
-            Some(Defect::KeyNotStoredFirst) => drop(headers.insert(KEY, with(process))),
+            Some(Defect::NoKey) => drop(headers.remove(name)),
+            Some(Defect::RefundWithoutKey) if is_refund => drop(headers.remove(name)),
+            Some(Defect::FreshKeyPerRetry) => drop(headers.insert(name, with(number))),
+            Some(Defect::KeyNotStoredFirst) => drop(headers.insert(name, with(process))),
             _ => {}
         }
     }
 }
 
-/// One process's connection.
+/// One process's connection to one provider.
 #[derive(Debug)]
 pub struct Line {
     pub wire: Arc<Wire>,
+    pub psp: &'static str,
     /// Which process it is, counted over all nodes and restarts.
     pub process: u64,
 }
@@ -182,8 +213,8 @@ impl Transport for Line {
     async fn send(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         let Wire { time, dice, .. } = &*self.wire;
         let number = self.wire.sent.fetch_add(1, Ordering::Relaxed);
-        let scripted = self.wire.script.get(&number).copied();
-        let fate = scripted.unwrap_or_else(|| Fate::draw(dice));
+        let fate = self.wire.scripted_fate(number);
+        let fate = fate.unwrap_or_else(|| Fate::draw(dice));
         if request.method() == Method::POST {
             self.wire.spoil_key(&mut request, number, self.process);
         }
@@ -197,6 +228,7 @@ impl Transport for Line {
         };
         if let Some(travels) = travels {
             let flight = Flight {
+                psp: self.psp,
                 request,
                 fault: match fate {
                     Fate::At(fault) => Some(fault),

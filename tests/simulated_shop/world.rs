@@ -9,16 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use bytes::Bytes;
 use counterfoil::cashier::{Cashier, OrderRecord, Store};
-use counterfoil::clock::Clock;
-use counterfoil::id::{Namespace, OrderId};
-use counterfoil::providers::stripe::{SIGNATURE_HEADER, Stripe, StripeConfig, sign};
-use counterfoil::simulator::stripe::StripeSimulator;
-use counterfoil::simulator::{SimulatedProvider, WebhookDelivery, WebhookFault};
-use counterfoil::webhook::WebhookRequest;
-use counterfoil::{Provider, Secret, Test};
-use serde_json::{Value, json};
+use counterfoil::clock::{Clock, Timestamp};
+use counterfoil::id::{Namespace, OrderId, PaymentId};
+use counterfoil::simulator::WebhookFault;
+use counterfoil::{Provider, Test};
 
 use super::crowd::Deed;
 use super::defect::Defect;
@@ -26,9 +21,11 @@ use super::dice::Dice;
 use super::job::{Acted, Job, Outcome, id, perform};
 use super::mutant::{Mutant, Repetitions};
 use super::plan::Plan;
-use super::store::ShakyStore;
+use super::psps::{Connection, Psp, new_stripe};
+use super::script::{SWEEPS, Script, Trouble};
+use super::store::{Calls, ShakyStore};
 use super::time::{START, Time};
-use super::wire::{Fate, Line, Wire};
+use super::wire::{Line, Wire};
 
 pub const SECOND: u64 = 1000;
 pub const MINUTE: u64 = 60 * SECOND;
@@ -39,8 +36,6 @@ const STORM: u64 = 3 * DAY;
 /// Until then everything must have come to its end.
 const END: u64 = 14 * DAY;
 
-const WEBHOOK_SECRET: &str = "whsec_simulation";
-
 /// What to run.
 #[derive(Debug, Clone)]
 pub struct Shop {
@@ -48,9 +43,11 @@ pub struct Shop {
     pub orders: usize,
     pub nodes: usize,
     pub defect: Option<Defect>,
+    /// The providers, in the order in which they are tried.
+    pub psps: &'static [OpenPsp],
     /// Whether payments can be looked for by their reference.
     pub searches: bool,
-    /// What goes wrong, and nothing else, instead of what chance brings.
+    /// What happens and goes wrong, and nothing else, instead of what chance brings.
     pub script: Option<Script>,
 }
 
@@ -61,6 +58,7 @@ impl Shop {
             orders,
             nodes,
             defect: None,
+            psps: &[new_stripe],
             searches: true,
             script: None,
         }
@@ -94,23 +92,14 @@ impl fmt::Display for Shop {
             write!(f, " --search no")?;
         }
         match &self.script {
-            Some(script) => write!(f, "\nwith {:?} and {:?}", script.crash_after, script.fates),
+            Some(script) => write!(f, "\nwith {script:?}"),
             None => Ok(()),
         }
     }
 }
 
-/// What goes wrong, step by step.
-#[derive(Debug, Clone, Default)]
-pub struct Script {
-    /// What happens to the only order.
-    pub deeds: Vec<(u64, Deed)>,
-    pub plan: Option<Plan>,
-    /// After how many turns of its tasks the first node dies.
-    pub crash_after: Option<u64>,
-    /// What becomes of certain requests, counted from 0.
-    pub fates: BTreeMap<u64, Fate>,
-}
+/// Opens an account at a simulated provider, from a seed.
+pub type OpenPsp = fn(u64, Timestamp) -> Box<dyn Psp>;
 
 /// Opens the one store of a shop anew, as a process does when it starts.
 pub type OpenStore = dyn Fn() -> Arc<dyn Store>;
@@ -122,18 +111,23 @@ pub struct World<'s> {
     pub trace: DefaultHasher,
     pub crashes: u64,
     pub turns: u64,
+    pub(super) lively_turns: u64,
     pub webhooks: u64,
     /// Orders of which something that was known was lost again.
     pub went_back: BTreeSet<OrderId>,
     pub(super) dice: Arc<Dice>,
     pub(super) time: Arc<Time>,
-    pub(super) shown: BTreeSet<String>,
-    pub(super) first_page: HashMap<usize, String>,
+    pub(super) shown: BTreeSet<PaymentId<Test>>,
+    pub(super) first_page: HashMap<usize, PaymentId<Test>>,
     pub(super) shop: Shop,
+    /// The providers, in the order in which they are tried.
+    names: Vec<&'static str>,
+    pub(super) calls: Arc<Calls>,
     open: &'s OpenStore,
     nodes: Vec<Cashier<Test>>,
     processes: u64,
     repetitions: Arc<Repetitions>,
+    pub(super) forgeries: u64,
     agenda: BTreeMap<(u64, u64), Deed>,
     number: u64,
     tasks: HashMap<u64, Task>,
@@ -171,20 +165,25 @@ impl<'s> World<'s> {
     pub fn new(shop: Shop, open: &'s OpenStore) -> Self {
         let dice = Arc::new(Dice::new(shop.seed));
         let time = Arc::new(Time::default());
-        let mut simulator = StripeSimulator::new(shop.seed, START);
-        simulator.subscribe("https://shop.example/webhooks", WEBHOOK_SECRET);
-        if shop.script.is_none() {
-            let odds = simulator.webhook_odds();
-            odds.set_odds(WebhookFault::Duplicate, 150);
-            odds.set_odds(WebhookFault::Delay(Duration::from_secs(20 * 3600)), 100);
-            odds.set_odds(WebhookFault::Reorder, 100);
-        } else {
+        let opened = shop.psps.iter().map(|open| open(shop.seed, START));
+        let mut psps: Vec<_> = opened.collect();
+        if shop.script.is_some() {
             dice.calm_down();
+        } else {
+            for psp in &mut psps {
+                let odds = psp.webhook_odds();
+                odds.set_odds(WebhookFault::Duplicate, 150);
+                odds.set_odds(WebhookFault::Delay(Duration::from_secs(20 * 3600)), 100);
+                odds.set_odds(WebhookFault::Reorder, 100);
+            }
         }
-        let fates = shop.script.as_ref().map(|script| script.fates.clone());
+        let names = psps.iter().map(|psp| psp.name()).collect();
+        let script = shop.script.as_ref();
+        let trouble = script.map_or(Trouble::None, |script| script.trouble.clone());
+        let calls = Arc::new(Calls::new(&trouble));
         let wire = Wire::new(
-            simulator,
-            fates.unwrap_or_default(),
+            psps,
+            trouble,
             Arc::clone(&dice),
             Arc::clone(&time),
             shop.defect,
@@ -196,6 +195,7 @@ impl<'s> World<'s> {
             trace: DefaultHasher::new(),
             crashes: 0,
             turns: 0,
+            lively_turns: 0,
             webhooks: 0,
             went_back: BTreeSet::new(),
             dice,
@@ -203,10 +203,13 @@ impl<'s> World<'s> {
             shown: BTreeSet::new(),
             first_page: HashMap::new(),
             shop,
+            names,
+            calls,
             open,
             nodes: Vec::new(),
             processes: 0,
             repetitions: Arc::default(),
+            forgeries: 0,
             agenda: BTreeMap::new(),
             number: 0,
             tasks: HashMap::new(),
@@ -222,15 +225,18 @@ impl<'s> World<'s> {
             let node = self.boot();
             self.nodes.push(node);
         }
-        match self.shop.script.clone() {
-            Some(script) => {
-                self.plans.extend(script.plan);
-                for (at, deed) in script.deeds {
-                    self.schedule(at, deed);
-                }
+        if let Some(script) = self.shop.script.clone() {
+            self.plans.push(script.plan);
+            for (at, deed) in script.deeds {
+                self.schedule(at, deed);
             }
-            None => (0..self.shop.orders).for_each(|order| self.plan(order)),
+            for at in SWEEPS {
+                self.schedule_job(at, Job::Sweep);
+                self.schedule_job(at + MINUTE, Job::DeliverConfirmations);
+            }
+            return;
         }
+        (0..self.shop.orders).for_each(|order| self.plan(order));
         let mut at = 0;
         while at < END {
             if self.has_sweep() {
@@ -238,7 +244,6 @@ impl<'s> World<'s> {
             }
             self.schedule_job(at, Job::DeliverConfirmations);
             at += match () {
-                () if self.shop.script.is_some() && at > 6 * HOUR => 12 * HOUR,
                 () if at < STORM => 10 * MINUTE,
                 () => 2 * HOUR,
             };
@@ -270,8 +275,9 @@ impl<'s> World<'s> {
         wait_for(self.nodes[0].order(&id)).unwrap()
     }
 
-    pub fn can_search(&self) -> bool {
-        self.shop.searches && self.shop.defect != Some(Defect::KeyReusedAfterADay)
+    pub fn can_search(&self, psp: &str) -> bool {
+        let can = self.shop.searches && self.wire.psp(psp).can_search();
+        can && self.shop.defect != Some(Defect::KeyReusedAfterADay)
     }
 
     pub fn has_sweep(&self) -> bool {
@@ -288,7 +294,9 @@ impl<'s> World<'s> {
         let seconds = now / SECOND - self.time.millis() / SECOND;
         self.time.set(now);
         if seconds > 0 {
-            self.wire.simulator().advance(Duration::from_secs(seconds));
+            for mut psp in self.wire.psps() {
+                psp.advance(Duration::from_secs(seconds));
+            }
         }
         if now > STORM && !self.dice.is_calm() {
             self.dice.calm_down();
@@ -308,32 +316,41 @@ impl<'s> World<'s> {
     fn boot(&mut self) -> Cashier<Test> {
         self.processes += 1;
         let clock = Arc::clone(&self.time) as Arc<dyn Clock>;
-        let line = Line {
-            wire: Arc::clone(&self.wire),
-            process: self.processes,
-        };
-        let config = StripeConfig::<Test>::new("sk_test_simulation", WEBHOOK_SECRET)
-            .unwrap()
-            .with_transport(Arc::new(line))
-            .with_timer(Arc::clone(&self.time) as _)
-            .with_clock(Arc::clone(&clock))
-            .with_seed(self.shop.seed + self.processes);
-        let stripe = Mutant::new(
-            Stripe::new(config).unwrap(),
-            self.shop.defect,
-            self.shop.searches,
-            Arc::clone(&self.repetitions),
-        );
-        let provider = Provider::new(stripe, Namespace::new("shop").unwrap());
-        let provider = provider.with_clock(Arc::clone(&clock));
-        let store = ShakyStore::new(
+        let providers = self.names.clone().into_iter().map(|name| {
+            let line = Line {
+                wire: Arc::clone(&self.wire),
+                psp: name,
+                process: self.processes,
+            };
+            let connected = self.wire.psp(name).connect(Connection {
+                transport: Arc::new(line),
+                timer: Arc::clone(&self.time) as _,
+                clock: Arc::clone(&clock),
+                seed: self.shop.seed + self.processes,
+            });
+            let provider = Mutant::new(
+                connected,
+                self.shop.defect,
+                self.shop.searches,
+                Arc::clone(&self.repetitions),
+            );
+            let provider = Provider::new(provider, Namespace::new("shop").unwrap());
+            provider.with_clock(Arc::clone(&clock))
+        });
+        let store = Arc::new(ShakyStore::new(
             (self.open)(),
             Arc::clone(&self.dice),
             Arc::clone(&self.time),
+            Arc::clone(&self.calls),
             self.shop.defect,
-        );
-        let opened = wait_for(Cashier::open(provider, Arc::new(store)));
-        opened.unwrap().with_clock(clock)
+        ));
+        let mut providers = providers.collect::<Vec<_>>().into_iter();
+        let first = providers.next().unwrap();
+        let mut cashier = wait_for(Cashier::open(first, store)).unwrap();
+        for next in providers {
+            cashier = cashier.with_provider(next).unwrap();
+        }
+        cashier.with_clock(clock)
     }
 
     pub(super) fn schedule(&mut self, at: u64, deed: Deed) {
@@ -397,20 +414,16 @@ impl<'s> World<'s> {
         {
             self.finish(&task, outcome);
         }
-        let scripted = self.shop.script.as_ref().map(|script| script.crash_after);
-        match scripted {
-            Some(after) if after == Some(self.turns) => self.crash(0),
-            None if self.dice.fault(3) => {
-                let nodes = u32::try_from(self.nodes.len()).unwrap();
-                let node = self.dice.below(nodes);
-                self.crash(node as usize);
-            }
-            _ => {}
+        self.trouble_after_turn();
+        if self.dice.fault(3) {
+            let nodes = u32::try_from(self.nodes.len()).unwrap();
+            let node = self.dice.below(nodes);
+            self.crash(node as usize);
         }
         true
     }
 
-    fn crash(&mut self, node: usize) {
+    pub(super) fn crash(&mut self, node: usize) {
         self.crashes += 1;
         (self.time.millis(), "crash", node).hash(&mut self.trace);
         let mut dead: Vec<_> = self.tasks.iter().collect::<Vec<_>>();
@@ -427,13 +440,12 @@ impl<'s> World<'s> {
 
     fn finish(&mut self, task: &Task, outcome: Outcome) {
         let now = self.time.millis();
+        let script = self.shop.script.as_ref();
         let what = format!("{:?}", outcome);
         (now, task.node, task.job.name(), task.job.order(), what).hash(&mut self.trace);
         match (outcome, &task.job) {
-            (Outcome::Answered { status, seen }, Job::Receive(delivery, _)) => {
-                self.wire
-                    .simulator()
-                    .report_webhook(*delivery, Some(status));
+            (Outcome::Answered { status, seen }, Job::Receive(psp, delivery, _)) => {
+                self.wire.psp(psp).report_webhook(*delivery, Some(status));
                 for (order, captured) in seen {
                     let before = self.captured.insert(order.clone(), captured);
                     if before.is_some_and(|before| before > captured) {
@@ -441,8 +453,8 @@ impl<'s> World<'s> {
                     }
                 }
             }
-            (_, Job::Receive(delivery, _)) => {
-                self.wire.simulator().report_webhook(*delivery, None);
+            (_, Job::Receive(psp, delivery, _)) => {
+                self.wire.psp(psp).report_webhook(*delivery, None);
             }
             (Outcome::Shown(page), Job::CheckOut(order, card)) => {
                 self.shopper_sees(*order, *card, page);
@@ -452,7 +464,10 @@ impl<'s> World<'s> {
             }
             // A browser that stays away, and jobs that come by themselves.
             (Outcome::Again, Job::Resume(_) | Job::Sweep | Job::DeliverConfirmations) => {}
-            (Outcome::Again, Job::CheckOut(order, card)) if self.dice.chance(400) => {
+            (Outcome::Again, job) if script.is_some_and(|script| script.gives_up(job)) => {}
+            (Outcome::Again, Job::CheckOut(order, card))
+                if script.is_none() && self.dice.chance(400) =>
+            {
                 // The shopper has had enough for today.
                 let tomorrow = self.later(now + 24 * HOUR, 20 * HOUR);
                 self.schedule_job(tomorrow, Job::CheckOut(*order, *card));
@@ -464,70 +479,6 @@ impl<'s> World<'s> {
             }
             _ => {}
         }
-    }
-
-    /// Takes the webhooks that are due, each to arrive a little later.
-    fn take_webhooks(&mut self) {
-        let due = self.wire.simulator().due_webhooks();
-        for delivery in due {
-            self.webhooks += 1;
-            let at = self.time.millis() + u64::from(self.dice.below(5000));
-            if self.dice.fault(15) {
-                self.forge(at, &delivery);
-            }
-            if self.dice.fault(40) || self.is_of_silent_order(&delivery) {
-                // It is lost, and the provider believes that it arrived.
-                let lost = Some(200);
-                self.wire.simulator().report_webhook(delivery.id, lost);
-                continue;
-            }
-            if self.dice.fault(40) {
-                // There was no connection: the provider tries again.
-                self.wire.simulator().report_webhook(delivery.id, None);
-                continue;
-            }
-            let request = WebhookRequest::from(delivery.request);
-            self.schedule_job(at, Job::Receive(delivery.id, request));
-        }
-    }
-
-    fn is_of_silent_order(&self, delivery: &WebhookDelivery) -> bool {
-        let Ok(body) = std::str::from_utf8(delivery.request.body()) else {
-            return false;
-        };
-        let order = body.split_once("\"shop:order-").and_then(|(_, rest)| {
-            let (number, _) = rest.split_once(':')?;
-            self.plans.get(number.parse::<usize>().ok()?)
-        });
-        !self.dice.is_calm() && order.is_some_and(|plan| plan.is_silent)
-    }
-
-    /// Says of a payment that it was made: by someone who does not know the secret, or about live
-    /// mode, as when an endpoint is registered in both.
-    fn forge(&mut self, at: u64, delivery: &WebhookDelivery) {
-        if !delivery.kind.starts_with("payment_intent.") {
-            return;
-        }
-        self.number += 1;
-        let is_live = self.dice.chance(500);
-        let mut event: Value = serde_json::from_slice(delivery.request.body()).unwrap();
-        event["id"] = json!(format!("evt_Forged{}", self.number));
-        event["type"] = json!("payment_intent.succeeded");
-        event["livemode"] = json!(is_live);
-        let intent = &mut event["data"]["object"];
-        intent["livemode"] = json!(is_live);
-        intent["status"] = json!("succeeded");
-        intent["amount_received"] = intent["amount"].clone();
-        let body = event.to_string();
-        let secret = match is_live {
-            true => WEBHOOK_SECRET,
-            false => "whsec_guessed",
-        };
-        let signature = sign(&Secret::new(secret), self.time.now(), body.as_bytes());
-        let mut headers = delivery.request.headers().clone();
-        headers.insert(SIGNATURE_HEADER, signature.parse().unwrap());
-        let request = WebhookRequest::new(headers, Bytes::from(body));
-        self.schedule_job(at, Job::ReceiveForged(request));
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use counterfoil_simulation::{Defect, Findings, Shop, Tally, run_in_memory};
+use counterfoil_simulation::{Defect, Findings, Share, Shop, Tally, flows, prove, run_in_memory};
 
 const USAGE: &str = "\
 Runs shops on the memory store, and compares their books with the provider's.
@@ -19,6 +19,8 @@ Runs shops on the memory store, and compares their books with the provider's.
   --orders NUMBER   how many orders each (100)
   --nodes NUMBER    on how many nodes; without it shops have one and three in turn
   --threads NUMBER  how many shops at a time (1)
+  --steps NUMBER    instead tries everything that can go wrong at each step of written flows, each
+                    so-manieth pair of a step and a trouble; 1 for all
   --search no       leaves out the search for payments by their reference
   --defect NAME     plants a defect, such as NoKey, and stops once it is seen";
 
@@ -28,6 +30,7 @@ struct Arguments {
     orders: usize,
     nodes: Option<usize>,
     threads: u64,
+    steps: Option<usize>,
     searches: bool,
     defect: Option<Defect>,
 }
@@ -41,6 +44,11 @@ fn main() -> ExitCode {
         }
     };
     let started = Instant::now();
+    if let Some(every) = arguments.steps {
+        prove(&flows(), Share { every });
+        println!("{} s", started.elapsed().as_secs());
+        return ExitCode::SUCCESS;
+    }
     let next = AtomicU64::new(arguments.seed);
     let (mut findings, mut tally) = (Findings::default(), Tally::default());
     thread::scope(|scope| {
@@ -65,6 +73,7 @@ impl Arguments {
             orders: 100,
             nodes: None,
             threads: 1,
+            steps: None,
             searches: true,
             defect: None,
         };
@@ -83,6 +92,7 @@ impl Arguments {
                 "--orders" => arguments.orders = size()?,
                 "--nodes" => arguments.nodes = Some(size()?.max(1)),
                 "--threads" => arguments.threads = number()?.max(1),
+                "--steps" => arguments.steps = Some(size()?.max(1)),
                 "--search" => arguments.searches = value != "no",
                 "--defect" => {
                     let mut all = Defect::ALL.into_iter();
