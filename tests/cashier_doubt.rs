@@ -16,6 +16,7 @@ use counterfoil::cashier::{Cashier, CommandState, MemoryStore, Standing, Store};
 use counterfoil::clock::Clock;
 use counterfoil::id::{PaymentId, ProviderName};
 use counterfoil::payment::PaymentStatus;
+use counterfoil::simulator::{Fault, FaultRule};
 use counterfoil::{Effect, ErrorKind, Test};
 
 use flow::breaking::BreakingStore;
@@ -227,4 +228,35 @@ async fn an_event_of_an_erased_order_says_nothing_of_one_that_is_called_the_same
     assert_eq!((received.answer, received.orders.len()), (200, 0));
     let record = cashier.order(&order("A")).await.unwrap();
     assert_eq!(record.standing(), Standing::Unpaid);
+}
+
+#[tokio::test]
+async fn a_refund_left_open_that_comes_to_nothing_is_told_of() {
+    let shop = flow::Shop::open().await;
+    let paid = shop.paid("A", 1000).await;
+    shop.confirmed().await;
+    // Stripe answers 500, and keeps that answer under the key for a day.
+    let stored = FaultRule::next(Fault::ErrorStored).with_path("/v1/refunds");
+    let stored = stored.with_method(http::Method::POST);
+    shop.account.lock().faults().script(stored);
+    let refunded = shop.cashier.refund(&refund(&paid, 400, "r")).await;
+    assert_eq!(refunded.unwrap_err().effect(), Effect::Unknown);
+    let mut told = Vec::new();
+    for _ in 0..30 {
+        shop.account.wait(3600);
+        shop.cashier.sweep().await.unwrap();
+        told.extend(shop.confirmed().await);
+    }
+    let record = shop.record("A").await;
+    let command = &record.commands[0];
+    assert_eq!(command.state, CommandState::Failed);
+    assert_eq!(record.refundable(&paid).unwrap(), Some(eur(1000).money()));
+    let last = &record.history.last().unwrap().what;
+    assert_eq!(*last, format!("refund of {paid}: Failed"));
+    let about = |what: &str| format!("needs_a_person:refund_{what}:{}", command.key);
+    assert_eq!(told, [about("unknown"), about("failed")]);
+    // What is refused to the face of who asked needs no one else.
+    let too_much = shop.cashier.refund(&refund(&paid, 1001, "s")).await;
+    assert_eq!(kind_of(too_much.unwrap_err()), ErrorKind::InvalidRequest);
+    assert_eq!(shop.cashier.concerns(&shop.record("A").await).len(), 1);
 }

@@ -242,6 +242,7 @@ impl<M: Mode> Cashier<M> {
             if !is_lost || now.abs_diff(command.sent_at) < SEND_LEASE {
                 continue;
             }
+            command.was_left_open = true;
             let of = record.payment(&command.payment);
             let Some(payment) = of.and_then(|of| of.ledger.payment()) else {
                 continue;
@@ -274,6 +275,7 @@ impl<M: Mode> Cashier<M> {
                     let is_old = now.abs_diff(command.sent_at) > NEVER_ARRIVES_AFTER;
                     if !is_remembered && is_old && !record.has_unclaimed_refund(command) {
                         command.state = CommandState::Failed;
+                        record.note(now, command.story(), None);
                     }
                     is_remembered
                 }

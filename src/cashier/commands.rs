@@ -176,6 +176,7 @@ impl<M: Mode> Cashier<M> {
             sent_at: now,
             state: CommandState::Requested,
             refund: None,
+            was_left_open: false,
         };
         let amount = wish.amount.map(|amount| format!(" of {amount}"));
         let amount = amount.unwrap_or_default();
@@ -220,6 +221,7 @@ impl<M: Mode> Cashier<M> {
                             stored.refund = Some(refund.id.clone());
                         }
                         stored.state = CommandState::Pending;
+                        stored.was_left_open = true;
                     }
                     Ok(())
                 };
@@ -243,15 +245,17 @@ impl<M: Mode> Cashier<M> {
                     let Some(stored) = record.command_mut(key) else {
                         return Ok(());
                     };
-                    let is_open = matches!(
-                        stored.state,
-                        CommandState::Requested | CommandState::Unknown
-                    );
-                    if is_open {
+                    let before = stored.state;
+                    stored.was_left_open |= !(is_first && is_refused);
+                    if matches!(before, CommandState::Requested | CommandState::Unknown) {
                         stored.state = match is_refused {
                             true => CommandState::Failed,
                             false => CommandState::Unknown,
                         };
+                    }
+                    if stored.state != before {
+                        let story = stored.story();
+                        record.note(now, story, None);
                     }
                     match decline {
                         Some(decline) => record.take_in_decline(&command.payment, decline, now),

@@ -237,11 +237,7 @@ impl<M: Mode> OrderRecord<M> {
                 CommandOperation::Void => self.settle_void(command),
             }
             if command.state != before {
-                let name = command.operation.name();
-                changes.push(format!(
-                    "{name} of {}: {:?}",
-                    command.payment, command.state
-                ));
+                changes.push(command.story());
             }
         }
         self.commands = commands;

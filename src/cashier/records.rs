@@ -267,9 +267,29 @@ pub struct CommandRecord<M: Mode> {
     pub state: CommandState,
     /// The provider's name for the refund, once it is known.
     pub refund: Option<RefundId<M>>,
+    /// Whether it stayed open after who asked for it had the answer, or got none.
+    #[serde(default)]
+    pub(super) was_left_open: bool,
 }
 
 impl<M: Mode> CommandRecord<M> {
+    /// Whether a capture or refund has come to nothing after its asker had to leave it open. Of a
+    /// refund that the provider has begun, its ledger tells.
+    pub(super) fn has_failed_since(&self) -> bool {
+        let is_awaited = matches!(
+            self.operation,
+            CommandOperation::Capture { .. } | CommandOperation::Refund { .. }
+        );
+        let is_ours_to_tell = is_awaited && self.refund.is_none() && self.was_left_open;
+        is_ours_to_tell && self.state == CommandState::Failed
+    }
+
+    /// A line for the history.
+    pub(super) fn story(&self) -> String {
+        let Self { payment, state, .. } = self;
+        format!("{} of {payment}: {state:?}", self.operation.name())
+    }
+
     /// How long it may be pending.
     pub(super) const fn patience(&self, patience: &Patience) -> Duration {
         match self.operation {

@@ -249,6 +249,14 @@ impl<M: Mode> OrderRecord<M> {
                         ),
                     );
                 }
+                _ if command.has_failed_since() => {
+                    let amount = command.amount.map(|amount| format!(" {amount}"));
+                    let amount = amount.unwrap_or_default();
+                    add(
+                        format!("{name}_failed:{}", command.key),
+                        format!("the {name} of{amount} by {of} was not done after all: ask anew"),
+                    );
+                }
                 _ => {}
             }
         }
