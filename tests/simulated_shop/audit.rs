@@ -5,7 +5,8 @@ use std::fmt;
 
 use counterfoil::Test;
 use counterfoil::cashier::{
-    AttemptPhase, AttemptRecord, CommandOperation, CommandState, OrderRecord, Standing,
+    AttemptPhase, AttemptRecord, CommandOperation, CommandRecord, CommandState, OrderRecord,
+    Standing,
 };
 use counterfoil::payment::{Payment, PaymentStatus};
 
@@ -153,7 +154,7 @@ pub fn audit(world: &mut World<'_>, findings: &mut Findings, tally: &mut Tally) 
             let order = order_of(&entry).expect("every payment names its order");
             let its = books.entry(order).or_default();
             if entry.captured > 0 {
-                its.refunds.extend(psp.refunds_of(&entry.payment));
+                its.add_refunds(psp.refunds_of(&entry.payment));
             }
             its.entries.push(entry);
         }
@@ -194,6 +195,17 @@ pub fn audit(world: &mut World<'_>, findings: &mut Findings, tally: &mut Tally) 
 struct Books {
     entries: Vec<Entry>,
     refunds: Vec<Refunded>,
+    /// Whether a provider does not tell its refunds one by one.
+    is_silent: bool,
+}
+
+impl Books {
+    fn add_refunds(&mut self, refunds: Option<Vec<Refunded>>) {
+        match refunds {
+            Some(refunds) => self.refunds.extend(refunds),
+            None => self.is_silent = true,
+        }
+    }
 }
 
 /// One order, as the shop and as the providers know it.
@@ -228,6 +240,22 @@ impl Case<'_> {
     fn cannot_be_found(&self, attempt: &AttemptRecord<Test>) -> bool {
         let is_unknown = attempt.phase == AttemptPhase::Stored;
         is_unknown && !self.world.can_search(attempt.provider.as_str())
+    }
+
+    /// Whether who asked for it learned at once what came of it, or was cut off and did not ask
+    /// again.
+    fn is_told_at_once(&self, command: &CommandRecord<Test>) -> bool {
+        let script = self.world.shop.script.as_ref();
+        let is_cut_off = script.is_none_or(|script| {
+            !script.is_stubborn && matches!(script.trouble, Trouble::Death { .. })
+        });
+        let name = command.command.clone();
+        let acted = self.world.acted.lock().unwrap();
+        let is_told = name.is_some_and(|name| {
+            let failure = (self.record.order.id.clone(), name);
+            acted.failures.contains(&failure)
+        });
+        is_cut_off || is_told
     }
 
     /// Whether the host got a cue of this kind, whatever it is about.
@@ -286,7 +314,8 @@ impl Case<'_> {
 
     fn compare_refunds(&mut self, findings: &mut Findings, tally: &mut Tally) {
         for command in &self.record.commands {
-            if !matches!(command.operation, CommandOperation::Refund { .. }) {
+            let is_refund = matches!(command.operation, CommandOperation::Refund { .. });
+            if self.books.is_silent || !is_refund {
                 continue;
             }
             let name = command.command.as_ref().map(|command| command.as_str());
@@ -340,6 +369,19 @@ impl Case<'_> {
         expect("refunded", refunds.any(|refund| refund.is_with_payer));
         let mut entries = self.books.entries.iter();
         expect("dispute_opened", entries.any(|entry| entry.disputed > 0));
+        for command in &self.record.commands {
+            let told = self.is_told_at_once(command);
+            let about = format!("{}_failed:{}", command.operation.name(), command.key);
+            let has_failed = command.state == CommandState::Failed && command.refund.is_none();
+            let is_awaited = command.command.is_some();
+            if has_failed
+                && is_awaited
+                && !told
+                && !self.is_told(&format!("needs_a_person:{about}"))
+            {
+                untold.push(format!("nobody is told of {about}"));
+            }
+        }
         if !untold.is_empty() {
             findings.lost_confirmations += 1;
             self.found.extend(untold);

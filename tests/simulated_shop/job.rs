@@ -106,6 +106,8 @@ pub struct Acted {
     /// The ids on which it acted, by order and kind: a host acts once per id.
     pub ids: BTreeMap<(OrderId, String), BTreeSet<String>>,
     acknowledged: BTreeSet<String>,
+    /// The commands of which staff were told at once that they were not done.
+    pub failures: BTreeSet<(OrderId, CommandId)>,
     /// Orders of which a cue came again after it had been acknowledged.
     pub again: BTreeSet<OrderId>,
 }
@@ -146,9 +148,9 @@ pub async fn perform(
             amended.map(|_| Outcome::Done)
         }
         Job::Close(order) => cashier.close(&id(order)).await.map(|_| Outcome::Done),
-        Job::Capture(order, part) => capture(&cashier, order, part, &plan()).await,
+        Job::Capture(order, part) => capture(&cashier, order, part, &plan(), &acted).await,
         Job::Void(order) => void(&cashier, order, &plan()).await,
-        Job::Refund(order, number) => refund(&cashier, order, number, &plan()).await,
+        Job::Refund(order, number) => refund(&cashier, order, number, &plan(), &acted).await,
         Job::Receive(psp, _, request) => return receive(&cashier, psp, &request).await,
         Job::ReceiveForged(request) => {
             let _ = cashier.receive_from("stripe", &request).await;
@@ -214,9 +216,12 @@ async fn capture(
     order: usize,
     part: usize,
     plan: &Plan,
+    acted: &Mutex<Acted>,
 ) -> Result<Outcome, Error> {
     let record = cashier.order(&id(order)).await?;
-    let Some(held) = payment_like(&record, |p| p.is_held()) else {
+    // The parts are taken one after the other.
+    let is_next = |p: &Payment<Test>| p.is_held() && (part == 0 || p.captured.is_positive());
+    let Some(held) = payment_like(&record, is_next) else {
         return Ok(plan.when_missing());
     };
     let whole = held.amount.minor();
@@ -231,7 +236,9 @@ async fn capture(
     if !is_final {
         request = request.keeping_the_rest();
     }
-    Ok(plan.when_given(&cashier.capture(&request).await?))
+    let captured = cashier.capture(&request).await;
+    note_failure(acted, order, &request.command, &captured);
+    Ok(plan.when_given(&captured?))
 }
 
 async fn void(cashier: &Cashier<Test>, order: usize, plan: &Plan) -> Result<Outcome, Error> {
@@ -247,6 +254,7 @@ async fn refund(
     order: usize,
     number: usize,
     plan: &Plan,
+    acted: &Mutex<Acted>,
 ) -> Result<Outcome, Error> {
     let record = cashier.order(&id(order)).await?;
     let Some(taken) = payment_like(&record, |p| p.captured.is_positive()) else {
@@ -255,7 +263,26 @@ async fn refund(
     let payment: PaymentId<Test> = taken.id.clone();
     let command = next_name(&record, &format!("refund-{order}-{number}"));
     let request = RefundRequest::new(payment, eur(plan.refunds[number]), command);
-    Ok(plan.when_given(&cashier.refund(&request).await?))
+    let refunded = cashier.refund(&request).await;
+    note_failure(acted, order, &request.command, &refunded);
+    Ok(plan.when_given(&refunded?))
+}
+
+/// Staff see that a command was not done.
+fn note_failure(
+    acted: &Mutex<Acted>,
+    order: usize,
+    command: &CommandId,
+    outcome: &Result<CommandRecord<Test>, Error>,
+) {
+    let has_failed = match outcome {
+        Ok(command) => command.state == CommandState::Failed,
+        Err(error) => error.effect() == Effect::NotApplied,
+    };
+    if has_failed {
+        let mut acted = acted.lock().unwrap();
+        acted.failures.insert((id(order), command.clone()));
+    }
 }
 
 /// A name for a wish. One that has failed is over, and is asked for anew under the next name.

@@ -27,9 +27,7 @@ impl World<'_> {
             if self.dice.fault(15) {
                 self.forge(at, &delivery);
             }
-            let script = self.shop.script.as_ref();
-            let is_lost = script.is_some_and(|script| !script.has_webhooks);
-            if is_lost || self.dice.fault(40) || self.is_of_silent_order(&delivery) {
+            if self.dice.fault(40) || self.is_of_silent_order(&delivery) {
                 // It is lost, and the provider believes that it arrived.
                 self.wire.psp(name).report_webhook(delivery.id, Some(200));
                 continue;

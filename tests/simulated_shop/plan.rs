@@ -93,7 +93,7 @@ impl Plan {
                 _ => Hold::Forgotten,
             },
             is_silent: dice.chance(50),
-            is_patient: dice.chance(500),
+            is_patient: dice.chance(250),
         }
     }
 

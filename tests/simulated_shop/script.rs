@@ -84,22 +84,16 @@ pub struct Steps {
 pub const OUTAGE: u64 = 10 * MINUTE;
 
 /// When the only node sweeps in a script: often at first, then ever more seldom, as an order is due.
-pub const SWEEPS: [u64; 18] = [
+pub const SWEEPS: [u64; 12] = [
     2 * MINUTE,
-    6 * MINUTE,
     15 * MINUTE,
-    40 * MINUTE,
     65 * MINUTE,
-    130 * MINUTE,
-    4 * HOUR,
+    200 * MINUTE,
     7 * HOUR,
-    12 * HOUR,
     25 * HOUR,
-    28 * HOUR,
     2 * DAY,
-    3 * DAY,
-    5 * DAY,
-    8 * DAY,
+    123 * HOUR,
+    9 * DAY,
     13 * DAY,
     20 * DAY,
     40 * DAY,

@@ -5,6 +5,8 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{fmt, iter, thread};
 
+use counterfoil::simulator::Fault;
+
 use super::audit::{Findings, Tally};
 use super::crowd::Deed;
 use super::job::Job;
@@ -17,6 +19,15 @@ use super::wire::Fate;
 use super::world::{DAY, HOUR, MINUTE, OpenPsp, SECOND, Shop};
 
 const TOTAL: i64 = 9000;
+/// What a provider's bad ten minutes can look like.
+const OUTAGES: [Fate; 6] = [
+    Fate::Unreachable,
+    Fate::RequestLost,
+    Fate::AnswerLost,
+    Fate::At(Fault::ErrorBefore),
+    Fate::At(Fault::ErrorStored),
+    Fate::At(Fault::ErrorAfter),
+];
 
 /// What happens to one order.
 #[derive(Debug, Clone)]
@@ -133,12 +144,11 @@ impl Flow {
             ways.map(|how| Trouble::Store { call, how })
         });
         let requests = (0..steps.requests).flat_map(|number| {
-            Fate::FAULTS.into_iter().flat_map(move |(fate, _)| {
-                [
-                    Trouble::Request { number, fate },
-                    Trouble::Outage { from: number, fate },
-                ]
-            })
+            let fates = Fate::FAULTS.into_iter().map(|(fate, _)| fate);
+            let once = fates.map(move |fate| Trouble::Request { number, fate });
+            let from = number;
+            let long = OUTAGES.into_iter();
+            once.chain(long.map(move |fate| Trouble::Outage { from, fate }))
         });
         let meanwhile = self.meanwhile.iter().flat_map(move |deed| {
             let deed = deed.clone();
@@ -202,10 +212,6 @@ impl Flow {
 
     fn directly_with(mut self, card: &'static str) -> Self {
         self.script.plan.is_direct = true;
-        self.paying_with(card)
-    }
-
-    fn paying_with(mut self, card: &'static str) -> Self {
         self.script.plan.cards = vec![card];
         self
     }
@@ -299,9 +305,6 @@ pub fn flows() -> Vec<Flow> {
             .meanwhile(Deed::PayFirst(0)),
         Flow::new("paid at Stripe, or at PayPal if Stripe began nothing").at_stripe_or_paypal(),
         Flow::new("approved at PayPal and taken").at_paypal(),
-        Flow::new("approved at PayPal after a challenge")
-            .at_paypal()
-            .paying_with("threeDSecure2Required"),
         Flow::new("held at PayPal and captured in parts")
             .at_paypal()
             .held(Hold::CapturedInParts)

@@ -1,5 +1,6 @@
 //! The simulated providers of a run, from the side of shoppers, staff and banks.
 
+mod adyen;
 mod paypal;
 mod stripe;
 
@@ -14,11 +15,15 @@ use counterfoil::{PaymentProvider, Test};
 use http::Request;
 use serde_json::Value;
 
+pub use adyen::new as new_adyen;
 pub use paypal::new as new_paypal;
 pub use stripe::{WEBHOOK_SECRET, new as new_stripe};
 
 /// A simulated provider with what people do there.
 pub trait Psp: SimulatedProvider {
+    /// Posts webhooks to the shop from now on.
+    fn post_webhooks(&mut self);
+
     fn faults(&mut self) -> &mut FaultPlan;
 
     fn webhook_odds(&mut self) -> &mut WebhookOdds;
@@ -46,8 +51,8 @@ pub trait Psp: SimulatedProvider {
     /// What really happened to the money, payment by payment.
     fn books(&self) -> Vec<Entry>;
 
-    /// The refunds of a payment, as the provider tells whoever asks.
-    fn refunds_of(&mut self, payment: &str) -> Vec<Refunded>;
+    /// The refunds of a payment, as the provider tells whoever asks; `None` if it tells nobody.
+    fn refunds_of(&mut self, payment: &str) -> Option<Vec<Refunded>>;
 }
 
 /// What one process needs to speak to a provider.

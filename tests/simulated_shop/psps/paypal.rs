@@ -1,6 +1,6 @@
 //! PayPal: an approval moves no money by itself, and a webhook's signature leaves its body out.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use base64::Engine;
@@ -20,12 +20,18 @@ const WEBHOOK_ID: &str = "1JE4291016473214C";
 
 pub fn new(seed: u64, start: Timestamp) -> Box<dyn Psp> {
     let mut simulator = PaypalSimulator::new(seed, start);
-    simulator.add_webhook("https://shop.example/webhooks/paypal", WEBHOOK_ID, &["*"]);
     simulator.set_reporting_delay(Duration::ZERO);
     Box::new(simulator)
 }
 
+/// The root that vouches for all simulated PayPals of one start.
+static TRUST_ROOT: OnceLock<String> = OnceLock::new();
+
 impl Psp for PaypalSimulator {
+    fn post_webhooks(&mut self) {
+        self.add_webhook("https://shop.example/webhooks/paypal", WEBHOOK_ID, &["*"]);
+    }
+
     fn faults(&mut self) -> &mut FaultPlan {
         self.faults()
     }
@@ -38,7 +44,7 @@ impl Psp for PaypalSimulator {
         let (id, secret) = (Self::CLIENT_ID, Self::CLIENT_SECRET);
         let credentials = PayPalCredentials::<Test>::sandbox(id, secret, WEBHOOK_ID).unwrap();
         let config = PayPalConfig::new(credentials)
-            .with_webhook_roots(&self.trust_root().unwrap())
+            .with_webhook_roots(TRUST_ROOT.get_or_init(|| self.trust_root().unwrap()))
             .unwrap()
             .with_transport(connection.transport)
             .with_timer(connection.timer)
@@ -103,7 +109,7 @@ impl Psp for PaypalSimulator {
         entries.collect()
     }
 
-    fn refunds_of(&mut self, payment: &str) -> Vec<Refunded> {
+    fn refunds_of(&mut self, payment: &str) -> Option<Vec<Refunded>> {
         let pair = format!("{}:{}", Self::CLIENT_ID, Self::CLIENT_SECRET);
         let token = Request::post("/v1/oauth2/token")
             .header("authorization", format!("Basic {}", STANDARD.encode(pair)))
@@ -114,13 +120,12 @@ impl Psp for PaypalSimulator {
         let order = read(self, order.header("authorization", bearer), "");
         let refunds = order["purchase_units"][0]["payments"]["refunds"].as_array();
         let refunds = refunds.into_iter().flatten();
-        refunds
-            .map(|refund| Refunded {
-                command: refund["custom_id"].as_str().and_then(command_of),
-                amount: cents(&refund["amount"]["value"]),
-                is_with_payer: refund["status"] != "FAILED",
-            })
-            .collect()
+        let read = refunds.map(|refund| Refunded {
+            command: refund["custom_id"].as_str().and_then(command_of),
+            amount: cents(&refund["amount"]["value"]),
+            is_with_payer: refund["status"] != "FAILED",
+        });
+        Some(read.collect())
     }
 }
 

@@ -14,12 +14,14 @@ use super::{Connection, Entry, Psp, Refunded, Seen, read};
 pub const WEBHOOK_SECRET: &str = "whsec_simulation";
 
 pub fn new(seed: u64, start: Timestamp) -> Box<dyn Psp> {
-    let mut simulator = StripeSimulator::new(seed, start);
-    simulator.subscribe("https://shop.example/webhooks/stripe", WEBHOOK_SECRET);
-    Box::new(simulator)
+    Box::new(StripeSimulator::new(seed, start))
 }
 
 impl Psp for StripeSimulator {
+    fn post_webhooks(&mut self) {
+        self.subscribe("https://shop.example/webhooks/stripe", WEBHOOK_SECRET);
+    }
+
     fn faults(&mut self) -> &mut FaultPlan {
         self.faults()
     }
@@ -86,20 +88,19 @@ impl Psp for StripeSimulator {
         entries.collect()
     }
 
-    fn refunds_of(&mut self, payment: &str) -> Vec<Refunded> {
+    fn refunds_of(&mut self, payment: &str) -> Option<Vec<Refunded>> {
         let url = format!("/v1/refunds?payment_intent={payment}&limit=100");
         let request = Request::get(url).header("authorization", "Bearer sk_test_simulation");
         let list = read(self, request, "");
         let refunds = list["data"].as_array().unwrap().iter();
-        refunds
-            .map(|refund| Refunded {
-                command: refund["metadata"]["counterfoil_command"]
-                    .as_str()
-                    .map(str::to_owned),
-                amount: refund["amount"].as_i64().unwrap(),
-                is_with_payer: refund["status"] != "failed",
-            })
-            .collect()
+        let read = refunds.map(|refund| Refunded {
+            command: refund["metadata"]["counterfoil_command"]
+                .as_str()
+                .map(str::to_owned),
+            amount: refund["amount"].as_i64().unwrap(),
+            is_with_payer: refund["status"] != "failed",
+        });
+        Some(read.collect())
     }
 }
 

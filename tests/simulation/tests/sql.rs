@@ -12,7 +12,7 @@ use counterfoil::cashier::{
 use counterfoil::clock::Timestamp;
 use counterfoil::id::OrderId;
 use counterfoil::mode::ModeKind;
-use counterfoil_simulation::{Findings, Shop, Tally, run};
+use counterfoil_simulation::{Findings, Shop, Tally, replay, run};
 use counterfoil_stores::{Folder, Server};
 use tokio::runtime::Runtime;
 
@@ -123,6 +123,39 @@ fn assert_sound<S: Store>(
         run(&Shop::new(seed, 100, 3), &open, &mut findings, &mut tally);
     }
     findings.assert_none(&tally);
+}
+
+/// Delivers one webhook a thousand times, to processes that open the database anew.
+fn assert_counts_once<S: Store>(runtime: &Arc<Runtime>, connect: impl Fn() -> S) {
+    replay(&|| {
+        Arc::new(InOneStep {
+            inner: connect(),
+            runtime: Arc::clone(runtime),
+        }) as Arc<dyn Store>
+    });
+}
+
+#[test]
+fn a_webhook_that_comes_a_thousand_times_counts_once_in_sqlite() {
+    let runtime = Arc::new(Runtime::new().unwrap());
+    let folder = Folder::new();
+    assert_counts_once(&runtime, || {
+        let opened = SqliteStore::connect(folder.file());
+        runtime.block_on(opened).unwrap()
+    });
+}
+
+#[test]
+fn a_webhook_that_comes_a_thousand_times_counts_once_in_postgresql() {
+    let Some(server) = Server::find("a webhook that comes a thousand times") else {
+        return;
+    };
+    let runtime = Arc::new(Runtime::new().unwrap());
+    let database = runtime.block_on(server.database());
+    assert_counts_once(&runtime, || {
+        let opened = PostgresStore::with_options(database.clone());
+        runtime.block_on(opened).unwrap()
+    });
 }
 
 #[test]
