@@ -16,7 +16,7 @@ use crate::refund::RefundStatus;
 
 use super::due::{is_in_the_dark, is_on_its_way};
 use super::patience::Patience;
-use super::records::{AttemptPhase, CommandState, OrderRecord};
+use super::records::{AttemptPhase, CommandRecord, CommandState, OrderRecord};
 
 /// How an order stands. The first that applies is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -249,7 +249,7 @@ impl<M: Mode> OrderRecord<M> {
                         ),
                     );
                 }
-                _ if command.has_failed_since() => {
+                _ if command.has_failed_since() && !self.was_reversed(command) => {
                     let amount = command.amount.map(|amount| format!(" {amount}"));
                     let amount = amount.unwrap_or_default();
                     add(
@@ -358,6 +358,16 @@ impl<M: Mode> OrderRecord<M> {
         }
         all.retain(|concern| !self.resolved.contains(&concern.name));
         all
+    }
+
+    /// Whether the provider has taken back what this capture took: its ledger tells.
+    fn was_reversed(&self, command: &CommandRecord<M>) -> bool {
+        let of = self.payment(&command.payment);
+        let mut captures = of.into_iter().flat_map(|of| of.ledger.captures());
+        captures.any(|capture| {
+            let is_its = capture.command.is_some() && capture.command == command.command;
+            is_its && capture.status == CaptureStatus::Reversed
+        })
     }
 
     /// Whether any payment has a status like that.

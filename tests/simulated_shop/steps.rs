@@ -101,7 +101,7 @@ impl Proof {
                 };
                 let steps = proof.run(flow, &script, Trouble::None);
                 for trouble in flow.troubles(steps) {
-                    if proof.all % share.every == 0 {
+                    if proof.all.is_multiple_of(share.every) {
                         proof.run(flow, &script, trouble);
                         proof.pairs += 1;
                     }
