@@ -201,11 +201,7 @@ impl<M: Mode> Ledger<M> {
             .refunded
             .checked_add(Money::sum(currency, made)?)?
             .checked_sub(Money::sum(currency, failed)?)?;
-        Ok(if reported.minor() > listed.minor() {
-            reported
-        } else {
-            listed
-        })
+        Ok(Money::new(reported.minor().max(listed.minor()), currency))
     }
 
     /// What of [`refunded`](Self::refunded) is in none of the refunds that were heard of here.
@@ -250,11 +246,7 @@ impl<M: Mode> Ledger<M> {
             .captured
             .checked_sub(payment.returned)?
             .checked_sub(self.refunded()?)?;
-        Ok(if left.is_positive() {
-            left
-        } else {
-            Money::zero(currency)
-        })
+        Ok(Money::new(left.minor().max(0), currency))
     }
 
     /// The sum of the refunds that were heard of here and hold money.

@@ -1,22 +1,21 @@
 #!/bin/sh
 # Changes the code in one small way after the other, and sees whether a test fails each time:
-#   tests/mutants.sh money|http|webhooks|matching [OPTION OF cargo-mutants, such as --shard 0/8]
+#   tests/mutants.sh core|webhooks|matching [OPTION OF cargo-mutants, such as --shard 0/8]
 # `.cargo/mutants.toml` says what was left out, and why. It works on a copy under `target`, whose
 # manifest turns on no feature but those of the part, so that a change takes seconds.
 set -eu
 cd "$(dirname "$0")/.."
 part=$1
 shift
-features="" tests="" files=""
+features="" tests="" files="" targets=--lib
 case $part in
-  money) files="src/ledger.rs src/money.rs" ;;
-  http)
-    features=http-client,ring tests="http_client"
-    files="src/http/retry.rs src/http/retry_budget.rs src/http/token.rs"
+  core)
+    files="src/ledger.rs src/money.rs src/webhook/*.rs src/http/token.rs"
+    files="$files src/http/retry.rs src/http/retry_budget.rs"
     ;;
   webhooks)
     features=adyen,paypal,stripe,simulator,ring tests="forged_webhooks stripe paypal adyen"
-    files="src/webhook/*.rs src/providers/*/webhook.rs src/providers/paypal/certificate.rs"
+    files="src/providers/*/webhook.rs src/providers/paypal/certificate.rs"
     ;;
   matching)
     tests="matching_properties matching_verdicts payouts"
@@ -34,6 +33,7 @@ sed -i -e '/^counterfoil = { path = "\."/d' -e 's/^members = .*/members = ["."]/
   -e '/^\[\[example\]\]/,/^required-features/d' \
   -e 's/^autobenches.*/autobenches = false\nautotests = false\nautoexamples = false/' Cargo.toml
 for test in $tests; do
+  targets=--tests
   path=tests/$test.rs
   [ -f "$path" ] || path=tests/$test/main.rs
   printf '\n[[test]]\nname = "%s"\npath = "%s"\n' "$test" "$path" >>Cargo.toml
@@ -42,4 +42,4 @@ done
 for file in $files; do set -- -f "$file" "$@"; done
 export CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_TEST_DEBUG=0 CARGO_INCREMENTAL=1
 exec cargo mutants --in-place --baseline=skip --timeout 120 --build-timeout 900 --colors never \
-  --no-default-features -o "../$part.out" "$@"
+  --no-default-features -o "../$part.out" -C "$targets" "$@"
