@@ -385,6 +385,18 @@ fn captures_in_another_currency_change_nothing() {
     );
 }
 
+#[test]
+fn what_was_taken_back_is_not_captured_whatever_the_payment_says() {
+    let mut paid = payment("pi_1", PaymentStatus::Captured, 1000, 2);
+    paid.captured_at = Some(Timestamp::from_unix(2));
+    let mut ledger = fold([plain(paid)]);
+    let mut reversed = capture("a", 1000, 9);
+    reversed.status = CaptureStatus::Reversed;
+    ledger.add_capture(reversed);
+    let payment = ledger.payment().unwrap();
+    assert_eq!((payment.captured, payment.captured_at), (eur(0), None));
+}
+
 /// Whatever adds up past what was asked for was told twice.
 #[test]
 fn no_more_is_captured_than_the_payment_or_the_captures_say() {

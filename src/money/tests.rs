@@ -29,6 +29,7 @@ fn every_cent_up_to_a_hundred_survives() {
         let text = decimal_from_minor(minor, 2);
         assert_eq!(minor_from_decimal(&text, 2), Ok(minor), "{text}");
     }
+    assert_eq!(decimal_from_minor(0, 2), "0.00");
 }
 
 #[test]
