@@ -26,6 +26,7 @@ pub mod adyen;
 mod agenda;
 mod answering;
 mod fault;
+mod keys;
 mod mailroom;
 mod page;
 pub mod paypal;

@@ -5,30 +5,20 @@
 //! is kept for at least seven days, which is what is kept here. That bodies are not compared is
 //! what Adyen does not promise otherwise; so here they are not.
 
-use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::errors::ApiError;
 use crate::clock::Timestamp;
+use crate::simulator::keys::{Done, Keys};
 
 const KEPT_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 const KEY_LENGTH_MAX: usize = 64;
 
 /// The answers that are kept, by key.
 #[derive(Debug, Default)]
-pub(super) struct KeyStore {
-    entries: HashMap<String, Entry>,
-    by_age: VecDeque<(Timestamp, String)>,
-}
-
-#[derive(Debug, Clone)]
-struct Entry {
-    answer: KeptAnswer,
-    /// Until when the first request is still running.
-    busy_until: Timestamp,
-}
+pub(super) struct KeyStore(Keys<String, KeptAnswer>);
 
 /// An answer as it was given the first time.
 #[derive(Debug, Clone)]
@@ -48,10 +38,9 @@ impl KeyStore {
             let message = "The Idempotency-Key must have 1 to 64 characters";
             return Err(ApiError::malformed(message));
         }
-        self.forget_old(now);
-        match self.entries.get(key) {
-            Some(entry) if now < entry.busy_until => Err(ApiError::in_progress()),
-            entry => Ok(entry.map(|entry| entry.answer.clone())),
+        match self.0.find(key, now) {
+            Some(done) if now < done.busy_until => Err(ApiError::in_progress()),
+            done => Ok(done.map(|done| done.what.clone())),
         }
     }
 
@@ -63,20 +52,9 @@ impl KeyStore {
         now: Timestamp,
         busy_until: Timestamp,
     ) {
-        let entry = Entry { answer, busy_until };
-        let _ = self.entries.insert(key.to_owned(), entry);
-        self.by_age.push_back((now, key.to_owned()));
-    }
-
-    fn forget_old(&mut self, now: Timestamp) {
-        let oldest = now.saturating_sub(KEPT_FOR);
-        while let Some((at, _)) = self.by_age.front() {
-            if *at > oldest {
-                break;
-            }
-            if let Some((_, key)) = self.by_age.pop_front() {
-                let _ = self.entries.remove(&key);
-            }
-        }
+        let what = answer;
+        let done = Done { what, busy_until };
+        let forgotten = now.saturating_add(KEPT_FOR);
+        self.0.keep(key.to_owned(), done, forgotten);
     }
 }

@@ -5,28 +5,18 @@
 //! A repeated id gives the latest state of what the first call made, whatever the body says; a call
 //! that failed has made nothing, so that its id can be used again (unverified).
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use super::errors::ApiError;
 use super::router::Made;
 use crate::clock::Timestamp;
+use crate::simulator::keys::{Done, Keys};
 
 const LENGTH_MAX: usize = 108;
 
 /// The ids that were used, by kind of call.
 #[derive(Debug, Default)]
-pub(super) struct RequestIds {
-    used: HashMap<(&'static str, String), Used>,
-}
-
-#[derive(Debug)]
-struct Used {
-    made: Made,
-    /// Until when the first call is still running.
-    busy_until: Timestamp,
-    forgotten: Timestamp,
-}
+pub(super) struct RequestIds(Keys<(&'static str, String), Made>);
 
 impl RequestIds {
     pub(super) fn check(id: &str) -> Result<(), ApiError> {
@@ -46,10 +36,9 @@ impl RequestIds {
         id: &str,
         now: Timestamp,
     ) -> Result<Option<Made>, ApiError> {
-        self.used.retain(|_, used| now < used.forgotten);
-        match self.used.get(&(kind, id.to_owned())) {
-            Some(used) if now < used.busy_until => Err(ApiError::in_progress()),
-            found => Ok(found.map(|used| used.made.clone())),
+        match self.0.find(&(kind, id.to_owned()), now) {
+            Some(done) if now < done.busy_until => Err(ApiError::in_progress()),
+            done => Ok(done.map(|done| done.what.clone())),
         }
     }
 
@@ -61,11 +50,9 @@ impl RequestIds {
         busy_until: Timestamp,
         keeps_for: Duration,
     ) {
-        let used = Used {
-            made,
-            busy_until,
-            forgotten: now.saturating_add(keeps_for),
-        };
-        let _ = self.used.insert((kind, id.to_owned()), used);
+        let what = made;
+        let done = Done { what, busy_until };
+        let forgotten = now.saturating_add(keeps_for);
+        self.0.keep((kind, id.to_owned()), done, forgotten);
     }
 }

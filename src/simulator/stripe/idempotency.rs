@@ -4,30 +4,25 @@
 //! begun, a 500 included; what fails validation or meets a request that is still running is not.
 //! Keys are forgotten after 24 hours.
 
-use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::errors::ApiError;
 use crate::clock::Timestamp;
+use crate::simulator::keys::{Done, Keys};
 
 const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 const KEY_LENGTH_MAX: usize = 255;
 
 /// The answers that are kept, by key.
 #[derive(Debug, Default)]
-pub(super) struct KeyStore {
-    entries: HashMap<String, Entry>,
-    by_age: VecDeque<(Timestamp, String)>,
-}
+pub(super) struct KeyStore(Keys<String, Entry>);
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Entry {
     fingerprint: String,
     answer: KeptAnswer,
-    /// Until when the first request is still running.
-    busy_until: Timestamp,
 }
 
 /// An answer as it was given the first time.
@@ -50,11 +45,10 @@ impl KeyStore {
             let message = "Idempotency keys must be between 1 and 255 characters long.";
             return Err(ApiError::key_reused(message));
         }
-        self.forget_old(now);
-        let Some(entry) = self.entries.get(key) else {
+        let Some(done) = self.0.find(key, now) else {
             return Ok(None);
         };
-        if entry.fingerprint != fingerprint {
+        if done.what.fingerprint != fingerprint {
             let message = format!(
                 "Keys for idempotent requests can only be used with the same parameters they were \
                  first used with. Try using a key other than '{key}' if you meant to execute a \
@@ -62,10 +56,10 @@ impl KeyStore {
             );
             return Err(ApiError::key_reused(&message));
         }
-        if now < entry.busy_until {
+        if now < done.busy_until {
             return Err(ApiError::key_in_use(key));
         }
-        Ok(Some(entry.answer.clone()))
+        Ok(Some(done.what.answer.clone()))
     }
 
     /// Keeps an answer, which counts as given at `busy_until`.
@@ -77,24 +71,12 @@ impl KeyStore {
         now: Timestamp,
         busy_until: Timestamp,
     ) {
-        let entry = Entry {
+        let what = Entry {
             fingerprint,
             answer,
-            busy_until,
         };
-        let _ = self.entries.insert(key.to_owned(), entry);
-        self.by_age.push_back((now, key.to_owned()));
-    }
-
-    fn forget_old(&mut self, now: Timestamp) {
-        let oldest = now.saturating_sub(KEPT_FOR);
-        while let Some((at, _)) = self.by_age.front() {
-            if *at > oldest {
-                break;
-            }
-            if let Some((_, key)) = self.by_age.pop_front() {
-                let _ = self.entries.remove(&key);
-            }
-        }
+        let done = Done { what, busy_until };
+        let forgotten = now.saturating_add(KEPT_FOR);
+        self.0.keep(key.to_owned(), done, forgotten);
     }
 }
