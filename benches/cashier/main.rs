@@ -17,16 +17,14 @@ use database::Database;
 async fn main() {
     let mut args = std::env::args().skip(1);
     let command = args.next().unwrap_or_else(|| "webhooks".to_owned());
-    let numbers: Vec<usize> = args.map(|text| text.parse().expect("a number")).collect();
+    let mut numbers: Vec<usize> = args.map(|text| text.parse().expect("a number")).collect();
+    if numbers.is_empty() {
+        numbers.push(1000);
+    }
     match command.as_str() {
         "webhooks" => {
-            let sizes = if numbers.is_empty() {
-                vec![1000]
-            } else {
-                numbers
-            };
             for database in Database::all().await {
-                webhooks::compare(&database, &sizes).await;
+                webhooks::compare(&database, &numbers).await;
             }
         }
         "sweep" => {
