@@ -40,3 +40,6 @@ impl<M: Mode> Delivery<M> {
         200
     }
 }
+
+#[cfg(test)]
+mod tests;
