@@ -313,10 +313,12 @@ impl Summary {
             if let (Some(record), Some(decision)) =
                 (input.entries.get(row), report.entry_decision(row))
             {
+                let order = decision.allocations.first();
+                let order = order.map(|known| format!("order {}: ", known.order));
                 self.cases.push(Case {
                     id: record.id.clone(),
                     amount: record.amount,
-                    sentence: decision.verdict.to_string(),
+                    sentence: order.unwrap_or_default() + &decision.verdict.to_string(),
                 });
             }
         }

@@ -137,7 +137,7 @@ fn doublings(time_s: i64, from_s: i64) -> i64 {
 }
 
 /// The logarithm to the base two, in parts of a bit, straight between the powers.
-fn bits_of(number: i128) -> i64 {
+pub(super) fn bits_of(number: i128) -> i64 {
     let whole = number.max(1).ilog2();
     let power = 1_i128 << whole;
     let part = (number.max(1) - power) * i128::from(BIT) / power;

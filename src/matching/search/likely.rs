@@ -5,7 +5,8 @@
 
 use std::collections::HashMap;
 
-use super::assign::{self, BIT};
+use super::assign::BIT;
+use super::delay::Delays;
 use super::tiers::CANDIDATES_MAX;
 use super::{Owed, Paid, Scene};
 
@@ -15,12 +16,15 @@ pub(super) const LIKELY_MAX: usize = 8;
 const PARTS_TRIED_MAX: usize = 16;
 /// So many others may make up an order together with a payment.
 const OTHER_PARTS_MAX: usize = 3;
+/// What the parts of one order may be off by, in minor units: each may be rounded.
+const ROUNDING_MAX: i64 = 1;
 /// That another payment fits the order better speaks at most so much against it.
 const WANTED_MAX: i64 = 3 * BIT;
 
 /// The payments and orders that are left, with what of them is needed for every payment.
 pub(super) struct Likely<'s, 'a> {
     scene: &'s Scene<'a>,
+    delays: Delays,
     /// Orders that may still take money, by time.
     open: Vec<u32>,
     /// Payments that are left, by time.
@@ -53,6 +57,7 @@ impl<'s, 'a> Likely<'s, 'a> {
         }
         Self {
             scene,
+            delays: Delays::learn(scene),
             open,
             left: (0..scene.payments.len() as u32)
                 .filter(|n| scene.is_left(*n))
@@ -113,7 +118,7 @@ impl<'s, 'a> Likely<'s, 'a> {
             let apart = payment.at.saturating_sub(owed.placed_at);
             let misfit = self.misfit(order, owed, payment, &parts)?;
             Some(Weighed {
-                against: assign::cost(payment, apart) + misfit,
+                against: self.delays.cost(payment, apart) + misfit,
                 apart: apart.saturating_abs(),
                 order,
             })
@@ -236,23 +241,35 @@ fn contradict(a: Option<u32>, b: Option<u32>) -> bool {
     a.is_some() && b.is_some() && a != b
 }
 
-/// Whether a few of `parts` make up what the order misses.
+/// Whether a few of `parts` make up what the order misses, but for rounding: alone, or together
+/// with all that the order's customer paid at the time.
 fn completes(owed: &Owed, missing: i64, parts: &[&Paid]) -> bool {
+    let is_own = |p: &&&Paid| owed.customer.is_some() && p.customer == owed.customer;
+    let own: i64 = parts.iter().filter(is_own).map(|p| p.amount).sum();
+    let of_nobody = parts.iter().filter(|p| p.customer.is_none());
+    let of_nobody: Vec<i64> = of_nobody.map(|p| p.amount).collect();
+    if own > 0 && is_sum(&of_nobody, missing.saturating_sub(own), OTHER_PARTS_MAX) {
+        return true;
+    }
     let amounts: Vec<i64> = parts
         .iter()
         .filter(|p| !contradict(p.customer, owed.customer))
         .map(|p| p.amount)
         .collect();
-    is_sum(&amounts, missing, OTHER_PARTS_MAX)
+    missing > ROUNDING_MAX && is_sum(&amounts, missing, OTHER_PARTS_MAX)
 }
 
-/// Whether at most `count` of `amounts` add up to `sum`.
+/// Whether at most `count` of `amounts` add up to `sum`, but for rounding.
 fn is_sum(amounts: &[i64], sum: i64, count: usize) -> bool {
-    amounts.iter().enumerate().any(|(at, amount)| {
-        let rest = amounts.get(at + 1..).unwrap_or_default();
-        *amount == sum
-            || (count > 1 && *amount < sum && is_sum(rest, sum.saturating_sub(*amount), count - 1))
-    })
+    if sum.abs() <= ROUNDING_MAX {
+        return true;
+    }
+    count > 0
+        && amounts.iter().enumerate().any(|(at, amount)| {
+            let rest = amounts.get(at + 1..).unwrap_or_default();
+            let left = sum.saturating_sub(*amount);
+            left >= -ROUNDING_MAX && is_sum(rest, left, count - 1)
+        })
 }
 
 /// How unlikely a difference is, in parts of a bit, by what it would have to mean.
@@ -275,9 +292,10 @@ mod tests {
         let amounts = [2_000, 650, 2_000, 178];
         assert!(is_sum(&amounts, 650, 1));
         assert!(is_sum(&amounts, 4_650, 3));
+        assert!(is_sum(&amounts, 4_651, 3), "each part may be rounded");
         assert!(!is_sum(&amounts, 4_650, 2));
         assert!(!is_sum(&amounts, 6_000, 3), "no amount is used twice");
-        assert!(!is_sum(&[], 1, 3));
+        assert!(!is_sum(&[], 2, 3));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 mod assign;
 mod blocks;
+mod delay;
 mod likely;
 mod refuse;
 mod sums;
@@ -81,6 +82,7 @@ struct Paid {
     customer: Option<u32>,
     currency: Currency,
     amount: i64,
+    rail: u16,
     window: Window,
 }
 
@@ -378,6 +380,7 @@ fn paid<'t>(
             customer: entry.customer().map(|c| customers.number(table.bytes(c))),
             currency: entry.currency,
             amount: entry.amount,
+            rail: entry.rail,
             window,
         });
     }
