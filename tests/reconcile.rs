@@ -308,10 +308,10 @@ fn the_real_shop_has_the_counts_that_are_known() {
         ("of unknown total", 775),
         ("payments", 103_886),
         ("groups alike in order and amount", 308),
+        ("payments in them, honest unless shown otherwise", 923),
     ] {
         assert_eq!(count(&printed, name), expected, "{name}");
     }
-    assert!(printed.contains("with 923 payments"));
 }
 
 #[test]
