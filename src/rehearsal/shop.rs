@@ -32,8 +32,9 @@ const LEASE: Duration = Duration::from_secs(60);
 pub(super) struct Shop<'r> {
     pub(super) stage: Stage<'r>,
     pub(super) cashier: Cashier<Test>,
-    news: News,
+    pub(super) news: News,
     orders: RefCell<Vec<OrderId>>,
+    letters: RefCell<Vec<WebhookRequest>>,
     confirmed: RefCell<Vec<String>>,
 }
 
@@ -64,6 +65,7 @@ impl<'r> Shop<'r> {
             cashier: cashier.with_clock(clock),
             news,
             orders: RefCell::default(),
+            letters: RefCell::default(),
             confirmed: RefCell::default(),
         })
     }
@@ -165,6 +167,7 @@ impl<'r> Shop<'r> {
             // What the shop does about one may bring others.
             News::Webhooks => {
                 while !webhooks.is_empty() {
+                    self.letters.borrow_mut().extend(webhooks.clone());
                     for webhook in &webhooks {
                         self.receive(webhook).await?;
                     }
@@ -180,6 +183,11 @@ impl<'r> Shop<'r> {
             }
         }
         Ok(())
+    }
+
+    /// Every webhook that was heard, whether it was taken in or not.
+    pub(super) fn letters(&self) -> Vec<WebhookRequest> {
+        self.letters.borrow().clone()
     }
 
     /// Receives a webhook that is genuine: it must be acknowledged. Gives the orders that it changed.

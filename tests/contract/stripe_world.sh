@@ -24,7 +24,7 @@ fi
     'seahaven==0.6.0' 'seahaven-stripe-world[http]==0.3.0'
 
 cd "$root"
-cargo test --quiet -p counterfoil-contract --test stripe_world --no-run
+cargo test --quiet -p counterfoil-contract --test stripe_world --test stripe_world_rehearsal --no-run
 "$work/venv/bin/python" "$here/stripe_world.py" "$port" >"$work/server.log" 2>&1 &
 server=$!
 trap 'kill "$server" 2>/dev/null || true' EXIT
@@ -39,4 +39,4 @@ until grep -q 'Uvicorn running' "$work/server.log"; do
 done
 
 COUNTERFOIL_STRIPE_WORLD="http://127.0.0.1:$port" \
-    cargo test -p counterfoil-contract --test stripe_world
+    cargo test -p counterfoil-contract --test stripe_world --test stripe_world_rehearsal

@@ -344,6 +344,10 @@ impl Rig for AdyenRig {
                 "Adyen signs no time",
             ),
             (
+                "S26",
+                "Adyen signs no time, so that a repetition is known by its id alone",
+            ),
+            (
                 "forgeries::a_doubled_signature_is_refused",
                 "the signature stands in the body, and no header is read",
             ),

@@ -11,7 +11,8 @@ use crate::cashier::{MemoryStore, Standing, Store};
 use crate::conformance::rig::{Fault, Happening, Shopper, Strikes};
 use crate::conformance::stage::{Proof, Stop, ensure, is_in_doubt};
 use crate::error::{Effect, ErrorKind};
-use crate::rehearsal::shop::{News, Shop};
+use crate::id::OrderId;
+use crate::rehearsal::shop::Shop;
 use crate::rehearsal::store::{Breaks, BrittleStore};
 use crate::request::CreateRequest;
 
@@ -87,7 +88,6 @@ pub(crate) async fn s18(shop: &Shop<'_>) -> Proof {
 }
 
 pub(crate) async fn s58(shop: &Shop<'_>) -> Proof {
-    shop.stage.needs(Operation::FetchPayment).await?;
     let mut died = 0;
     for breaks in [Breaks::Before, Breaks::After] {
         for at in 1..=MOST_STEPS {
@@ -114,17 +114,19 @@ async fn survives(shop: &Shop<'_>, order: &str, breaks: Breaks, at: usize) -> Pr
     let kept: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let store = Arc::new(BrittleStore::new(Arc::clone(&kept), breaks, at));
     let has_acted = Cell::new(false);
-    let first = Shop::open_on(shop.stage.rig, News::Asking, Arc::clone(&store) as _).await?;
+    let first = Shop::open_on(shop.stage.rig, shop.news, Arc::clone(&store) as _).await?;
     let ended = trade(&first, order, &has_acted).await;
     let has_died = store.is_broken();
     if let (Err(stop), false) = (ended, has_died) {
         return Err(stop);
     }
-    let second = Shop::open_on(shop.stage.rig, News::Asking, kept).await?;
+    let second = Shop::open_on(shop.stage.rig, shop.news, kept).await?;
+    // What was not acknowledged comes again, and so may what was.
+    for letter in first.letters() {
+        second.receive(&letter).await?;
+    }
     trade(&second, order, &has_acted).await?;
-    // What the first process had begun to send is left alone until it must have arrived.
-    shop.happen(Happening::TimePasses(Duration::from_secs(3600)))?;
-    second.hear().await?;
+    come_to_rest(&second, order).await?;
     let request = second.stage.request(order, 2000)?;
     let left = if second.stage.supports(Operation::Refund) {
         1500
@@ -160,12 +162,24 @@ async fn trade(shop: &Shop<'_>, order: &str, has_acted: &Cell<bool>) -> Proof {
             Err(error) => return Err(error.into()),
         }
         shop.hear().await?;
+        if shop.record(order).await?.paid_at.is_none() {
+            come_to_rest(shop, order).await?;
+        }
     }
     if shop.stage.supports(Operation::Refund) {
         shop.refund(order, 500, "goodwill").await??;
         shop.hear().await?;
     }
     Ok(())
+}
+
+/// What a process that died had begun to send is left alone until it must have arrived; then the
+/// sweep, which every host runs, comes back to it.
+async fn come_to_rest(shop: &Shop<'_>, order: &str) -> Proof {
+    shop.happen(Happening::TimePasses(Duration::from_secs(3600)))?;
+    shop.cashier.sweep().await?;
+    shop.cashier.resume(&OrderId::new(order)?).await?;
+    shop.hear().await
 }
 
 /// The answer to the first request is lost. The order must end with one payment all the same.

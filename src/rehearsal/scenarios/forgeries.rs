@@ -144,11 +144,9 @@ fn sign(
     };
     let signed = shop.stage.rig.sign(webhook.body(), at, by);
     signed.map_err(|Unable| {
-        if seconds == 0 {
-            Stop::NotProven("the rig cannot sign a webhook".into())
-        } else {
-            Stop::Moot("its signatures carry no time".into())
-        }
+        Stop::NotProven(format!(
+            "the rig cannot sign a webhook {seconds} s from now"
+        ))
     })
 }
 

@@ -190,7 +190,7 @@ pub(super) async fn paid(shop: &Shop<'_>) -> Proof {
     shop.confirms("A-1 paid", 1).await
 }
 
-const NOBODY_TELLS: &str = "it tells nobody that a payment on its page is under way";
+const NOBODY_TELLS: &str = "a payment on its page is told of when it has ended, and not before";
 
 /// Whether it can be known that a payment is under way before it ends.
 fn tells_of_pending(shop: &Shop<'_>) -> bool {

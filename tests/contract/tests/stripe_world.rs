@@ -3,16 +3,17 @@
 //! `tests/contract/stripe_world.sh` starts it and sets `COUNTERFOIL_STRIPE_WORLD` to its address;
 //! without that nothing is run, and said so. stripe-world has no Checkout Sessions, 3-D Secure,
 //! account, payouts, confirmation tokens, webhook endpoints and inline card tokens: all these are
-//! for the simulator's tests. [`Adapted`] lists the few requests that are changed on their way.
+//! for the simulator's tests. [`adapted::Adapted`] lists the few requests that are changed on their way.
+
+mod adapted;
 
 use std::io::Write as _;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use counterfoil::clock::{ManualClock, Timestamp};
 use counterfoil::error::DeclineReason;
-use counterfoil::http::{ReqwestTransport, Transport, TransportError, TransportOptions};
+use counterfoil::http::{ReqwestTransport, Transport, TransportOptions};
 use counterfoil::id::{CommandId, Namespace, OrderId, PaymentId};
 use counterfoil::money::{Money, PositiveMoney};
 use counterfoil::payment::{Payment, PaymentStatus};
@@ -23,9 +24,11 @@ use counterfoil::webhook::{EventKind, WebhookRefusalKind, WebhookRequest};
 use counterfoil::{Effect, ErrorKind, Provider, Test};
 use futures_util::TryStreamExt;
 use hmac::{Hmac, KeyInit, Mac};
-use http::{Method, Request, Response};
+use http::Request;
 use serde_json::Value;
 use sha2::Sha256;
+
+use adapted::Adapted;
 
 const KEY: &str = "sk_test_contract";
 const WEBHOOK_SECRET: &str = "whsec_contract";
@@ -283,7 +286,7 @@ impl Shop {
         let config = config
             .with_base_url(&address)
             .unwrap()
-            .with_transport(Arc::new(Adapted(network())));
+            .with_transport(Arc::new(Adapted(Arc::new(network()))));
         let stripe = Stripe::new(config).unwrap();
         let stripe = stripe
             .into_provider(Namespace::new("shop").unwrap())
@@ -308,73 +311,6 @@ impl Shop {
 
     fn id(&self, raw: &str) -> PaymentId<Test> {
         PaymentId::new(self.stripe.name().clone(), raw).unwrap()
-    }
-}
-
-/// The network, but for what stripe-world does not know:
-///
-/// - `return_url` and `request_multicapture` are left out of new intents;
-/// - Stripe's test methods `pm_card_*` are made first, of the test token that each stands for;
-/// - the list of Checkout Sessions is empty.
-#[derive(Debug)]
-struct Adapted(ReqwestTransport);
-
-#[async_trait]
-impl Transport for Adapted {
-    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
-        let is = |method: Method, path: &str| {
-            request.method() == method && request.uri().path().ends_with(path)
-        };
-        if is(Method::GET, "/v1/checkout/sessions") {
-            let none = r#"{"object":"list","data":[],"has_more":false}"#;
-            return Ok(Response::new(none.into()));
-        }
-        if !is(Method::POST, "/v1/payment_intents") {
-            return self.0.send(request).await;
-        }
-        let mut form = Vec::new();
-        for (name, value) in form_urlencoded::parse(request.body()).into_owned() {
-            match (&*name, value.strip_prefix("pm_card_")) {
-                ("return_url" | "payment_method_options[card][request_multicapture]", _) => {}
-                ("payment_method", Some(card)) => {
-                    form.push((name, self.make_method(&request, card).await?));
-                }
-                _ => form.push((name, value)),
-            }
-        }
-        let (parts, _) = request.into_parts();
-        let form = form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(form)
-            .finish();
-        self.0.send(Request::from_parts(parts, form.into())).await
-    }
-}
-
-impl Adapted {
-    /// The same method for the same request, however often it is sent.
-    async fn make_method(
-        &self,
-        request: &Request<Bytes>,
-        card: &str,
-    ) -> Result<String, TransportError> {
-        let (mut parts, _) = request.clone().into_parts();
-        let uri = parts.uri.to_string();
-        parts.uri = uri
-            .replace("/payment_intents", "/payment_methods")
-            .parse()
-            .unwrap();
-        let key = format!(
-            "{}:method",
-            parts.headers["idempotency-key"].to_str().unwrap()
-        );
-        parts
-            .headers
-            .insert("idempotency-key", key.parse().unwrap());
-        let form = format!("type=card&card[token]=tok_{card}");
-        let answer = self.0.send(Request::from_parts(parts, form.into())).await?;
-        let method: Value = serde_json::from_slice(answer.body()).unwrap();
-        let id = method["id"].as_str();
-        Ok(id.unwrap_or_else(|| panic!("{method:#}")).to_owned())
     }
 }
 
