@@ -1,6 +1,7 @@
 //! The state of one payment as a fold over facts, so that the order of arrival does not matter.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -178,7 +179,8 @@ impl<M: Mode> Ledger<M> {
     ///
     /// The provider's own sum counts too, since it knows of refunds that were not heard of here.
     /// Refunds made since it was reported are added to it, and those of it that have failed since
-    /// are taken from it.
+    /// are taken from it. One that is dated two seconds after the report or less is taken to be in
+    /// it: a provider's clocks differ, and counted twice it would be money that never went back.
     ///
     /// # Errors
     /// [`MoneyError`] if a refund is in another currency than the payment.
@@ -190,7 +192,7 @@ impl<M: Mode> Ledger<M> {
         };
         let (mut made, mut failed) = (Vec::new(), Vec::new());
         for refund in self.refunds() {
-            let is_new = refund.created_at > payment.as_of;
+            let is_new = refund.created_at > payment.as_of.saturating_add(CLOCKS_APART);
             match refund.status.holds_money() {
                 true if is_new => made.push(refund.amount),
                 false if !is_new && refund.as_of > payment.as_of => failed.push(refund.amount),
@@ -319,6 +321,10 @@ impl<M: Mode> Facts<M> {
         Some(payment)
     }
 }
+
+/// How far apart the clocks of one provider may be: what dates a refund and what dates an answer are
+/// different machines, and the date of an answer may be a second old.
+const CLOCKS_APART: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests;

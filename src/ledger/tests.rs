@@ -409,3 +409,22 @@ fn no_more_is_captured_than_the_payment_or_the_captures_say() {
     ledger.add_capture(reversed);
     assert_eq!(ledger.payment().unwrap().captured, eur(600));
 }
+
+#[test]
+fn a_refund_that_a_report_has_is_not_added_because_the_clocks_differ() {
+    let captured = || payment("pi_1", PaymentStatus::Captured, 1000, 20);
+    for dated in 18..=22 {
+        let ledger = assert_converges(&[
+            refunded(captured(), 500),
+            refund("re_1", RefundStatus::Succeeded, 300, dated),
+            refund("re_2", RefundStatus::Succeeded, 200, dated),
+        ]);
+        assert_eq!(ledger.refunded(), Ok(eur(500)), "dated {dated}");
+    }
+    // One that is surely later is in addition.
+    let later = assert_converges(&[
+        refunded(captured(), 500),
+        refund("re_3", RefundStatus::Succeeded, 100, 23),
+    ]);
+    assert_eq!(later.refunded(), Ok(eur(600)));
+}

@@ -15,6 +15,11 @@
 //! counterfoil::rehearsal!(tallypay, TallypayRig::new());
 //! ```
 //!
+//! With `--test-mode` it plays over the provider's own test mode, with the credentials of the
+//! environment: what its test triggers bring about without a browser is played, and each other
+//! scenario says why it [cannot be reached](crate::conformance::Rig::out_of_reach). What is judged
+//! then is what the provider answers.
+//!
 //! Every scenario is played twice, on a fresh rig each time: the shop hears of everything by
 //! webhooks, and then by asking only ([`News`]). Both must end the same. Each time nothing may be
 //! confirmed twice, and no secret may be in the records.

@@ -33,9 +33,10 @@ impl Transport for Adapted {
         for (name, value) in form_urlencoded::parse(request.body()).into_owned() {
             match (&*name, value.strip_prefix("pm_card_")) {
                 ("return_url" | "payment_method_options[card][request_multicapture]", _) => {}
-                ("payment_method", Some(card)) => {
-                    form.push((name, self.make_method(&request, card).await?));
-                }
+                ("payment_method", Some(card)) => match self.make_method(&request, card).await? {
+                    Ok(method) => form.push((name, method)),
+                    Err(answer) => return Ok(answer),
+                },
                 _ => form.push((name, value)),
             }
         }
@@ -48,12 +49,12 @@ impl Transport for Adapted {
 }
 
 impl Adapted {
-    /// The same method for the same request, however often it is sent.
+    /// The same method for the same request, however often it is sent; or what was answered instead.
     async fn make_method(
         &self,
         request: &Request<Bytes>,
         card: &str,
-    ) -> Result<String, TransportError> {
+    ) -> Result<Result<String, Response<Bytes>>, TransportError> {
         let (mut parts, _) = request.clone().into_parts();
         let uri = parts.uri.to_string();
         parts.uri = uri
@@ -69,8 +70,11 @@ impl Adapted {
             .insert("idempotency-key", key.parse().unwrap());
         let form = format!("type=card&card[token]=tok_{card}");
         let answer = self.0.send(Request::from_parts(parts, form.into())).await?;
+        if !answer.status().is_success() {
+            return Ok(Err(answer));
+        }
         let method: Value = serde_json::from_slice(answer.body()).unwrap();
         let id = method["id"].as_str();
-        Ok(id.unwrap_or_else(|| panic!("{method:#}")).to_owned())
+        Ok(Ok(id.unwrap_or_else(|| panic!("{method:#}")).to_owned()))
     }
 }
