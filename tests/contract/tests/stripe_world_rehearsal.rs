@@ -4,7 +4,7 @@
 
 mod adapted;
 
-#[allow(dead_code)] // the example uses more of it
+#[allow(dead_code, unused_imports)] // the example uses more of it
 #[path = "../../../examples/rehearse/test_mode/mod.rs"]
 mod test_mode;
 
