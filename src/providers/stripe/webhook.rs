@@ -475,6 +475,10 @@ mod tests {
                 WebhookRefusalKind::MalformedSignature,
             ),
             (
+                format!("t=+{},v1={tag}", NOW.unix()),
+                WebhookRefusalKind::MalformedSignature,
+            ),
+            (
                 format!("t=,v1={tag}"),
                 WebhookRefusalKind::MalformedSignature,
             ),
@@ -515,9 +519,10 @@ mod tests {
         let deep = format!("{}{}", "[".repeat(50_000), "]".repeat(50_000));
         let nested = event("payment_intent.succeeded", &deep);
         let whole = event("payment_intent.succeeded", r#"{"object":"payment_intent"}"#);
-        let bodies: [&[u8]; 7] = [
+        let bodies: [&[u8]; 8] = [
             b"",
             b"{",
+            br#"{"id":"ch_1","object":"charge"}"#,
             b"\xff\xfe",
             b"null",
             deep.as_bytes(),
