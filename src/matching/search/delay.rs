@@ -137,9 +137,8 @@ fn bin_of(apart_s: i64) -> usize {
 fn width_of(bin: usize) -> i64 {
     const FIRST_DOUBLING: usize = 12 + HOURS_MAX as usize;
     match bin {
-        0 => HOUR_S,
         1..=12 => STEP_S,
-        ..FIRST_DOUBLING => HOUR_S,
+        0 | 13..FIRST_DOUBLING => HOUR_S,
         _ => (HOURS_MAX * HOUR_S) << (bin - FIRST_DOUBLING).min(20),
     }
 }
