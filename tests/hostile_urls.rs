@@ -13,7 +13,7 @@ use counterfoil::id::Namespace;
 use counterfoil::providers::adyen::{Adyen, AdyenConfig};
 use counterfoil::providers::paypal::{PayPal, PayPalConfig, PayPalCredentials};
 use counterfoil::webhook::WebhookRequest;
-use counterfoil::{Live, Provider, Test};
+use counterfoil::{ErrorKind, Live, Provider, Test};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
@@ -163,4 +163,34 @@ fn a_base_url_leads_where_it_seems_to() {
         }
     }
     assert!(accepted > 0);
+}
+
+/// Neither an Adyen key nor an id of PayPal shows its mode, so that the host alone tells.
+#[test]
+fn no_address_takes_a_test_configuration_to_real_money() {
+    let paypal = || PayPalCredentials::sandbox("client-id", "client-secret", "1JE4291016473214C");
+    let adyen = || AdyenConfig::<Test>::new("AQE-key", "ShopECOM", "A".repeat(64)).unwrap();
+    for live in [
+        "https://api-m.paypal.com",
+        "https://API-M.PayPal.com./v1",
+        "https://api.paypal.com:443",
+    ] {
+        let refused = PayPalConfig::new(paypal().unwrap()).with_base_url(live);
+        assert_eq!(*refused.unwrap_err().kind(), ErrorKind::Settings, "{live}");
+    }
+    for live in [
+        "https://1797a841fbb37ca7-AdyenDemo-checkout-live.adyenpayments.com/checkout",
+        "https://management-live.adyen.com",
+    ] {
+        let refused = adyen().with_base_url(live);
+        assert_eq!(*refused.unwrap_err().kind(), ErrorKind::Settings, "{live}");
+    }
+    let sandbox = "https://api-m.sandbox.paypal.com";
+    let taken = PayPalConfig::new(paypal().unwrap()).with_base_url(sandbox);
+    assert!(taken.is_ok());
+    assert!(
+        adyen()
+            .with_base_url("https://checkout-test.adyen.com")
+            .is_ok()
+    );
 }

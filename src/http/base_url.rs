@@ -11,6 +11,7 @@ use crate::mode::{Mode, Test};
 #[derive(Clone, PartialEq, Eq)]
 pub struct BaseUrl<M: Mode> {
     text: Box<str>,
+    host: Box<str>,
     mode: PhantomData<M>,
 }
 
@@ -27,6 +28,12 @@ impl<M: Mode> BaseUrl<M> {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// The host, as it was written.
+    #[cfg(any(feature = "adyen", feature = "paypal", feature = "stripe"))]
+    pub(crate) fn host(&self) -> &str {
+        &self.host
     }
 
     fn parse(url: &str, is_allowed: impl Fn(&str, &str) -> bool) -> Result<Self> {
@@ -49,6 +56,7 @@ impl<M: Mode> BaseUrl<M> {
         }
         Ok(Self {
             text: url.trim_end_matches('/').into(),
+            host: authority.host().into(),
             mode: PhantomData,
         })
     }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::clock::{Clock, SystemClock};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::http::{
     ApiClient, Authorization, BaseUrl, ReqwestTransport, RetryPolicy, Timer, TokioTimer, Transport,
     TransportOptions,
@@ -84,12 +84,19 @@ fn is_plain<M: Mode>(url: &str) -> bool {
     M::KIND == ModeKind::Test && url.starts_with("http://")
 }
 
-/// An address that takes the place of the provider's own in test mode.
-pub(super) fn base_url(url: &str) -> Result<BaseUrl<Test>> {
-    match is_plain::<Test>(url) {
-        true => BaseUrl::loopback(url),
-        false => BaseUrl::https(url),
+/// An address that takes the place of the provider's own in test mode. One at which the provider
+/// moves real money, so a host that ends as one of `live_hosts`, never does.
+pub(super) fn base_url(url: &str, live_hosts: &[&str]) -> Result<BaseUrl<Test>> {
+    let base = match is_plain::<Test>(url) {
+        true => BaseUrl::loopback(url)?,
+        false => BaseUrl::https(url)?,
+    };
+    let host = base.host().trim_end_matches('.').to_ascii_lowercase();
+    if live_hosts.iter().any(|live| host.ends_with(live)) {
+        let message = "the base URL is the provider's live one: make a live configuration for it";
+        return Err(Error::new(ErrorKind::Settings, message));
     }
+    Ok(base)
 }
 
 /// Writes what every configuration lets a host set about its `wiring`.

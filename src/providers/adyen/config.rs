@@ -50,6 +50,9 @@ const SETTINGS: &[Setting] = &[
     ),
 ];
 
+/// How the names of the hosts end at which Adyen moves real money.
+const LIVE_HOSTS: &[&str] = &["adyenpayments.com", "-live.adyen.com"];
+
 /// How to reach one Adyen merchant account in mode `M`.
 ///
 /// An API key does not show its mode: the mode is the host that the key is sent to, and a key of
@@ -142,9 +145,9 @@ impl AdyenConfig<Test> {
     /// `/v72` and `/v3` below it.
     ///
     /// # Errors
-    /// [`ErrorKind::Settings`] unless it is `https`, or `http` to this machine.
+    /// [`ErrorKind::Settings`] unless it is `https`, or `http` to this machine, and for a live host.
     pub fn with_base_url(mut self, url: &str) -> Result<Self> {
-        let base = base_url(url)?;
+        let base = base_url(url, LIVE_HOSTS)?;
         self.hosts = Hosts {
             checkout: format!("{}/v72", base.as_str()),
             management: format!("{}/v3", base.as_str()),

@@ -255,9 +255,9 @@ impl PayPalConfig<Test> {
     /// then name a certificate at that address too.
     ///
     /// # Errors
-    /// [`ErrorKind::Settings`] unless it is `https`, or `http` to this machine.
+    /// [`ErrorKind::Settings`] unless it is `https`, or `http` to this machine, and for a live host.
     pub fn with_base_url(mut self, url: &str) -> Result<Self> {
-        self.base_url = Some(base_url(url)?);
+        self.base_url = Some(base_url(url, LIVE_HOSTS)?);
         Ok(self)
     }
 
@@ -291,6 +291,9 @@ impl<M: Mode> fmt::Debug for PayPalConfig<M> {
             .finish_non_exhaustive()
     }
 }
+
+/// The hosts at which PayPal moves real money, the older one too.
+const LIVE_HOSTS: &[&str] = &["api-m.paypal.com", "api.paypal.com"];
 
 /// The host of the API in a mode. Source: <https://developer.paypal.com/api/rest/>.
 const fn api_host(mode: ModeKind) -> &'static str {

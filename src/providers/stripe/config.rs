@@ -168,7 +168,8 @@ impl StripeConfig<Test> {
     /// # Errors
     /// [`ErrorKind::Settings`] unless it is `https`, or `http` to this machine.
     pub fn with_base_url(mut self, url: &str) -> Result<Self> {
-        self.base_url = Some(base_url(url)?);
+        // The key alone tells the mode: the host is one for both.
+        self.base_url = Some(base_url(url, &[])?);
         Ok(self)
     }
 }
