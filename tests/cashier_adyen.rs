@@ -317,3 +317,20 @@ async fn a_dispute_that_names_no_payment_is_put_before_a_person() {
     let concerns = shop.concerns("A").await;
     assert!(concerns[0].starts_with("unclear:"), "{concerns:?}");
 }
+
+/// After a refusal the shopper may try again on the same page.
+#[tokio::test]
+async fn an_amended_order_ends_a_link_that_was_refused_a_payment() {
+    let shop = Shop::open().await;
+    let old = shop.check_out(&page("A", 1000)).await;
+    let refused = shop.lock().shopper().pay(old.raw(), "visa:DECLINED");
+    refused.unwrap();
+    shop.deliver().await;
+    let amended = shop.cashier.amend(&order("A"), eur(1200)).await.unwrap();
+    assert_eq!(amended.commands[0].state, CommandState::Succeeded);
+    assert!(shop.lock().shopper().pay(old.raw(), "visa").is_err());
+    let new = shop.check_out(&page("A", 1200)).await;
+    shop.pay(&new);
+    shop.deliver().await;
+    assert_eq!(shop.record("A").await.standing(), Standing::Paid);
+}

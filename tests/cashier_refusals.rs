@@ -200,3 +200,16 @@ async fn an_order_tells_which_payment_counts_how_much() {
         .find(|entry| entry.what.contains("captured"));
     assert!(paid.unwrap().evidence.is_some());
 }
+
+#[tokio::test]
+async fn a_page_whose_card_was_refused_cannot_be_paid_for_an_amount_that_was_amended() {
+    let shop = Shop::open().await;
+    let old = shop.checked_out("A", 1000).await;
+    let pay = |method| shop.account.lock().shopper().pay(old.raw(), method);
+    pay("pm_card_visa_chargeDeclinedInsufficientFunds").unwrap();
+    shop.deliver().await;
+    shop.cashier.amend(&order("A"), eur(1200)).await.unwrap();
+    assert!(pay("pm_card_visa").is_err(), "the old page is still open");
+    shop.paid("A", 1200).await;
+    assert_eq!(shop.standing("A").await, Standing::Paid);
+}

@@ -17,9 +17,7 @@ impl<M: Mode> Cashier<M> {
     pub(super) async fn end_checkouts(&self, id: &OrderId) -> Result<()> {
         let record = self.order(id).await?;
         for known in record.payments.iter().filter_map(|p| p.ledger.payment()) {
-            let is_unpaid =
-                is_open(&known.status) || matches!(known.status, PaymentStatus::Failed(_));
-            if is_unpaid && self.can_void(&record, &known.id) {
+            if is_unpaid(&known.status) && self.can_void(&record, &known.id) {
                 match self.void_of(id, &known.id).await {
                     // It ends by time, and is open until then.
                     Err(error) if *error.kind() == ErrorKind::Unsupported => {}
@@ -107,7 +105,9 @@ impl<M: Mode> OrderRecord<M> {
         };
         let known = self.payments.iter().filter_map(|p| p.ledger.payment());
         let stale = known.filter(|payment| {
-            is_open(&payment.status) && payment.reference.is_some() && Some(payment.amount) != left
+            is_unpaid(&payment.status)
+                && payment.reference.is_some()
+                && Some(payment.amount) != left
         });
         stale.map(|payment| payment.id.clone()).collect()
     }
@@ -119,4 +119,9 @@ pub(super) const fn is_open(status: &PaymentStatus) -> bool {
         status,
         PaymentStatus::Created | PaymentStatus::ActionRequired
     )
+}
+
+/// Whether the shopper has not paid and may still: after a refusal, by another try on the same page.
+const fn is_unpaid(status: &PaymentStatus) -> bool {
+    is_open(status) || matches!(status, PaymentStatus::Failed(_))
 }
