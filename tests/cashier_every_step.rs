@@ -1,5 +1,5 @@
 //! Everything that can go wrong at each step of a flow, one pair after the other. Here is a part of
-//! all pairs; the package `tests/simulation` runs all of them.
+//! all pairs; the package `tests/simulation` runs many more, and all of them by command.
 
 mod simulated_shop;
 

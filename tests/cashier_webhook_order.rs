@@ -1,5 +1,6 @@
 //! Webhooks in every order, some of them twice: the shop knows the same in the end. Here is a part
-//! of all ways to hear of them; the package `tests/simulation` runs all.
+//! of all ways to hear of them; the package `tests/simulation` runs many more, and all of them by
+//! command.
 
 mod simulated_shop;
 

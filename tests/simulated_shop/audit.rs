@@ -12,6 +12,7 @@ use counterfoil::payment::{Payment, PaymentStatus};
 
 use super::crowd::order_of;
 use super::job::id;
+use super::payouts;
 use super::psps::{Entry, Refunded};
 use super::script::{End, Trouble};
 use super::world::World;
@@ -33,6 +34,7 @@ pub struct Findings {
     /// Orders of which something that was known was lost again.
     pub went_back: u64,
     pub no_correct_end: u64,
+    pub unexplained_payouts: u64,
     /// The first few cases, with how to run them again.
     pub cases: Vec<String>,
 }
@@ -49,6 +51,7 @@ impl Findings {
             + self.doubled_confirmations
             + self.went_back
             + self.no_correct_end
+            + self.unexplained_payouts
     }
 }
 
@@ -74,6 +77,7 @@ impl Findings {
         self.doubled_confirmations += other.doubled_confirmations;
         self.went_back += other.went_back;
         self.no_correct_end += other.no_correct_end;
+        self.unexplained_payouts += other.unexplained_payouts;
         self.cases.extend(other.cases);
     }
 }
@@ -84,7 +88,7 @@ impl fmt::Display for Findings {
             f,
             "double charges {}, lost payments {}, over-refunds {}, doubled refunds {}, wrong \
              refunds {}, wrong-mode effects {}, lost confirmations {}, doubled confirmations {}, \
-             orders that went back {}, orders without a correct end {}",
+             orders that went back {}, orders without a correct end {}, payouts not explained {}",
             self.double_charges,
             self.lost_payments,
             self.over_refunds,
@@ -95,6 +99,7 @@ impl fmt::Display for Findings {
             self.doubled_confirmations,
             self.went_back,
             self.no_correct_end,
+            self.unexplained_payouts,
         )
     }
 }
@@ -164,6 +169,16 @@ pub fn audit(world: &mut World<'_>, findings: &mut Findings, tally: &mut Tally) 
     tally.turns += world.turns;
     tally.webhooks += world.webhooks;
     tally.requests += world.wire.sent();
+    // What the shop has lost a planted defect shows in its orders.
+    let unexplained = match world.shop.defect {
+        None => payouts::unexplained(world),
+        Some(_) => Vec::new(),
+    };
+    findings.unexplained_payouts += unexplained.len() as u64;
+    let told = unexplained.into_iter().take(1);
+    findings
+        .cases
+        .extend(told.map(|case| format!("{case}\n{}", world.shop)));
     for order in 0..world.plans.len() {
         let record = world.record(order);
         let books = books.remove(&order).unwrap_or_default();

@@ -26,6 +26,7 @@ mod job;
 mod mail;
 mod mutant;
 mod news;
+mod payouts;
 mod plan;
 mod psps;
 mod replay;

@@ -39,7 +39,8 @@ pub struct Flow {
     meanwhile: Vec<Deed>,
 }
 
-/// Which of all pairs are run: each one whose number, counted over the flow, is a multiple.
+/// Which of all pairs are run: each one whose number, counted over the flow, is a multiple. Take a
+/// number that shares no factor with how many troubles there are at a step, so that all are met.
 #[derive(Debug, Clone, Copy)]
 pub struct Share {
     pub every: usize,

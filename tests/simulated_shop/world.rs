@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use counterfoil::cashier::{Cashier, OrderRecord, Store};
+use counterfoil::cashier::{Cashier, OrderRecord, Route, Routes, Store};
 use counterfoil::clock::{Clock, Timestamp};
-use counterfoil::id::{Namespace, OrderId, PaymentId};
+use counterfoil::id::{Namespace, OrderId, PaymentId, ProviderName};
+use counterfoil::money::{Currency, Money};
 use counterfoil::simulator::WebhookFault;
 use counterfoil::{Provider, Test};
 
@@ -21,7 +22,7 @@ use super::dice::Dice;
 use super::job::{Acted, Job, Outcome, id, perform};
 use super::mutant::{Mutant, Repetitions};
 use super::plan::Plan;
-use super::psps::{Connection, Psp, new_stripe};
+use super::psps::{Connection, Psp, new_paypal, new_stripe};
 use super::script::{SWEEPS, Script, Trouble};
 use super::store::{Calls, ShakyStore};
 use super::time::{START, Time};
@@ -35,6 +36,8 @@ pub const DAY: u64 = 24 * HOUR;
 const STORM: u64 = 3 * DAY;
 /// Until then everything must have come to its end.
 const END: u64 = 14 * DAY;
+/// PayPal holds an amount for 29 days.
+const END_WITH_PAYPAL: u64 = 35 * DAY;
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -64,6 +67,13 @@ impl Shop {
         }
     }
 
+    /// PayPal takes small orders, and those that Stripe has not begun.
+    #[must_use]
+    pub const fn with_paypal(mut self) -> Self {
+        self.psps = &[new_stripe, new_paypal];
+        self
+    }
+
     #[must_use]
     pub const fn with_defect(mut self, defect: Defect) -> Self {
         self.defect = Some(defect);
@@ -90,6 +100,9 @@ impl fmt::Display for Shop {
         }
         if !self.searches {
             write!(f, " --search no")?;
+        }
+        if self.psps.len() > 1 {
+            write!(f, " --paypal yes")?;
         }
         match &self.script {
             Some(script) => write!(f, "\nwith {script:?}"),
@@ -121,9 +134,9 @@ pub struct World<'s> {
     pub(super) first_page: HashMap<usize, PaymentId<Test>>,
     pub(super) shop: Shop,
     /// The providers, in the order in which they are tried.
-    names: Vec<&'static str>,
+    pub(super) names: Vec<&'static str>,
     pub(super) calls: Arc<Calls>,
-    open: &'s OpenStore,
+    pub(super) open: &'s OpenStore,
     nodes: Vec<Cashier<Test>>,
     processes: u64,
     repetitions: Arc<Repetitions>,
@@ -240,15 +253,20 @@ impl<'s> World<'s> {
             return;
         }
         (0..self.shop.orders).for_each(|order| self.plan(order));
+        let end = match self.names.len() {
+            1 => END,
+            _ => END_WITH_PAYPAL,
+        };
         let mut at = 0;
-        while at < END {
+        while at < end {
             if self.has_sweep() {
                 self.schedule_job(at, Job::Sweep);
             }
             self.schedule_job(at, Job::DeliverConfirmations);
             at += match () {
                 () if at < STORM => 10 * MINUTE,
-                () => 2 * HOUR,
+                () if at < END => 2 * HOUR,
+                () => DAY,
             };
         }
     }
@@ -352,6 +370,9 @@ impl<'s> World<'s> {
         let mut cashier = wait_for(Cashier::open(first, store)).unwrap();
         for next in providers {
             cashier = cashier.with_provider(next).unwrap();
+        }
+        if let ([first, second], None) = (&*self.names, &self.shop.script) {
+            cashier = cashier.with_routes(routes(first, second)).unwrap();
         }
         cashier.with_clock(clock)
     }
@@ -485,6 +506,14 @@ impl<'s> World<'s> {
             _ => {}
         }
     }
+}
+
+/// Small orders are paid at the second provider, if it is well.
+fn routes(first: &str, second: &str) -> Routes {
+    let [first, second] = [first, second].map(|name| ProviderName::new(name).unwrap());
+    let small = Route::to(vec![second.clone(), first.clone()]);
+    let small = small.with_max(Money::new(4000, Currency::EUR));
+    Routes::new(vec![small, Route::to(vec![first, second])])
 }
 
 /// Waits for what needs no time.

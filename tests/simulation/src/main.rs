@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use counterfoil_simulation::{Defect, Findings, Share, Shop, Tally, flows, prove, run_in_memory};
+use counterfoil_simulation::{
+    Defect, Findings, Share, Shop, Story, Tally, converge, flows, prove, run_in_memory, stories,
+};
 
 const USAGE: &str = "\
 Runs shops on the memory store, and compares their books with the provider's.
@@ -21,6 +23,9 @@ Runs shops on the memory store, and compares their books with the provider's.
   --threads NUMBER  how many shops at a time (1)
   --steps NUMBER    instead tries everything that can go wrong at each step of written flows, each
                     so-manieth pair of a step and a trouble; 1 for all
+  --news NUMBER     instead delivers the webhooks of written stories in every order, each
+                    so-manieth way; 1 for all
+  --paypal yes      adds PayPal, which takes small orders
   --search no       leaves out the search for payments by their reference
   --defect NAME     plants a defect, such as NoKey, and stops once it is seen";
 
@@ -31,6 +36,8 @@ struct Arguments {
     nodes: Option<usize>,
     threads: u64,
     steps: Option<usize>,
+    news: Option<usize>,
+    has_paypal: bool,
     searches: bool,
     defect: Option<Defect>,
 }
@@ -50,6 +57,25 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let next = AtomicU64::new(arguments.seed);
+    if let Some(every) = arguments.news {
+        let stories = stories();
+        let tell = |story: &Story| converge(story, every);
+        let told = thread::scope(|scope| {
+            let threads: Vec<_> = stories
+                .iter()
+                .map(|story| scope.spawn(|| tell(story)))
+                .collect();
+            let ways = threads
+                .into_iter()
+                .map(|thread| thread.join().expect("they converge"));
+            ways.sum::<usize>()
+        });
+        println!(
+            "{told} ways to hear of it in all\n{} s",
+            started.elapsed().as_secs()
+        );
+        return ExitCode::SUCCESS;
+    }
     let (mut findings, mut tally) = (Findings::default(), Tally::default());
     thread::scope(|scope| {
         let work = || arguments.work(&next);
@@ -74,6 +100,8 @@ impl Arguments {
             nodes: None,
             threads: 1,
             steps: None,
+            news: None,
+            has_paypal: false,
             searches: true,
             defect: None,
         };
@@ -93,6 +121,8 @@ impl Arguments {
                 "--nodes" => arguments.nodes = Some(size()?.max(1)),
                 "--threads" => arguments.threads = number()?.max(1),
                 "--steps" => arguments.steps = Some(size()?.max(1)),
+                "--news" => arguments.news = Some(size()?.max(1)),
+                "--paypal" => arguments.has_paypal = value == "yes",
                 "--search" => arguments.searches = value != "no",
                 "--defect" => {
                     let mut all = Defect::ALL.into_iter();
@@ -121,6 +151,9 @@ impl Arguments {
                 .unwrap_or(if seed.is_multiple_of(2) { 1 } else { 3 });
             let mut shop = Shop::new(seed, self.orders, nodes);
             (shop.defect, shop.searches) = (self.defect, self.searches);
+            if self.has_paypal {
+                shop = shop.with_paypal();
+            }
             run_in_memory(&shop, &mut findings, &mut tally);
         }
     }

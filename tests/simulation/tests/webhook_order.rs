@@ -1,10 +1,11 @@
-//! Webhooks in every order, with every choice of those that come twice.
+//! Webhooks in every order, with every choice of those that come twice. All ways to hear of them take
+//! some minutes: `cargo run --release -p counterfoil-simulation -- --news 1`. Here is each fifth.
 
 use counterfoil_simulation::{converge, stories};
 
 fn converges(number: usize) {
-    let runs = converge(&stories()[number], 1);
-    assert!(runs >= 120 << 5, "only {runs} ways");
+    let runs = converge(&stories()[number], 5);
+    assert!(runs >= (120 << 5) / 5, "only {runs} ways");
 }
 
 macro_rules! converge {
