@@ -165,6 +165,8 @@ impl<M: Mode> Payment<M> {
             reference: later.reference.clone().max(earlier.reference),
             fee: max_money(later.fee, earlier.fee),
             created_at: later.created_at.min(earlier.created_at),
+            // A notice does not say it.
+            expires_at: later.expires_at.max(earlier.expires_at),
             captured_at: [later.captured_at, earlier.captured_at]
                 .into_iter()
                 .flatten()

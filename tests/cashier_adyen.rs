@@ -334,3 +334,21 @@ async fn an_amended_order_ends_a_link_that_was_refused_a_payment() {
     shop.deliver().await;
     assert_eq!(shop.record("A").await.standing(), Standing::Paid);
 }
+
+/// A form takes another try after a refusal, and Adyen cannot end it.
+#[tokio::test]
+async fn a_form_that_was_refused_a_payment_is_open_until_its_time_is_over() {
+    let shop = Shop::open().await;
+    let old = shop.check_out(&form("A", 1000)).await;
+    let refused = shop.lock().shopper().pay(old.raw(), "visa:DECLINED");
+    refused.unwrap();
+    shop.deliver().await;
+    let closed = shop.cashier.close(&order("A")).await.unwrap_err();
+    assert_eq!(*closed.kind(), ErrorKind::Conflict);
+    let link = shop.cashier.check_out(&page("A", 1000)).await.unwrap_err();
+    assert_eq!(*link.kind(), ErrorKind::Conflict, "both could be paid");
+    assert_eq!(shop.check_out(&form("A", 1000)).await, old);
+    shop.wait(3600 + 16 * 60);
+    shop.cashier.close(&order("A")).await.unwrap();
+    assert!(shop.lock().shopper().pay(old.raw(), "visa").is_err());
+}

@@ -22,6 +22,8 @@ use crate::telemetry::{CASHIER_CHECK_OUT, TARGET, unfinished, within};
 
 /// How many steps one call takes to bring earlier attempts to an end before it gives up.
 const MOST_STEPS: usize = 6;
+const CANNOT_BE_ENDED: &str = "another checkout is open and cannot be ended: let the shopper finish \
+                               it, wait until it ends, or release the attempt";
 
 impl<M: Mode> Cashier<M> {
     /// Begins to pay an order, and says what the shopper must do next in [`Payment::next_action`].
@@ -129,9 +131,11 @@ impl<M: Mode> Cashier<M> {
                         return self.begin(request, attempt, &provider).await;
                     }
                 }
-                Plan::End(id) => {
-                    self.void_of(order, &id).await?;
-                }
+                Plan::End(id) => match self.void_of(order, &id).await {
+                    // It ends by time: whether another may begin before is planned anew.
+                    Err(error) if *error.kind() == ErrorKind::Unsupported => {}
+                    ended => drop(ended?),
+                },
             }
         }
         Err(conflict(
@@ -222,15 +226,16 @@ impl<M: Mode> Cashier<M> {
                 status if is_open(status) && last.is_completed_here => {}
                 PaymentStatus::Approved if last.is_completed_here => {}
                 status if is_open(status) => {
-                    let message = "another checkout is open and cannot be ended: let the shopper \
-                                   finish it, wait until it ends, or release the attempt";
-                    return Err(conflict(message));
+                    return Err(conflict(CANNOT_BE_ENDED));
                 }
                 // The provider may take another try on the same page: that ends first.
                 PaymentStatus::Failed(_) if self.can_void(record, &id) => {
                     return Ok(Some(Plan::End(id)));
                 }
-                PaymentStatus::Failed(_) => {}
+                PaymentStatus::Failed(_)
+                    if last.is_completed_here || !self.takes_another_try(known, now) => {}
+                PaymentStatus::Failed(_) if is_same => return Ok(Some(Plan::SendAgain(number))),
+                PaymentStatus::Failed(_) => return Err(conflict(CANNOT_BE_ENDED)),
                 _ => return Err(conflict("a payment is under way: wait for its end")),
             }
         }

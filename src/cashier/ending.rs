@@ -4,7 +4,7 @@ use super::Cashier;
 use super::commands::Wish;
 use super::due::LAST_NEWS;
 use super::fold::Fact;
-use super::records::{CommandOperation, CommandState, OrderRecord};
+use super::records::{AttemptPhase, CommandOperation, CommandState, OrderRecord};
 use crate::capability::Operation;
 use crate::clock::Timestamp;
 use crate::error::{ErrorKind, Result};
@@ -34,6 +34,25 @@ impl<M: Mode> Cashier<M> {
         let ended = |end: Timestamp| end.saturating_add(LAST_NEWS) < now;
         let has_ended = payment.expires_at.is_some_and(ended);
         has_ended && !self.supports(&payment.id, Operation::FetchPayment)
+    }
+
+    /// Whether the shopper may try again on a page where a payment was refused, at a provider that
+    /// cannot be asked whether that page has ended.
+    pub(super) fn takes_another_try(&self, payment: &Payment<M>, now: Timestamp) -> bool {
+        payment.is_checkout
+            && matches!(payment.status, PaymentStatus::Failed(_))
+            && payment.expires_at.is_some()
+            && !self.supports(&payment.id, Operation::FetchPayment)
+            && !self.has_ended_unheard(payment, now)
+    }
+
+    /// Whether such a page of an attempt that was not released is there.
+    pub(super) fn has_page_for_another_try(&self, record: &OrderRecord<M>, now: Timestamp) -> bool {
+        let attempts = record.attempts.iter();
+        let begun = attempts.filter(|a| a.phase == AttemptPhase::Begun && !a.is_completed_here);
+        let payments = begun.flat_map(|attempt| record.payments_of(attempt.attempt));
+        let mut known = payments.filter_map(|payment| payment.ledger.payment());
+        known.any(|payment| self.takes_another_try(payment, now))
     }
 
     /// Unpaid checkouts of which nobody will tell that they have ended.

@@ -88,6 +88,7 @@ impl<M: Mode> Cashier<M> {
                     .attempts
                     .iter()
                     .any(|attempt| !record.is_over(attempt));
+                let is_open = is_open || self.has_page_for_another_try(record, now);
                 if !is_unpaid || record.paid_at.is_some() || is_open {
                     return Err(conflict("it is paid, or a payment of it has not ended"));
                 }
