@@ -1,8 +1,6 @@
 //! The verdict table: one pure function from facts to a verdict.
 
-use serde::{Deserialize, Serialize};
-
-use super::verdict::Reason;
+use super::verdict::{Reason, VerdictKind};
 
 /// What is known of an entry and its order, or of an order alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,27 +66,6 @@ pub enum Balance {
     Even,
     /// More than the total.
     Excess,
-}
-
-/// A [`Verdict`](super::Verdict) without its amounts and candidates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-#[expect(missing_docs, reason = "each is explained where its verdict is")]
-pub enum VerdictKind {
-    UnknownOrder,
-    WrongCurrency,
-    AlreadyApplied,
-    DuplicatePayment,
-    PaidAfterClose,
-    Reversed,
-    Pending,
-    Underpaid,
-    Overpaid,
-    Paid,
-    Suggested,
-    Ambiguous,
-    Unmatched(Reason),
 }
 
 /// Gives the first verdict that applies.

@@ -1,6 +1,5 @@
 //! The evidence of a verdict, written out from the rows when it is asked for.
 
-use super::decide::VerdictKind;
 use super::evidence::{
     Allocation, Compared, Decision, Evidence, Field, RULES_VERSION, Residual, ResidualKind, Rule,
     Twin,
@@ -8,6 +7,7 @@ use super::evidence::{
 use super::report::Report;
 use super::standing::{Line, Standing};
 use super::table::{Entry, NONE, Order};
+use super::verdict::VerdictKind;
 use crate::clock::Timestamp;
 use crate::money::Money;
 

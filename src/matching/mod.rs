@@ -24,6 +24,7 @@ mod explain;
 mod feed;
 mod input;
 mod join;
+mod order_entries;
 pub mod payout;
 mod policy;
 #[cfg(feature = "readers")]
@@ -39,7 +40,7 @@ mod verdict;
 
 pub use batch::Batch;
 pub use book::{Change, OrderBook, Subject};
-pub use decide::{Balance, Facts, Finding, VerdictKind, decide};
+pub use decide::{Balance, Facts, Finding, decide};
 pub use evidence::{
     Allocation, Compared, Decision, Evidence, Field, RULES_VERSION, Residual, ResidualKind, Rule,
     Twin,
@@ -50,4 +51,4 @@ pub use policy::{FeeRule, InterestRule, Policy, RailWindow, Rate, Window};
 pub use reference::ReferenceRules;
 pub use report::{EntryOutcome, OrderOutcome, Report};
 pub use table::RowError;
-pub use verdict::{Candidate, Reason, Verdict};
+pub use verdict::{Candidate, Reason, Verdict, VerdictKind};

@@ -1,13 +1,13 @@
 //! What a batch gives: the state of each order and the verdict on each entry.
 
-use super::batch::{Groups, lines_into};
-use super::decide::{Balance, Facts, Finding, VerdictKind, decide};
+use super::decide::{Balance, Facts, Finding, decide};
 use super::evidence::{Allocation, ResidualKind, Rule};
+use super::order_entries::{OrderEntries, lines_into};
 use super::policy::Policy;
 use super::resolve::Resolution;
 use super::standing::{Line, Standing, fold};
 use super::table::{NONE, Order, Table};
-use super::verdict::{Candidate, Reason, Verdict};
+use super::verdict::{Candidate, Reason, Verdict, VerdictKind};
 use crate::clock::Timestamp;
 use crate::money::Money;
 
@@ -17,7 +17,7 @@ pub struct Report<'t> {
     pub(crate) table: &'t Table,
     pub(crate) policy: &'t Policy,
     pub(crate) found: Resolution,
-    pub(crate) groups: Groups,
+    pub(crate) groups: OrderEntries,
     pub(crate) standings: Vec<Standing>,
     pub(crate) special: std::collections::HashMap<u32, VerdictKind>,
 }

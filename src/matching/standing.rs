@@ -3,11 +3,12 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use super::decide::{Balance, Facts, Finding, VerdictKind, decide};
+use super::decide::{Balance, Facts, Finding, decide};
 use super::evidence::ResidualKind;
 use super::input::EntryKind;
 use super::policy::Policy;
 use super::table::{Entry, Order, Table};
+use super::verdict::VerdictKind;
 
 /// What has become of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

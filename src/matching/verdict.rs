@@ -4,7 +4,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::decide::VerdictKind;
 use crate::clock::Timestamp;
 use crate::money::Money;
 
@@ -58,6 +57,27 @@ pub enum Verdict {
         /// The orders that come nearest, best first.
         candidates: Vec<Candidate>,
     },
+}
+
+/// A [`Verdict`] without its amounts and candidates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "each is explained at `Verdict`")]
+pub enum VerdictKind {
+    UnknownOrder,
+    WrongCurrency,
+    AlreadyApplied,
+    DuplicatePayment,
+    PaidAfterClose,
+    Reversed,
+    Pending,
+    Underpaid,
+    Overpaid,
+    Paid,
+    Suggested,
+    Ambiguous,
+    Unmatched(Reason),
 }
 
 impl Verdict {

@@ -37,8 +37,22 @@ mod store;
 
 pub use endpoint::{EndpointRuling, try_endpoint};
 pub use report::{Rehearsal, Ruling};
-pub use run::{SCENARIOS, Scenario, rehearse};
+pub use run::{SCENARIOS, Scenario};
 pub use shop::News;
+
+use crate::conformance::rig::Rig;
+
+/// Plays every scenario with [`Scenario::play`]. Call it outside of async code.
+#[must_use]
+pub fn rehearse<R: Rig>(make: impl Fn() -> R) -> Rehearsal {
+    let play = |scenario: &Scenario| Ruling {
+        scenario: *scenario,
+        outcome: scenario.play(&make),
+    };
+    Rehearsal {
+        rulings: SCENARIOS.iter().map(play).collect(),
+    }
+}
 
 /// Plays every scenario, one test each, in a module called `$name`, each on a rig that the
 /// expression makes anew.

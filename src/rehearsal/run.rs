@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use super::report::{Rehearsal, Ruling};
 use super::scenarios;
 use super::shop::{News, Shop};
 use crate::conformance::Outcome;
@@ -92,17 +91,5 @@ impl Scenario {
 impl fmt::Debug for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.id(), self.name)
-    }
-}
-
-/// Plays every scenario with [`Scenario::play`]. Call it outside of async code.
-#[must_use]
-pub fn rehearse<R: Rig>(make: impl Fn() -> R) -> Rehearsal {
-    let play = |scenario: &Scenario| Ruling {
-        scenario: *scenario,
-        outcome: scenario.play(&make),
-    };
-    Rehearsal {
-        rulings: SCENARIOS.iter().map(play).collect(),
     }
 }

@@ -100,6 +100,15 @@ impl<'r> Shop<'r> {
         self.check_out(request, shopper).await
     }
 
+    /// The order `A-1`, of which so many minor units are held.
+    pub(super) async fn hold(&self, minor: i64) -> Proof<(CreateRequest, Payment<Test>)> {
+        self.stage.needs(Operation::Capture).await?;
+        let request = self.stage.request("A-1", minor)?.with_manual_capture();
+        self.sell_request(&request, Shopper::Pays).await?;
+        self.hear().await?;
+        Ok((request, self.payment_of("A-1").await?))
+    }
+
     pub(super) async fn place(&self, request: &CreateRequest) -> Proof {
         self.cashier.place(&request.order, request.amount).await?;
         self.orders.borrow_mut().push(request.order.clone());
@@ -253,6 +262,12 @@ impl<'r> Shop<'r> {
             Ok(())
         })
         .await
+    }
+
+    /// The order `A-1` is paid, and confirmed once.
+    pub(super) async fn is_paid(&self) -> Proof {
+        self.stands("A-1", Standing::Paid).await?;
+        self.confirms("A-1 paid", 1).await
     }
 
     /// The host must hold this much for the order.

@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::{Change, OrderBook, Placed, Subject};
 use crate::id::{Namespace, PaymentId, Reference};
 use crate::ledger::Ledger;
-use crate::matching::decide::VerdictKind;
 use crate::matching::feed::entries_of;
 use crate::matching::table::{Entry, NONE, RowError, Span, Table};
-use crate::matching::verdict::Reason;
+use crate::matching::verdict::{Reason, VerdictKind};
 use crate::mode::Mode;
 use crate::payment::Payment;
 

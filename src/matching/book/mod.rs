@@ -11,13 +11,12 @@ use self::index::Index;
 use self::ledgers::Ledgers;
 use crate::clock::Timestamp;
 use crate::matching::batch::{match_all, threads};
-use crate::matching::decide::VerdictKind;
 use crate::matching::input::{EntryKind, EntryRow, OrderRow, ProviderLink};
 use crate::matching::policy::Policy;
 use crate::matching::report::Report;
 use crate::matching::standing::{Line, Standing, by_content, fold};
 use crate::matching::table::{Entry, NONE, RowError, Span, Table};
-use crate::matching::verdict::Reason;
+use crate::matching::verdict::{Reason, VerdictKind};
 use crate::mode::Mode;
 
 /// Orders and entries of mode `M`, matched as they come.

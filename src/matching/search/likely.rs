@@ -7,9 +7,10 @@ use std::collections::HashMap;
 
 use super::assign::BIT;
 use super::delay::Delays;
-use super::tiers::CANDIDATES_MAX;
 use super::{Owed, Paid, Scene};
 
+/// More candidates than this are not told apart.
+pub(super) const CANDIDATES_MAX: usize = 64;
 /// How many orders a payment is given.
 pub(super) const LIKELY_MAX: usize = 8;
 /// Of the payments at one instant, so many are tried as parts of one order.

@@ -16,10 +16,10 @@ mod tiers;
 use std::collections::HashMap;
 
 use self::blocks::Blocks;
-use super::batch::{Groups, lines_into};
 use super::decide::Finding;
 use super::evidence::Rule;
 use super::input::EntryKind;
+use super::order_entries::{OrderEntries, lines_into};
 use super::policy::{Policy, Window};
 use super::resolve::Resolution;
 use super::standing::{by_content, fold};
@@ -317,7 +317,7 @@ fn owed<'t>(
     found: &Resolution,
     customers: &mut Customers<'t>,
 ) -> Vec<Owed> {
-    let groups = Groups::of(table, found);
+    let groups = OrderEntries::of(table, found);
     let mut lines = Vec::new();
     let mut orders = Vec::with_capacity(table.orders.len());
     for (row, order) in (0_u32..).zip(&table.orders) {

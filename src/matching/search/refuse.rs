@@ -3,8 +3,7 @@
 use super::super::decide::Finding;
 use super::super::evidence::Rule;
 use super::super::verdict::Reason;
-use super::likely::{LIKELY_MAX, Likely};
-use super::tiers::CANDIDATES_MAX;
+use super::likely::{CANDIDATES_MAX, LIKELY_MAX, Likely};
 use super::{Owed, Paid, Refusal, Scene};
 
 /// Gives every payment that is left its reason and its candidates.

@@ -1,13 +1,12 @@
 //! The rules, from the surest to the least sure, each until it finds nothing more.
 
 use super::super::evidence::Rule;
+use super::likely::CANDIDATES_MAX;
 use super::sums::{self, Sum};
 use super::{Owed, Paid, Scene, assign, refuse};
 
 /// A rule passes over the payments at most this often.
 const PASSES_MAX: usize = 64;
-/// More candidates than this are not told apart.
-pub(super) const CANDIDATES_MAX: usize = 64;
 /// Of a prompt payment, every rival must be this far, in seconds.
 const FAR_FROM_PROMPT_S: i64 = DAY_S;
 /// Of a slower one, every rival must be this far and this many times as far.

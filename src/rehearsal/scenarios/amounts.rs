@@ -135,7 +135,7 @@ pub(crate) async fn s52(shop: &Shop<'_>) -> Proof {
     let rest = shop.stage.request("A-1", 800)?;
     shop.check_out(&rest, Shopper::Pays).await?;
     shop.hear().await?;
-    super::outcomes::paid(shop).await?;
+    shop.is_paid().await?;
     shop.has_received("A-1", shop.money(2000)).await
 }
 
@@ -209,7 +209,7 @@ pub(crate) async fn s56(shop: &Shop<'_>) -> Proof {
     shop.release_if_silent("A-1").await?;
     shop.check_out(&request, Shopper::Pays).await?;
     shop.hear().await?;
-    super::outcomes::paid(shop).await?;
+    shop.is_paid().await?;
     shop.has_received("A-1", shop.money(3000)).await
 }
 

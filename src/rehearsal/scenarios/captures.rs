@@ -2,16 +2,14 @@
 
 use crate::capability::Operation;
 use crate::cashier::{CommandState, Standing};
-use crate::conformance::rig::{Happening, Shopper};
+use crate::conformance::rig::Happening;
 use crate::conformance::stage::{Proof, ensure, refusal};
 use crate::error::Effect;
-use crate::mode::Test;
-use crate::payment::{Payment, PaymentStatus};
+use crate::payment::PaymentStatus;
 use crate::rehearsal::shop::Shop;
-use crate::request::CreateRequest;
 
 pub(crate) async fn s34(shop: &Shop<'_>) -> Proof {
-    let (request, _) = hold(shop, 2000).await?;
+    let (request, _) = shop.hold(2000).await?;
     if !shop.stage.provider.capabilities().partial_capture {
         return is_refused(shop, 1200).await;
     }
@@ -34,7 +32,7 @@ pub(crate) async fn s34(shop: &Shop<'_>) -> Proof {
 }
 
 pub(crate) async fn s35(shop: &Shop<'_>) -> Proof {
-    let (request, _) = hold(shop, 2000).await?;
+    let (request, _) = shop.hold(2000).await?;
     let first = shop
         .capture_request("A-1", 800, "parcel 1")
         .await?
@@ -59,17 +57,17 @@ pub(crate) async fn s35(shop: &Shop<'_>) -> Proof {
     let rest = shop.capture_request("A-1", 1200, "parcel 2").await?;
     shop.cashier.capture(&rest).await?;
     shop.hear().await?;
-    super::outcomes::paid(shop).await?;
+    shop.is_paid().await?;
     shop.books_agree(&request, 2000).await
 }
 
 pub(crate) async fn s36(shop: &Shop<'_>) -> Proof {
-    hold(shop, 2000).await?;
+    shop.hold(2000).await?;
     is_refused(shop, 2001).await
 }
 
 pub(crate) async fn s37(shop: &Shop<'_>) -> Proof {
-    let (request, _) = hold(shop, 2000).await?;
+    let (request, _) = shop.hold(2000).await?;
     let held = shop.payment_of("A-1").await?;
     let capture = shop.capture_request("A-1", 2000, "late").await?;
     shop.happen(Happening::HoldLapses(&held))?;
@@ -97,7 +95,7 @@ pub(crate) async fn s37(shop: &Shop<'_>) -> Proof {
 }
 
 pub(crate) async fn s38(shop: &Shop<'_>) -> Proof {
-    let (request, held) = hold(shop, 2000).await?;
+    let (request, held) = shop.hold(2000).await?;
     shop.stage.needs(Operation::Void).await?;
     shop.cashier.void(&held.id).await?;
     shop.hear().await?;
@@ -116,15 +114,6 @@ pub(crate) async fn s38(shop: &Shop<'_>) -> Proof {
         "nothing can have moved, and the error says: {error}"
     );
     shop.books_agree(&request, 0).await
-}
-
-/// The order `A-1`, of which so many minor units are held.
-pub(super) async fn hold(shop: &Shop<'_>, minor: i64) -> Proof<(CreateRequest, Payment<Test>)> {
-    shop.stage.needs(Operation::Capture).await?;
-    let request = shop.stage.request("A-1", minor)?.with_manual_capture();
-    shop.sell_request(&request, Shopper::Pays).await?;
-    shop.hear().await?;
-    Ok((request, shop.payment_of("A-1").await?))
 }
 
 /// Such a capture is refused here: the provider may be asked how it stands, and takes nothing.

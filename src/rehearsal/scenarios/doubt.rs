@@ -83,7 +83,7 @@ pub(crate) async fn s18(shop: &Shop<'_>) -> Proof {
     shop.stage.fault(Fault::RateLimited, Strikes::Writes, 1)?;
     shop.check_out(&request, Shopper::Pays).await?;
     shop.hear().await?;
-    super::outcomes::paid(shop).await?;
+    shop.is_paid().await?;
     one_payment(shop, &request).await
 }
 
@@ -205,7 +205,7 @@ async fn comes_out_of_doubt(shop: &Shop<'_>, fault: Fault) -> Proof {
         shop.check_out(&request, Shopper::Pays).await?;
         shop.hear().await?;
     }
-    super::outcomes::paid(shop).await?;
+    shop.is_paid().await?;
     shop.books_agree(&request, 2000).await?;
     one_payment(shop, &request).await
 }

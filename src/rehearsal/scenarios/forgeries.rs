@@ -168,5 +168,5 @@ async fn is_refused(shop: &Shop<'_>, webhook: &WebhookRequest) -> Proof {
 /// The genuine one is still taken.
 async fn takes(shop: &Shop<'_>, genuine: &WebhookRequest) -> Proof {
     shop.receive(genuine).await?;
-    super::outcomes::paid(shop).await
+    shop.is_paid().await
 }

@@ -26,7 +26,7 @@ pub(crate) async fn s19(shop: &Shop<'_>) -> Proof {
         "of two at once, {changed} have changed the order"
     );
     shop.receive(&webhook).await?;
-    super::outcomes::paid(shop).await
+    shop.is_paid().await
 }
 
 pub(crate) async fn s20(shop: &Shop<'_>) -> Proof {
@@ -69,7 +69,7 @@ pub(crate) async fn s21(shop: &Shop<'_>) -> Proof {
     shop.hear().await?;
     shop.confirms("A-1", 0).await?;
     shop.place(&request).await?;
-    super::outcomes::paid(shop).await
+    shop.is_paid().await
 }
 
 pub(crate) async fn s22(shop: &Shop<'_>) -> Proof {
@@ -110,7 +110,7 @@ pub(crate) async fn s23(shop: &Shop<'_>) -> Proof {
     drop(shop.stage.webhooks());
     shop.happen(Happening::TimePasses(Duration::from_secs(1800)))?;
     while shop.cashier.sweep().await?.has_more {}
-    super::outcomes::paid(shop).await?;
+    shop.is_paid().await?;
     shop.books_agree(&request, 2000).await
 }
 
@@ -214,7 +214,7 @@ pub(crate) async fn s32(shop: &Shop<'_>) -> Proof {
         received.answer
     );
     open.receive(&webhook).await?;
-    super::outcomes::paid(&open).await
+    open.is_paid().await
 }
 
 pub(crate) async fn s33(shop: &Shop<'_>) -> Proof {
@@ -228,7 +228,7 @@ pub(crate) async fn s33(shop: &Shop<'_>) -> Proof {
         received.answer
     );
     shop.receive(&genuine).await?;
-    super::outcomes::paid(shop).await
+    shop.is_paid().await
 }
 
 /// A genuine but unusual webhook.

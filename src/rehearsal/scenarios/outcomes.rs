@@ -14,14 +14,14 @@ pub(crate) async fn s1(shop: &Shop<'_>) -> Proof {
 }
 
 pub(crate) async fn s2(shop: &Shop<'_>) -> Proof {
-    let (request, _) = super::captures::hold(shop, 2000).await?;
+    let (request, _) = shop.hold(2000).await?;
     shop.stands("A-1", Standing::Authorized).await?;
     shop.books_agree(&request, 0).await?;
     shop.confirms("A-1 paid", 0).await?;
     let capture = shop.capture_request("A-1", 2000, "ship").await?;
     shop.cashier.capture(&capture).await?;
     shop.hear().await?;
-    paid(shop).await?;
+    shop.is_paid().await?;
     shop.books_agree(&request, 2000).await
 }
 
@@ -129,7 +129,7 @@ pub(crate) async fn s12(shop: &Shop<'_>) -> Proof {
     shop.release_if_silent("A-1").await?;
     shop.check_out(&request, Shopper::Pays).await?;
     shop.hear().await?;
-    paid(shop).await?;
+    shop.is_paid().await?;
     shop.books_agree(&request, 2000).await
 }
 
@@ -137,7 +137,7 @@ pub(crate) async fn s13(shop: &Shop<'_>) -> Proof {
     // The browser never comes back: nobody resumes the order.
     let (request, _) = shop.sell(2000, Shopper::Pays).await?;
     shop.hear().await?;
-    paid(shop).await?;
+    shop.is_paid().await?;
     shop.books_agree(&request, 2000).await
 }
 
@@ -147,7 +147,7 @@ pub(crate) async fn s47(shop: &Shop<'_>) -> Proof {
     is_pending(shop).await?;
     shop.happen(Happening::SlowPaymentSucceeds(&payment))?;
     shop.hear().await?;
-    paid(shop).await?;
+    shop.is_paid().await?;
     shop.books_agree(&request, 2000).await?;
 
     let (request, payment) = shop.sell_as("A-2", 3000, Shopper::PaysSlowlyInVain).await?;
@@ -181,13 +181,8 @@ pub(crate) async fn s48(shop: &Shop<'_>) -> Proof {
 async fn sold_and_paid(shop: &Shop<'_>, shopper: Shopper) -> Proof {
     let (request, _) = shop.sell(2000, shopper).await?;
     shop.hear().await?;
-    paid(shop).await?;
+    shop.is_paid().await?;
     shop.books_agree(&request, 2000).await
-}
-
-pub(super) async fn paid(shop: &Shop<'_>) -> Proof {
-    shop.stands("A-1", Standing::Paid).await?;
-    shop.confirms("A-1 paid", 1).await
 }
 
 const NOBODY_TELLS: &str = "a payment on its page is told of when it has ended, and not before";
@@ -231,7 +226,7 @@ async fn pays_the_next_time(shop: &Shop<'_>) -> Proof {
     let request = shop.stage.request("A-1", 2000)?;
     shop.check_out(&request, Shopper::Pays).await?;
     shop.hear().await?;
-    paid(shop).await?;
+    shop.is_paid().await?;
     shop.books_agree(&request, 2000).await?;
     let record = shop.record("A-1").await?;
     let begun = record.attempts.iter();

@@ -230,7 +230,7 @@ async fn disputed(shop: &Shop<'_>) -> Proof {
 async fn paid(shop: &Shop<'_>, shopper: Shopper) -> Proof<CreateRequest> {
     let (request, _) = shop.sell(2000, shopper).await?;
     shop.hear().await?;
-    super::outcomes::paid(shop).await?;
+    shop.is_paid().await?;
     Ok(request)
 }
 
