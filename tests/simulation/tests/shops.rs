@@ -12,11 +12,6 @@ fn the_books_of_10000_orders_are_sound_on_three_nodes() {
     assert_sound(2001..2101, |seed| Shop::new(seed, 100, 3));
 }
 
-#[test]
-fn the_books_of_2000_orders_are_sound_at_two_providers() {
-    assert_sound(6001..6021, |seed| Shop::new(seed, 100, 3).with_paypal());
-}
-
 /// Then only the age of a key says whether a creation may be sent again.
 #[test]
 fn the_books_are_sound_where_payments_cannot_be_looked_for() {
