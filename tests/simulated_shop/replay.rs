@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use counterfoil::ModeKind;
 use counterfoil::cashier::{MemoryStore, Store};
 
 use super::job::id;
@@ -28,7 +29,11 @@ pub fn replay(open: &dyn Fn() -> Arc<dyn Store>) {
     };
     let store = open();
     start.copy_to(&*store);
-    let version = || wait_for(open().order(&id(0))).unwrap().unwrap().version;
+    let version = || {
+        let store = open();
+        wait_for(store.open(ModeKind::Test)).unwrap();
+        wait_for(store.order(&id(0))).unwrap().unwrap().version
+    };
     let before = version();
     drop(store);
     for _ in 0..2 {
