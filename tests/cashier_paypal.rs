@@ -14,10 +14,11 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use counterfoil::cashier::{Cashier, CommandState, MemoryStore};
+use counterfoil::cashier::{Cashier, CommandState, MemoryStore, Standing};
 use counterfoil::clock::{Clock, Timestamp};
 use counterfoil::http::ManualTimer;
 use counterfoil::id::Namespace;
+use counterfoil::payment::PaymentStatus;
 use counterfoil::providers::paypal::{PayPal, PayPalConfig, PayPalCredentials};
 use counterfoil::simulator::paypal::{Funding, PaypalSimulator};
 use counterfoil::simulator::{Answer, SimulatedProvider, SimulatorTransport};
@@ -50,8 +51,7 @@ fn post(simulator: &Mutex<PaypalSimulator>, path: &str, body: &Value) -> Value {
     send(request.body(body.to_string().into()).unwrap())
 }
 
-#[tokio::test]
-async fn an_attempt_that_another_order_has_paid_is_unknown_and_no_other_begins() {
+async fn shop() -> (Cashier<Test>, Arc<Mutex<PaypalSimulator>>) {
     let simulator = PaypalSimulator::new(7, Timestamp::from_unix(START));
     let simulator = Arc::new(Mutex::new(simulator));
     let line = Arc::new(SimulatorTransport::new(Arc::clone(&simulator)));
@@ -66,7 +66,40 @@ async fn an_attempt_that_another_order_has_paid_is_unknown_and_no_other_begins()
         .into_provider(Namespace::new("shop").unwrap());
     let cashier = Cashier::<Test>::open(provider, Arc::new(MemoryStore::new())).await;
     let cashier = cashier.unwrap().with_clock(line as Arc<dyn Clock>);
+    (cashier, simulator)
+}
 
+#[tokio::test]
+async fn a_hold_that_nobody_takes_is_seen_to_lapse() {
+    let (cashier, simulator) = shop().await;
+    cashier.place(&order("A"), eur(1000)).await.unwrap();
+    let wish = page("A", 1000).with_manual_capture();
+    let begun = cashier.check_out(&wish).await.unwrap();
+    let id = begun.id.raw();
+    let approved = simulator
+        .lock()
+        .unwrap()
+        .shopper()
+        .approve(id, Funding::Balance);
+    approved.unwrap();
+    let record = cashier.resume(&order("A")).await.unwrap();
+    assert_eq!(record.standing(), Standing::Authorized);
+    for _ in 0..32 {
+        simulator
+            .lock()
+            .unwrap()
+            .advance(Duration::from_secs(86_400));
+        cashier.sweep().await.unwrap();
+    }
+    let record = cashier.order(&order("A")).await.unwrap();
+    assert_eq!(record.standing(), Standing::Unpaid);
+    let held = record.payments[0].ledger.payment().unwrap();
+    assert_eq!(held.status, PaymentStatus::Expired);
+}
+
+#[tokio::test]
+async fn an_attempt_that_another_order_has_paid_is_unknown_and_no_other_begins() {
+    let (cashier, simulator) = shop().await;
     cashier.place(&order("A"), eur(1000)).await.unwrap();
     let begun = cashier.check_out(&page("A", 1000)).await.unwrap();
     // The same attempt stands on another order as well, and is paid by that one.

@@ -197,7 +197,9 @@ fn a_cache_that_does_not_look_again_is_found_out() {
             let cache = cache.clone();
             future::spawn(async move { careless::header(&cache).await.unwrap() })
         });
-        callers.map(|caller| future::block_on(caller).unwrap());
+        for caller in callers {
+            future::block_on(caller).unwrap();
+        }
         let fetches = fetches.load(Ordering::SeqCst);
         assert_eq!(fetches, 1, "fetched more than once");
     });
