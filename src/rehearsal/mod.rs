@@ -2,7 +2,7 @@
 //!
 //! Each [`Scenario`] is a short story with its exact end: a shopper who is declined, a webhook that
 //! comes twice, a refund whose answer is lost. It is played by a [`Cashier`](crate::cashier) over
-//! your provider, and a [`Rig`](crate::conformance::Rig) plays everybody else. The same scenarios run
+//! your provider, and a [`Rig`] plays everybody else. The same scenarios run
 //! over the simulators here and over a provider's own test mode, as far as that can be steered.
 //!
 //! ```text
