@@ -244,11 +244,8 @@ impl Case<'_> {
 
     /// Where nothing can be looked for, an attempt whose answer and webhooks were all lost is known
     /// to nobody, and cannot be sent again once its order costs something else. A person is told.
-    fn is_left_to_a_person(&self) -> bool {
-        let mut attempts = self.record.attempts.iter();
-        let is_unknown = self.record.payments.is_empty()
-            && attempts.any(|attempt| self.cannot_be_found(attempt));
-        is_unknown && self.is_told("needs_a_person:attempt_unknown")
+    fn is_left_to_a_person(&self, attempt: &AttemptRecord<Test>) -> bool {
+        self.cannot_be_found(attempt) && self.is_told("needs_a_person:attempt_unknown")
     }
 
     /// Whether only a person can find out what became of it.
@@ -305,7 +302,10 @@ impl Case<'_> {
             self.found.push(format!("charged {charges} times"));
         }
         let received = self.record.received().map(|received| received.minor());
-        if received.as_ref().ok() != Some(&net) && !self.is_left_to_a_person() {
+        let mut attempts = self.record.attempts.iter();
+        let is_unheard = self.record.payments.is_empty()
+            && attempts.any(|attempt| self.is_left_to_a_person(attempt));
+        if received.as_ref().ok() != Some(&net) && !is_unheard {
             findings.lost_payments += 1;
             self.found
                 .push(format!("the provider holds {net}, the record {received:?}"));
@@ -425,7 +425,7 @@ impl Case<'_> {
         }
         for attempt in &self.record.attempts {
             let is_unknown = attempt.phase == AttemptPhase::Stored;
-            if is_unknown && !self.is_left_to_a_person() {
+            if is_unknown && !self.is_left_to_a_person(attempt) {
                 open.push(format!("attempt {} is still unknown", attempt.attempt));
             }
         }
