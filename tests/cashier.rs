@@ -447,11 +447,20 @@ async fn a_second_full_payment_is_seen_as_too_much_and_the_order_stays_paid() {
     assert_eq!(confirmed, ["needs_a_person:overpaid", "overpaid", "paid"]);
     let record = shop.cashier.order(&order()).await.unwrap();
     assert_eq!(record.attempts[0].phase, AttemptPhase::Released);
-    let second = record.payments[1].ledger.payment().unwrap().id.clone();
+    assert_eq!(
+        record.left_to_pay().unwrap(),
+        Money::new(-1000, Currency::EUR)
+    );
+    let id_of = |at: usize| record.payments[at].ledger.payment().unwrap().id.clone();
+    let (first, second) = (id_of(0), id_of(1));
     shop.cashier
         .refund(&refund(&second, 1000, "twice"))
         .await
         .unwrap();
+    assert_eq!(shop.standing().await, Standing::Paid);
+    // The same command, and the other payment: one of them would be given back by mistake.
+    let mistaken = shop.cashier.refund(&refund(&first, 1000, "twice")).await;
+    assert_eq!(kind_of(mistaken.unwrap_err()), ErrorKind::Conflict);
     assert_eq!(shop.standing().await, Standing::Paid);
 }
 

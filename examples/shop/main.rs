@@ -154,11 +154,10 @@ async fn pay(State(shop): State<Shop>, Path(id): Path<OrderId>) -> Answer {
 /// Sends the browser to the provider's page. Clicked twice, it is the same payment.
 async fn to_checkout(shop: &Shop, id: &OrderId) -> Answer {
     let record = shop.cashier.order(id).await?;
-    let left = record.order.total.checked_sub(record.received()?)?;
     let here = format!("{}/orders/{id}", shop.address);
     let wish = CreateRequest::new(
         id.clone(),
-        PositiveMoney::new(left)?,
+        PositiveMoney::new(record.left_to_pay()?)?,
         Checkout::hosted(&here, &here),
     );
     let payment = shop.cashier.check_out(&wish).await?;

@@ -158,7 +158,7 @@ impl<M: Mode> Cashier<M> {
         if record.paid_at.is_some() {
             return Err(conflict("the order is paid"));
         }
-        let left = record.order.total.checked_sub(record.received()?)?;
+        let left = record.left_to_pay()?;
         if request.amount.money() != left {
             let message = format!(
                 "{left} is left to pay, and {} was asked for",

@@ -71,7 +71,8 @@ impl<M: Mode> Cashier<M> {
     /// # Errors
     /// [`ErrorKind::InvalidRequest`] for more than is left or another currency,
     /// [`ErrorKind::Conflict`] while the payment is disputed or if the command was given with
-    /// another amount, and the provider's, as for [`capture`](Self::capture).
+    /// another amount or for another payment of the order, and the provider's, as for
+    /// [`capture`](Self::capture).
     pub async fn refund(&self, request: &RefundRequest<M>) -> Result<CommandRecord<M>> {
         let order = self.order_of(&request.payment).await?;
         let wish = Wish {
@@ -142,12 +143,18 @@ impl<M: Mode> Cashier<M> {
             ));
         };
         let name = wish.operation.name();
-        let same = record.commands.iter().find(|command| {
-            command.operation.name() == name
-                && command.command.as_ref() == wish.command
-                && payment.ids().any(|id| *id == command.payment)
+        let of_this_name = record.commands.iter().filter(|command| {
+            command.operation.name() == name && command.command.as_ref() == wish.command
         });
-        if let Some(same) = same {
+        let (same, of_others): (Vec<_>, Vec<_>) =
+            of_this_name.partition(|command| payment.ids().any(|id| *id == command.payment));
+        if wish.command.is_some() && !of_others.is_empty() {
+            return Err(conflict(
+                "this command was given for another payment of the order: a further wish needs a \
+                 name of its own",
+            ));
+        }
+        if let Some(same) = same.first().copied() {
             let is_capture = matches!(wish.operation, CommandOperation::Capture { .. });
             if same.amount != wish.amount || (is_capture && same.operation != wish.operation) {
                 return Err(conflict("this command was given with another amount"));
@@ -452,7 +459,7 @@ impl<M: Mode> OrderRecord<M> {
     /// The payment that the shopper has approved and that the order wants: it is for what is left
     /// to pay, the order is open, and no other money is under way for it.
     pub(super) fn approved(&self) -> Option<(PaymentId<M>, Money)> {
-        let left = self.order.total.checked_sub(self.received().ok()?).ok()?;
+        let left = self.left_to_pay().ok()?;
         let is_wanted = self.order.closed_at.is_none() && self.paid_at.is_none();
         let is_completing = self.commands.iter().any(|command| {
             command.operation == CommandOperation::Complete && !command.state.is_settled()

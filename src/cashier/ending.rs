@@ -116,12 +116,8 @@ impl<M: Mode> Cashier<M> {
 impl<M: Mode> OrderRecord<M> {
     /// Checkouts that the shopper could still pay and that ask for something else than is left.
     pub(super) fn stale_checkouts(&self) -> Vec<PaymentId<M>> {
-        let left = match self.received() {
-            Ok(received) if self.order.closed_at.is_none() && self.paid_at.is_none() => {
-                self.order.total.checked_sub(received).ok()
-            }
-            _ => None,
-        };
+        let is_open = self.order.closed_at.is_none() && self.paid_at.is_none();
+        let left = self.left_to_pay().ok().filter(|_| is_open);
         let known = self.payments.iter().filter_map(|p| p.ledger.payment());
         let stale = known.filter(|payment| {
             is_unpaid(&payment.status)

@@ -151,6 +151,15 @@ impl<M: Mode> OrderRecord<M> {
         Ok(sum)
     }
 
+    /// What is missing of the total, which is what a checkout must ask for: below zero if more has
+    /// come.
+    ///
+    /// # Errors
+    /// As for [`received`](Self::received).
+    pub fn left_to_pay(&self) -> Result<Money> {
+        Ok(self.order.total.checked_sub(self.received()?)?)
+    }
+
     /// How it stands, by the verdict table of [`matching`](crate::matching).
     #[must_use]
     pub fn standing(&self) -> Standing {

@@ -181,7 +181,7 @@ async fn check_out(
     plan: &Plan,
 ) -> Result<Outcome, Error> {
     let record = cashier.order(&id(order)).await?;
-    let left = record.order.total.checked_sub(record.received()?)?;
+    let left = record.left_to_pay()?;
     let Ok(left) = PositiveMoney::new(left) else {
         return Ok(Outcome::Done);
     };
