@@ -10,6 +10,7 @@ use counterfoil::providers::paypal::{PayPalConfig, PayPalCredentials, WebhookChe
 use counterfoil::webhook::{Authenticity, WebhookRefusalKind, WebhookRequest};
 use counterfoil::{ErrorKind, Provider, Test};
 use futures_util::future::join_all;
+use http::HeaderValue;
 use serde_json::{Value, json};
 
 use crate::answers::{self, CAPTURE, ORDER_PATH, capture};
@@ -63,35 +64,51 @@ async fn a_genuine_notice_is_accepted_and_its_certificate_fetched_once() {
 #[tokio::test]
 async fn a_certificate_that_is_not_paypals_now_is_refused() {
     let (notary, other) = (Notary::new(), Notary::new());
-    for (what, certificate) in [
-        ("expired", notary.certificate(NAME, (2020, 2026))),
-        ("not yet valid", notary.certificate(NAME, (2027, 2040))),
-        ("self-signed", self_signed()),
-        ("of another authority", other.certificate(NAME, YEARS)),
+    let (untimely, unknown, nameless) = ("clock", "no authority", "not in PayPal's name");
+    for (what, certificate, hint) in [
+        ("expired", notary.certificate(NAME, (2020, 2026)), untimely),
+        (
+            "not yet valid",
+            notary.certificate(NAME, (2027, 2040)),
+            untimely,
+        ),
+        ("self-signed", self_signed(), unknown),
+        (
+            "of another authority",
+            other.certificate(NAME, YEARS),
+            unknown,
+        ),
         (
             "of nobody known",
             notary.certificate("paypal.example", YEARS),
+            nameless,
         ),
         (
             "a look-alike",
             notary.certificate("www.notpaypal.com", YEARS),
+            nameless,
         ),
         (
             "a subdomain elsewhere",
             notary.certificate("www.paypal.com.evil.example", YEARS),
+            nameless,
         ),
         (
             "the bare domain's neighbour",
             notary.certificate("paypal.community", YEARS),
+            nameless,
         ),
     ] {
         let (_, provider) = shop(&notary, &certificate);
-        let (kind, answer) = refusal(&provider, &sign(notice().as_bytes())).await;
+        let webhook = sign(notice().as_bytes());
+        let refusal = provider.webhook(&webhook).await.unwrap_err();
+        let (kind, answer) = (refusal.kind(), refusal.answer());
         assert_eq!(
             (kind, answer),
             (WebhookRefusalKind::WrongSignature, 400),
             "{what}"
         );
+        assert!(refusal.hint().contains(hint), "{what}: {refusal}");
     }
 }
 
@@ -207,15 +224,18 @@ async fn a_certificate_is_not_fetched_from_elsewhere() {
 async fn what_is_fetched_is_bounded_and_a_failure_is_not_kept() {
     let notary = Notary::new();
     let certificate = notary.certificate(NAME, YEARS);
-    let oversized = format!("{}{certificate}", " ".repeat(64 << 10));
+    let of_size = |bytes: usize| {
+        let padding = "\n".repeat(bytes - certificate.len());
+        Reply::Raw(200, format!("{padding}{certificate}").into())
+    };
     let get = format!("GET {CERT_PATH}");
     let script = Arc::new(Script::default());
     script.on(&get, Reply::Lost);
     script.on(&get, Reply::Raw(302, certificate.clone().into()));
     script.on(&get, Reply::Raw(500, "".into()));
-    script.on(&get, Reply::Raw(200, oversized.into()));
+    script.on(&get, of_size((64 << 10) + 1));
     script.on(&get, Reply::Raw(200, "no certificate".into()));
-    script.on(&get, Reply::Raw(200, certificate.into()));
+    script.on(&get, of_size(64 << 10));
     let config = config(&script).with_webhook_roots(notary.root_pem());
     let provider = provider_of(config.unwrap());
     let webhook = sign(notice().as_bytes());
@@ -249,6 +269,36 @@ async fn what_was_not_paypals_is_fetched_anew() {
     clock.advance(Duration::from_secs(60 * 24 * 60 * 60));
     assert!(provider.webhook(&webhook).await.is_ok());
     assert_eq!(script.lines().len(), 3);
+}
+
+#[tokio::test]
+async fn sixteen_certificates_are_kept_and_the_oldest_gives_way() {
+    let notary = Notary::new();
+    let certificate = notary.certificate(NAME, YEARS);
+    let (script, provider) = shop(&notary, &certificate);
+    let fetches = async |number: usize| {
+        let file = format!("CERT-{number}");
+        let path = format!("/v1/notifications/certs/{file}");
+        script.on(
+            &format!("GET {path}"),
+            Reply::Raw(200, certificate.clone().into()),
+        );
+        let headers = Headers {
+            certificate_url: format!("https://api.sandbox.paypal.com{path}"),
+            ..Headers::default()
+        };
+        let webhook = headers.sign(&signer(), notice().as_bytes());
+        assert!(provider.webhook(&webhook).await.is_ok());
+        script.lines().len()
+    };
+    for expected in [1, 0] {
+        for number in 1..=16 {
+            assert_eq!(fetches(number).await, expected, "{number}");
+        }
+    }
+    for (number, expected) in [(17, 1), (2, 0), (1, 1), (17, 0)] {
+        assert_eq!(fetches(number).await, expected, "{number}");
+    }
 }
 
 #[tokio::test]
@@ -314,7 +364,7 @@ async fn a_webhook_that_is_being_replaced_still_counts() {
 }
 
 #[tokio::test]
-async fn every_header_must_be_there_once() {
+async fn every_header_must_be_there_once_and_be_neither_empty_nor_endless() {
     let notary = Notary::new();
     let (_, provider) = shop(&notary, &notary.certificate(NAME, YEARS));
     let good = sign(notice().as_bytes());
@@ -329,9 +379,15 @@ async fn every_header_must_be_there_once() {
 
         let mut twice = good.headers().clone();
         twice.append(&name, good.headers()[&name].clone());
-        let webhook = WebhookRequest::new(twice, good.body().to_vec());
-        let kind = refusal(&provider, &webhook).await.0;
-        assert_eq!(kind, WebhookRefusalKind::MalformedSignature, "{name}");
+        let mut empty = good.headers().clone();
+        empty.insert(&name, HeaderValue::from_static(""));
+        let mut endless = good.headers().clone();
+        endless.insert(&name, "1".repeat(1025).parse().unwrap());
+        for headers in [twice, empty, endless] {
+            let webhook = WebhookRequest::new(headers, good.body().to_vec());
+            let kind = refusal(&provider, &webhook).await.0;
+            assert_eq!(kind, WebhookRefusalKind::MalformedSignature, "{name}");
+        }
     }
 }
 

@@ -88,6 +88,9 @@ async fn every_type_about_a_payment_names_it_by_its_order() {
         ("PAYMENT.CAPTURE.DECLINED", "DECLINED", "Failed"),
         ("PAYMENT.CAPTURE.DENIED", "DECLINED", "Failed"),
         ("PAYMENT.CAPTURE.COMPLETED", "OF_TOMORROW", "Unrecognized"),
+        // These come with the refund as a rule, and are read by what they came with.
+        ("PAYMENT.CAPTURE.REFUNDED", "REFUNDED", "Captured"),
+        ("PAYMENT.CAPTURE.REVERSED", "REFUNDED", "Captured"),
     ] {
         let status = endpoint
             .payment(event_type, "capture", capture(CAPTURE, its, "20.00"))

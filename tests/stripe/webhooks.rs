@@ -185,6 +185,25 @@ async fn a_forged_or_changed_body_is_refused() {
 }
 
 #[tokio::test]
+async fn a_wrong_signature_is_explained_by_how_the_body_looks() {
+    let shop = Shop::open(48);
+    let (as_stripe_writes, reordered) = ("not another's such as the Stripe CLI's", "The order of");
+    for (body, hint) in [
+        ("{\n  \"id\": \"evt_1\"\n}", as_stripe_writes),
+        ("{\n  \"created\": 1\n}", reordered),
+        ("id=evt_1", reordered),
+        ("", reordered),
+        ("{\"id\":\"evt_1\"}", "re-serialised"),
+        ("{\n    \"id\": \"evt_1\"\n}", "re-serialised"),
+    ] {
+        let forged = signed("whsec_of_a_forger", START, body.as_bytes());
+        let refusal = shop.stripe.webhook(&forged).await.unwrap_err();
+        assert_eq!(refusal.kind(), WebhookRefusalKind::WrongSignature);
+        assert!(refusal.hint().contains(hint), "{body:?}: {refusal}");
+    }
+}
+
+#[tokio::test]
 async fn a_test_event_at_a_live_endpoint_is_set_aside() {
     let shop = Shop::open(44);
     shop.charge("A-1", "10.00 EUR", "pm_card_visa")
