@@ -88,6 +88,37 @@ pub(super) async fn adds_one_event_of_many(store: &impl Store) {
     assert_eq!(all, ["e1", "e2"], "an event is new to one writer only");
 }
 
+/// As where one node stores a notice by itself while another takes it into its order.
+pub(super) async fn applies_what_follows_from_an_event_only_with_it(store: &impl Store) {
+    store.open(ModeKind::Test).await.unwrap();
+    for round in 0..WRITERS {
+        let name = format!("A{round}");
+        let event = event(&format!("e{round}"), None);
+        let add = |writer: u64| {
+            let order = (writer % 2 == 1).then(|| order(&name, 1));
+            let batch = Batch {
+                follows_from_events: order.is_some(),
+                order,
+                new_events: vec![event.clone()],
+                ..Batch::new(ModeKind::Test)
+            };
+            let has_order = batch.order.is_some();
+            async move { (has_order, store.commit(batch).await.unwrap()) }
+        };
+        let all = join_all((0..WRITERS).map(add)).await;
+        let is_new = Commit::Applied {
+            added_events: vec![event.id.clone()],
+        };
+        let winners: Vec<_> = all.iter().filter(|(_, commit)| *commit == is_new).collect();
+        assert_eq!(winners.len(), 1, "an event is new to one writer only");
+        let is_there = store.order(&id(&name)).await.unwrap().is_some();
+        assert_eq!(
+            is_there, winners[0].0,
+            "what follows must come with its event"
+        );
+    }
+}
+
 pub(super) async fn links_a_payment_to_one_of_many(store: &impl Store) {
     store.open(ModeKind::Test).await.unwrap();
     let link = |writer: u64| async move {

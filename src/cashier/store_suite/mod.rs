@@ -44,6 +44,7 @@ pub async fn check_store<S: Store>(make: impl AsyncFn() -> S) {
     at_once::lets_one_of_many_insert(&make().await).await;
     at_once::loses_no_change_of_many(&make().await).await;
     at_once::adds_one_event_of_many(&make().await).await;
+    at_once::applies_what_follows_from_an_event_only_with_it(&make().await).await;
     at_once::links_a_payment_to_one_of_many(&make().await).await;
     at_once::gives_each_due_thing_to_one_of_many(&make().await).await;
     at_once::is_whole_after_a_commit_that_was_dropped(&make().await).await;

@@ -4,7 +4,8 @@ use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use counterfoil::cashier::{Commit, PostgresStore, Store};
+use counterfoil::cashier::{Batch, Commit, PostgresStore, Store};
+use counterfoil::clock::Timestamp;
 use counterfoil::id::OrderId;
 use counterfoil::{Effect, Error, ErrorKind, ModeKind};
 use counterfoil_stores::{Server, paid_batch};
@@ -58,6 +59,54 @@ async fn a_commit_whose_connection_is_ended_is_unknown_and_undone() {
     }
     let commit = store.commit(paid_batch("A", 2)).await.unwrap();
     assert_ne!(commit, Commit::Stale);
+}
+
+/// Another node stores the event between the moment that the commit sees and the moment that it
+/// writes: what follows from the event is that node's to apply.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_follows_from_an_event_is_undone_if_another_node_stores_it_meanwhile() {
+    let Some(server) = Server::find("events that two nodes of PostgreSQL store at once") else {
+        return;
+    };
+    let options = server.database().await;
+    let store = Arc::new(opened(&options).await);
+    store.commit(paid_batch("A", 1)).await.unwrap();
+    let mut other = PgConnection::connect_with(&options).await.unwrap();
+    let add = "BEGIN; INSERT INTO counterfoil_events (id, mode, received_at, due_at, body)
+               VALUES ('e:A:2', 'test', 1, 1, '{}')";
+    other.execute(add).await.unwrap();
+    let committing = tokio::spawn({
+        let store = Arc::clone(&store);
+        let batch = Batch {
+            follows_from_events: true,
+            ..paid_batch("A", 2)
+        };
+        async move { store.commit(batch).await }
+    });
+    wait_for_a_lock(&mut other).await;
+    other.execute("COMMIT").await.unwrap();
+    assert_eq!(committing.await.unwrap().unwrap(), Commit::Stale);
+    assert_eq!(version_of(&store, "A").await, Some(1));
+    let (now, until) = (Timestamp::from_unix(1), Timestamp::from_unix(2));
+    let cues = store.lease_confirmations(now, until, 9).await.unwrap();
+    assert_eq!(cues.len(), 1, "the confirmation of the first batch alone");
+    let waiting = store.claim_events(now, until, 9).await.unwrap();
+    let waiting: Vec<_> = waiting.iter().map(|event| &*event.id).collect();
+    assert_eq!(waiting, ["e:A:1", "e:A:2"], "the other node's to apply");
+}
+
+/// Until another connection waits for what this one has locked.
+async fn wait_for_a_lock(blocker: &mut PgConnection) {
+    let waiting = "SELECT count(*) FROM pg_locks
+                   WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))";
+    let mut count = 0;
+    while count == 0_i64 {
+        count = query_scalar(waiting)
+            .fetch_one(&mut *blocker)
+            .await
+            .unwrap();
+        tokio::task::yield_now().await;
+    }
 }
 
 /// A proxy that can swallow what the server says, to lose the answer of a commit that was done.

@@ -2,8 +2,9 @@
 -- of it or nothing. What is to be replaced is locked and its version compared before anything is
 -- written, so the statement is right under every isolation level.
 --
--- Where two writers insert one order or note at once, the second one breaks its primary key, and
--- where a payment belongs to another order, the NULL below breaks a NOT NULL. Both undo everything.
+-- Where two writers insert one order or note at once, the second one breaks its primary key. Where a
+-- payment belongs to another order, or another writer has stored an event that the batch follows
+-- from since this statement began, a NULL below breaks a NOT NULL. Each undoes everything.
 WITH order_now AS (
     SELECT version FROM counterfoil_orders WHERE id = $3 FOR UPDATE
 ), note_now AS (
@@ -41,13 +42,13 @@ WITH order_now AS (
     WHERE counterfoil_payments.order_id <> excluded.order_id
 ), added AS (
     INSERT INTO counterfoil_events (id, mode, order_id, received_at, due_at, outcome, body)
-    SELECT event.id, mode, event.order_id, event.received_at, event.due_at, event.outcome,
-        event.body::json
+    SELECT DISTINCT ON (event.id) event.id, mode, event.order_id, event.received_at, event.due_at,
+        event.outcome, event.body::json
     FROM current,
         unnest($14::text[], $15::text[], $16::bigint[], $17::bigint[], $18::text[], $19::text[])
             AS event (id, order_id, received_at, due_at, outcome, body)
     ORDER BY event.id
-    ON CONFLICT (id) DO NOTHING
+    ON CONFLICT (id) DO UPDATE SET body = NULL WHERE $26
     RETURNING id
 ), finished AS (
     UPDATE counterfoil_events

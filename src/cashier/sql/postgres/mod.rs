@@ -211,7 +211,8 @@ impl Store for PostgresStore {
             },
             Err(failed) => match (failed.doubled_in(), failed.null_in()) {
                 // Another writer has inserted it at the same time.
-                (Some("counterfoil_orders" | "counterfoil_notes"), _) => Ok(Commit::Stale),
+                (Some("counterfoil_orders" | "counterfoil_notes"), _)
+                | (_, Some("counterfoil_events")) => Ok(Commit::Stale),
                 (Some("counterfoil_confirmations"), _) => Err(confirmation_of_another_order()),
                 (_, Some("counterfoil_payments")) => Err(payment_of_another_order()),
                 _ => Err(failed.report()),
