@@ -73,23 +73,23 @@ pub(super) async fn update_schema(connection: &mut PgConnection) -> Result<()> {
     }
     // Not the default isolation, which might show the tables as they were before the lock.
     let begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
-    let mut transaction = connection.begin_with(begin).await.map_err(unclear)?;
+    let mut transaction = connection.begin_with(begin).await.map_err(uncertain)?;
     query("SELECT pg_advisory_xact_lock($1)")
         .bind(SCHEMA_LOCK)
         .execute(&mut *transaction)
         .await
-        .map_err(unclear)?;
+        .map_err(uncertain)?;
     let version = schema_version(&mut transaction).await?;
     for script in missing_scripts(version, &SCRIPTS)? {
         let run = raw_sql(script).execute(&mut *transaction).await;
-        run.map_err(unclear)?;
+        run.map_err(uncertain)?;
     }
     query("UPDATE counterfoil_store SET schema_version = $1")
         .bind(i64::from(SCHEMA_VERSION))
         .execute(&mut *transaction)
         .await
-        .map_err(unclear)?;
-    transaction.commit().await.map_err(unclear)
+        .map_err(uncertain)?;
+    transaction.commit().await.map_err(uncertain)
 }
 
 /// 0 if there are no tables yet. The catalog is read as a table, since `to_regclass` may answer
@@ -103,17 +103,17 @@ async fn schema_version(connection: &mut PgConnection) -> Result<i64> {
     )
     .fetch_one(&mut *connection)
     .await
-    .map_err(unclear)?;
+    .map_err(uncertain)?;
     if !exists {
         return Ok(0);
     }
     query_scalar("SELECT schema_version FROM counterfoil_store")
         .fetch_one(connection)
         .await
-        .map_err(unclear)
+        .map_err(uncertain)
 }
 
-fn unclear(error: sqlx::Error) -> Error {
+fn uncertain(error: sqlx::Error) -> Error {
     Failed::sent(error, Effect::Unknown).report()
 }
 

@@ -64,10 +64,10 @@ fn classify(code: &str) -> (ErrorKind, Effect) {
         Some("0A" | "3D" | "3F" | "42") => ErrorKind::Settings,
         _ => ErrorKind::UnexpectedResponse,
     };
-    let is_unclear = matches!(code.get(..2), Some("08" | "58" | "XX"))
+    let is_uncertain = matches!(code.get(..2), Some("08" | "58" | "XX"))
         || code.starts_with("57P")
         || code == "40003";
-    let effect = match is_unclear {
+    let effect = match is_uncertain {
         true => Effect::Unknown,
         false => Effect::NotApplied,
     };
