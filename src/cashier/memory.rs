@@ -34,6 +34,7 @@ struct Tables {
     confirmations: BTreeMap<(OrderId, String), Delivery>,
     kinds: BTreeMap<String, (OrderId, String)>,
     undelivered: BTreeSet<(Timestamp, String)>,
+    free: BTreeSet<(Timestamp, String)>,
     notes: BTreeMap<String, NoteRow>,
 }
 
@@ -146,17 +147,12 @@ impl Store for MemoryStore {
         most: usize,
     ) -> Result<Vec<LeasedConfirmation>> {
         let mut tables = self.tables();
-        let is_free = |id: &str| {
-            let delivery = tables.kinds.get(id);
-            let delivery = delivery.and_then(|key| tables.confirmations.get(key));
-            let free_at = delivery.and_then(|delivery| delivery.free_at);
-            free_at.is_some_and(|free_at| free_at <= now)
-        };
-        let waiting = tables.undelivered.iter().map(|(_, id)| id);
-        let free = waiting.filter(|id| is_free(id)).take(most).cloned();
-        let free: Vec<_> = free.collect();
+        let free = tables.free.iter().take_while(|(at, _)| *at <= now);
+        let free: Vec<_> = free.take(most).cloned().collect();
         let mut leased = Vec::with_capacity(free.len());
-        for id in free {
+        for entry in free {
+            tables.free.remove(&entry);
+            let (_, id) = entry;
             if let Some(delivery) = tables.delivery(&id) {
                 delivery.lease += 1;
                 delivery.free_at = Some(until);
@@ -164,6 +160,7 @@ impl Store for MemoryStore {
                     row: delivery.row.clone(),
                     lease: delivery.lease,
                 });
+                tables.free.insert((until, id));
             }
         }
         Ok(leased)
@@ -179,8 +176,10 @@ impl Store for MemoryStore {
             let message = "the confirmation was acknowledged before, or leased to another since";
             return Err(Error::new(ErrorKind::Conflict, message));
         }
-        delivery.free_at = None;
         let created_at = delivery.row.created_at;
+        if let Some(free_at) = delivery.free_at.take() {
+            tables.free.remove(&(free_at, id.to_owned()));
+        }
         tables.undelivered.remove(&(created_at, id.to_owned()));
         Ok(())
     }
@@ -350,6 +349,7 @@ impl Tables {
         let key = (row.order.clone(), row.kind.clone());
         if let Entry::Vacant(vacant) = self.confirmations.entry(key.clone()) {
             self.undelivered.insert((row.created_at, row.id.clone()));
+            self.free.insert((row.created_at, row.id.clone()));
             self.kinds.insert(row.id.clone(), key);
             vacant.insert(Delivery {
                 free_at: Some(row.created_at),

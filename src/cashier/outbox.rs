@@ -13,8 +13,9 @@ use crate::mode::Mode;
 use crate::telemetry::unfinished;
 
 impl<M: Mode> Cashier<M> {
-    /// Leases up to `most` confirmations for `lease`, oldest first. What is not acknowledged within
-    /// that time is given again, perhaps to another node.
+    /// Leases up to `most` confirmations for `lease`, those that have waited longest first. What is
+    /// not acknowledged within that time is given again, perhaps to another node, and waits behind
+    /// those that came meanwhile.
     ///
     /// A confirmation of a kind that a newer version has written is not given: its lease runs out
     /// here, so that a newer node takes it, and until then it stands in

@@ -61,7 +61,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Reads the unfinished events that name this order, due or not.
     async fn events_waiting_for(&self, order: &OrderId) -> Result<Vec<EventRow>>;
 
-    /// Leases confirmations that are neither acknowledged nor leased, oldest first.
+    /// Leases confirmations that are neither acknowledged nor leased, those that have been free
+    /// longest first: since they came to be, or since the end of their last lease.
     async fn lease_confirmations(
         &self,
         now: Timestamp,

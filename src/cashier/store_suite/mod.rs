@@ -36,6 +36,7 @@ pub async fn check_store<S: Store>(make: impl AsyncFn() -> S) {
     confirms_once_per_order_and_kind(&make().await).await;
     refuses_a_confirmation_with_the_id_of_another(&make().await).await;
     redelivers_until_the_lease_holder_acknowledges(&make().await).await;
+    leases_what_has_been_free_longest_first(&make().await).await;
     lists_what_needs_a_person_oldest_first(&make().await).await;
     writes_a_note_once_per_version(&make().await).await;
     says_since_when_the_oldest_things_wait(&make().await).await;
@@ -294,6 +295,29 @@ async fn redelivers_until_the_lease_holder_acknowledges(store: &impl Store) {
     let twice = store.acknowledge("c1", second[0]).await.map_err(kind_of);
     assert_eq!(twice, Err(ErrorKind::Conflict));
     assert!(lease(store, 99, 100).await.is_empty());
+}
+
+async fn leases_what_has_been_free_longest_first(store: &impl Store) {
+    store.open(ModeKind::Test).await.unwrap();
+    let created = [("late", 4), ("first", 2), ("second", 3)];
+    let confirmations = created.map(|(id, created_at)| ConfirmationRow {
+        created_at: at(created_at),
+        ..confirmation(id, id)
+    });
+    let batch = Batch {
+        confirmations: confirmations.into(),
+        ..with_order(1)
+    };
+    store.commit(batch).await.unwrap();
+    let lease = async |now: i64, until: i64, most: usize| {
+        let leased = store.lease_confirmations(at(now), at(until), most).await;
+        let ids = leased.unwrap().into_iter().map(|one| one.row.id);
+        ids.collect::<Vec<_>>()
+    };
+    assert!(lease(1, 9, 9).await.is_empty());
+    assert_eq!(lease(4, 5, 2).await, ["first", "second"]);
+    // Those two came free again after the third one.
+    assert_eq!(lease(5, 9, 9).await, ["late", "first", "second"]);
 }
 
 async fn lists_what_needs_a_person_oldest_first(store: &impl Store) {

@@ -25,12 +25,11 @@ const STORED: &str = "
     ANALYZE";
 
 /// Indexes of only what waits, which may be read from their beginning.
-const OF_WHAT_WAITS: [&str; 5] = [
+const OF_WHAT_WAITS: [&str; 4] = [
     "counterfoil_orders_attention",
     "counterfoil_orders_open",
     "counterfoil_events_due",
     "counterfoil_events_waiting",
-    "counterfoil_confirmations_open",
 ];
 
 #[tokio::test]

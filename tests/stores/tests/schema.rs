@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use counterfoil::cashier::sql::SCHEMA_VERSION;
-use counterfoil::cashier::{PostgresStore, SqliteStore, Store};
+use counterfoil::cashier::{Commit, PostgresStore, SqliteStore, Store};
 use counterfoil::clock::Timestamp;
 use counterfoil::id::OrderId;
 use counterfoil::{ErrorKind, ModeKind};
 use counterfoil_stores::{Folder, Server, paid_batch};
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, query, query_as};
+use sqlx::{ConnectOptions, Connection, query_as, raw_sql};
 
 const PAGE: &str = include_str!("../../../src/cashier/sql/schema.md");
 
@@ -90,6 +90,48 @@ async fn postgres_has_the_documented_tables() {
     assert_eq!(real.collect::<BTreeMap<_, _>>(), documented());
 }
 
+/// Runs a script past the store.
+async fn in_sqlite(folder: &Folder, script: &str) {
+    let options = SqliteConnectOptions::new().filename(folder.file());
+    let mut connection = options.create_if_missing(true).connect().await.unwrap();
+    raw_sql(script).execute(&mut connection).await.unwrap();
+}
+
+async fn in_postgres(options: &PgConnectOptions, script: &str) {
+    let mut connection = PgConnection::connect_with(options).await.unwrap();
+    raw_sql(script).execute(&mut connection).await.unwrap();
+}
+
+/// What the first release may have left.
+const OF_VERSION_1: &str = "
+    UPDATE counterfoil_store SET schema_version = 1, mode = 'test';
+    INSERT INTO counterfoil_confirmations VALUES ('A:paid', 'test', 'A', 'paid', 1, 0, 1)";
+
+async fn check_is_kept(store: &impl Store) {
+    store.open(ModeKind::Test).await.unwrap();
+    let (now, until) = (Timestamp::from_unix(9), Timestamp::from_unix(10));
+    let leased = store.lease_confirmations(now, until, 9).await.unwrap();
+    assert_eq!(leased[0].row.id, "A:paid");
+    // A commit compares the version of the schema.
+    let commit = store.commit(paid_batch("B", 1)).await.unwrap();
+    assert_ne!(commit, Commit::Stale);
+}
+
+#[tokio::test]
+async fn tables_of_version_1_are_brought_up_to_date_with_what_they_hold() {
+    let folder = Folder::new();
+    let tables = include_str!("../../../src/cashier/sql/sqlite/1_tables.sql");
+    in_sqlite(&folder, &format!("{tables}{OF_VERSION_1}")).await;
+    check_is_kept(&SqliteStore::connect(folder.file()).await.unwrap()).await;
+    let Some(server) = Server::find("tables of version 1 on PostgreSQL") else {
+        return;
+    };
+    let options = server.database().await;
+    let tables = include_str!("../../../src/cashier/sql/postgres/1_tables.sql");
+    in_postgres(&options, &format!("{tables}{OF_VERSION_1}")).await;
+    check_is_kept(&PostgresStore::with_options(options).await.unwrap()).await;
+}
+
 /// What an old release must not touch, and a copied row of the other mode.
 async fn check_refusals(
     connect: impl AsyncFn() -> counterfoil::Result<Box<dyn Store>>,
@@ -142,11 +184,7 @@ async fn sqlite_refuses_the_other_mode_and_a_newer_schema() {
         let store = SqliteStore::connect(folder.file()).await?;
         Ok(Box::new(store) as Box<dyn Store>)
     };
-    let execute = async |sql: String| {
-        let options = SqliteConnectOptions::new().filename(folder.file());
-        let mut connection = options.connect().await.unwrap();
-        query(&sql).execute(&mut connection).await.unwrap();
-    };
+    let execute = async |sql: String| in_sqlite(&folder, &sql).await;
     check_refusals(connect, execute).await;
 }
 
@@ -160,10 +198,7 @@ async fn postgres_refuses_the_other_mode_and_a_newer_schema() {
         let store = PostgresStore::with_options(options.clone()).await?;
         Ok(Box::new(store) as Box<dyn Store>)
     };
-    let execute = async |sql: String| {
-        let mut connection = PgConnection::connect_with(&options).await.unwrap();
-        query(&sql).execute(&mut connection).await.unwrap();
-    };
+    let execute = async |sql: String| in_postgres(&options, &sql).await;
     check_refusals(connect, execute).await;
 }
 

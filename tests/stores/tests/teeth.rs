@@ -42,13 +42,15 @@ enum Defect {
     AnyLease,
     /// The latest comes first.
     LatestFirst,
+    /// The confirmation that came last is given first.
+    LeasesLatestFirst,
     /// It says that an order is erased.
     ErasesNothing,
     /// Everything old is purged, whether it is open or not.
     PurgesOpenOrders,
 }
 
-const DEFECTS: [Defect; 15] = [
+const DEFECTS: [Defect; 16] = [
     Defect::AnyMode,
     Defect::AnyVersion,
     Defect::ComparesTooEarly,
@@ -62,6 +64,7 @@ const DEFECTS: [Defect; 15] = [
     Defect::LeasesNothing,
     Defect::AnyLease,
     Defect::LatestFirst,
+    Defect::LeasesLatestFirst,
     Defect::ErasesNothing,
     Defect::PurgesOpenOrders,
 ];
@@ -231,7 +234,10 @@ impl Store for Broken {
         } else {
             until
         };
-        let leased = self.sound.lease_confirmations(now, until, most).await?;
+        let mut leased = self.sound.lease_confirmations(now, until, most).await?;
+        if self.is(Defect::LeasesLatestFirst) {
+            leased.reverse();
+        }
         let leases = leased.iter().map(|one| (one.row.id.clone(), one.lease));
         self.leases.lock().unwrap().extend(leases);
         Ok(leased)

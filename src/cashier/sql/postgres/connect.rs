@@ -12,7 +12,10 @@ use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::secret::Secret;
 
 /// The scripts that make the schema, the first one first.
-const SCRIPTS: [&str; SCHEMA_VERSION as usize] = [include_str!("1_tables.sql")];
+const SCRIPTS: [&str; SCHEMA_VERSION as usize] = [
+    include_str!("1_tables.sql"),
+    include_str!("2_free_confirmations.sql"),
+];
 
 /// The advisory lock that lets one node at a time create or update the tables: any fixed number.
 const SCHEMA_LOCK: i64 = 0x636f_756e_7465_7266;

@@ -13,7 +13,10 @@ use super::error::{uncertain, undone};
 use crate::error::Result;
 
 /// The scripts that make the schema, the first one first.
-const SCRIPTS: [&str; SCHEMA_VERSION as usize] = [include_str!("1_tables.sql")];
+const SCRIPTS: [&str; SCHEMA_VERSION as usize] = [
+    include_str!("1_tables.sql"),
+    include_str!("2_free_confirmations.sql"),
+];
 
 /// How long to wait for another process that writes to the file: ten seconds.
 const PATIENCE: Duration = Duration::from_secs(10);

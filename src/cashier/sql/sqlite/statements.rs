@@ -75,7 +75,7 @@ pub(super) const CLAIM_EVENT: &str = "UPDATE counterfoil_events SET due_at = $1 
 
 pub(super) const FREE_CONFIRMATIONS: &str = "
     SELECT id, mode, order_id, kind, created_at, lease + 1 FROM counterfoil_confirmations
-    WHERE free_at <= $1 ORDER BY created_at, id LIMIT $2";
+    WHERE free_at <= $1 ORDER BY free_at, id LIMIT $2";
 
 pub(super) const LEASE_CONFIRMATION: &str = "
     UPDATE counterfoil_confirmations SET lease = lease + 1, free_at = $1 WHERE id = $2";
@@ -135,12 +135,11 @@ mod tests {
     ];
 
     /// Indexes of only what waits, which may be read from their beginning.
-    const OF_WHAT_WAITS: [&str; 5] = [
+    const OF_WHAT_WAITS: [&str; 4] = [
         "counterfoil_orders_attention",
         "counterfoil_orders_open",
         "counterfoil_events_due",
         "counterfoil_events_waiting",
-        "counterfoil_confirmations_open",
     ];
 
     #[test]
