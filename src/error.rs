@@ -254,19 +254,30 @@ impl fmt::Display for Error {
     }
 }
 
+/// What is absent is left out, since this is what a `main` that fails prints.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error")
+        fn some<T: fmt::Debug>(value: &Option<T>) -> Option<&dyn fmt::Debug> {
+            value.as_ref().map(|value| value as &dyn fmt::Debug)
+        }
+        let mut error = f.debug_struct("Error");
+        error
             .field("kind", &self.0.kind)
             .field("effect", &self.0.effect)
-            .field("message", &self.0.message)
-            .field("provider", &self.0.provider)
-            .field("operation", &self.0.operation)
-            .field("code", &self.0.code)
-            .field("request_id", &self.0.request_id)
-            .field("payment", &self.0.payment)
-            .field("source", &self.0.source)
-            .finish()
+            .field("message", &self.0.message);
+        for (name, value) in [
+            ("provider", some(&self.0.provider)),
+            ("operation", some(&self.0.operation)),
+            ("code", some(&self.0.code)),
+            ("request_id", some(&self.0.request_id)),
+            ("payment", some(&self.0.payment)),
+            ("source", some(&self.0.source)),
+        ] {
+            if let Some(value) = value {
+                error.field(name, value);
+            }
+        }
+        error.finish()
     }
 }
 
@@ -426,4 +437,18 @@ pub enum RetryAdvice {
 fn harmless(text: &str) -> Box<str> {
     let printable = text.chars().filter(|c| c.is_ascii_graphic());
     printable.take(64).collect::<String>().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_failed_main_prints_has_no_empty_fields() {
+        let bare = Error::new(ErrorKind::Settings, "set the mode");
+        let shown = r#"Error { kind: Settings, effect: NotApplied, message: "set the mode" }"#;
+        assert_eq!(format!("{bare:?}"), shown);
+        let coded = format!("{:?}", bare.with_code("mode_missing"));
+        assert!(coded.contains(r#"code: "mode_missing""#), "{coded}");
+    }
 }
