@@ -381,6 +381,7 @@ fn store_attempt<M: Mode>(
     let attempt = record.next_attempt();
     let asked = request.clone().with_attempt(attempt);
     let reference = provider.reference(&asked);
+    record.forgo_what_went_back();
     record.attempts.push(AttemptRecord {
         attempt,
         provider: provider.name().clone(),

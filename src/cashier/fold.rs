@@ -188,6 +188,7 @@ impl<M: Mode> OrderRecord<M> {
             attempt: None,
             ledger: Ledger::new(),
             said_ended: false,
+            gone_before: 0,
         };
         joined.ledger.add_payment(payment.clone())?;
         let is_checkout_of = |entry: &PaymentRecord<M>| {
@@ -210,6 +211,7 @@ impl<M: Mode> OrderRecord<M> {
             joined.attempt = joined.attempt.or(entry.attempt);
             joined.ledger.add_all(&entry.ledger)?;
             joined.said_ended |= entry.said_ended;
+            joined.gone_before = joined.gone_before.max(entry.gone_before);
         }
         let place = first.unwrap_or(others.len());
         others.insert(place, joined);
@@ -348,19 +350,34 @@ impl<M: Mode> OrderRecord<M> {
     }
 
     /// Exactly the total has come while the order was open, in all or by one payment of several.
-    /// What has gone back since does not count, since the news of it may come before the news of
-    /// the payment. One payment of the wrong amount does not pay it: a person decides.
+    /// What has gone back since it was last amended or begun to be paid does not count, since the
+    /// news of it may come before the news of the payment. One payment of the wrong amount does not
+    /// pay it: a person decides.
     fn was_paid(&self) -> bool {
         if self.order.closed_at.is_some() {
             return false;
         }
         let total = self.order.total;
-        let payments = self.payments.iter().filter_map(|p| p.ledger.payment());
-        let captured: Vec<_> = payments.map(|payment| payment.captured).collect();
+        let come = |entry: &PaymentRecord<M>| {
+            let captured = entry.ledger.payment()?.captured;
+            let come = captured.minor().saturating_sub(entry.gone_before);
+            Some(Money::new(come, captured.currency()))
+        };
+        let captured: Vec<_> = self.payments.iter().filter_map(come).collect();
         let sum = Money::sum(total.currency(), captured.iter().copied());
         captured.contains(&total)
             || sum.is_ok_and(|sum| sum == total)
             || self.standing() == Standing::Paid
+    }
+
+    /// Notes what has gone back, so that it is not added to what comes from now on.
+    pub(super) fn forgo_what_went_back(&mut self) {
+        for entry in &mut self.payments {
+            if let (Some(payment), Ok(net)) = (entry.ledger.payment(), entry.ledger.net()) {
+                let gone = payment.captured.minor().saturating_sub(net.minor());
+                entry.gone_before = gone.max(0);
+            }
+        }
     }
 
     fn kinds(&self) -> Vec<ConfirmationKind> {

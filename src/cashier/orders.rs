@@ -58,6 +58,7 @@ impl<M: Mode> Cashier<M> {
                 let what = format!("amended from {} to {total}", record.order.total);
                 record.note(now, what, None);
                 record.order.total = total.money();
+                record.forgo_what_went_back();
             }
             Ok(())
         })

@@ -231,6 +231,10 @@ pub struct PaymentRecord<M: Mode> {
     /// Whether the provider has said, however early or late, that it ended without money.
     #[serde(default)]
     pub(super) said_ended: bool,
+    /// What of it had gone back when the order was last amended or begun to be paid anew, in minor
+    /// units: from then on it pays nothing.
+    #[serde(default)]
+    pub(super) gone_before: i64,
 }
 
 impl<M: Mode> PaymentRecord<M> {
