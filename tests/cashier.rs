@@ -305,10 +305,10 @@ async fn money_after_the_close_needs_a_person_until_it_is_refunded() {
     shop.deliver().await;
     let received = eur(1000).money();
     assert_eq!(shop.standing().await, Standing::PaidAfterClose { received });
-    let kinds = ["needs_a_person:paid_after_close", "paid_after_close"];
-    assert_eq!(shop.confirmed().await, kinds);
     let waiting = shop.cashier.needs_a_person(10).await.unwrap();
     let payment = waiting[0].payments[0].ledger.payment().unwrap().id.clone();
+    let concern = format!("needs_a_person:paid_after_close:{payment}");
+    assert_eq!(shop.confirmed().await, [&*concern, "paid_after_close"]);
     shop.cashier
         .refund(&refund(&payment, 1000, "back"))
         .await
@@ -406,7 +406,7 @@ async fn a_held_amount_is_captured_in_part_or_let_go() {
     shop.psp.bank().shopper_pays(held.id.raw(), shop.psp.now());
     shop.deliver().await;
     assert_eq!(shop.standing().await, Standing::Authorized);
-    assert_eq!(shop.confirmed().await, ["authorized"]);
+    assert_eq!(shop.confirmed().await, ["authorized:1"]);
     let capture = |minor, command| {
         CaptureRequest::new(
             held.id.clone(),
@@ -444,7 +444,6 @@ async fn a_second_full_payment_is_seen_as_too_much_and_the_order_stays_paid() {
     let excess = eur(1000).money();
     assert_eq!(shop.standing().await, Standing::Overpaid { excess });
     let confirmed = shop.confirmed().await;
-    assert_eq!(confirmed, ["needs_a_person:overpaid", "overpaid", "paid"]);
     let record = shop.cashier.order(&order()).await.unwrap();
     assert_eq!(record.attempts[0].phase, AttemptPhase::Released);
     assert_eq!(
@@ -453,6 +452,8 @@ async fn a_second_full_payment_is_seen_as_too_much_and_the_order_stays_paid() {
     );
     let id_of = |at: usize| record.payments[at].ledger.payment().unwrap().id.clone();
     let (first, second) = (id_of(0), id_of(1));
+    let concern = format!("needs_a_person:overpaid:{second}");
+    assert_eq!(confirmed, [&*concern, "overpaid", "paid"]);
     shop.cashier
         .refund(&refund(&second, 1000, "twice"))
         .await

@@ -197,7 +197,7 @@ async fn a_payment_that_is_heard_of_after_its_page_has_ended_counts() {
             let received = eur(1000).money();
             let standing = shop.record("A").await.standing();
             assert_eq!(standing, Standing::PaidAfterClose { received });
-            assert_eq!(concerns, ["paid_after_close"]);
+            assert_eq!(concerns, [format!("paid_after_close:{}", payment.id)]);
         }
     }
     // If the order is still open, it is paid.

@@ -22,7 +22,7 @@ fn captured(shop: &Shop) -> i64 {
 async fn an_amount_is_taken_in_parts_and_never_past_what_is_held() {
     let shop = Shop::open().await;
     let id = shop.held("A", 1000).await;
-    assert_eq!(shop.confirmed().await, ["authorized"]);
+    assert_eq!(shop.confirmed().await, ["authorized:1"]);
     let first = capture(&id, 300, "first").keeping_the_rest();
     let taken = shop.cashier.capture(&first).await.unwrap();
     assert_eq!(taken.state, CommandState::Succeeded);

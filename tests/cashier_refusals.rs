@@ -152,7 +152,8 @@ async fn money_in_another_currency_pays_nothing_and_needs_a_person() {
         (Standing::WrongCurrency, None)
     );
     let waiting = cashier.needs_a_person(9).await.unwrap();
-    assert_eq!(cashier.concerns(&waiting[0])[0].name, "wrong_currency");
+    let concern = "wrong_currency:quiet:test:other";
+    assert_eq!(cashier.concerns(&waiting[0])[0].name, concern);
     let allocations = record.allocations().unwrap();
     assert_eq!(allocations[0].excess, dollars);
 }

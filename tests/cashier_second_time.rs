@@ -1,4 +1,5 @@
-//! What happens to one order a second time: money that comes again after it went back.
+//! What happens to one order a second time: money that comes again after it went back, a second
+//! hold, a second payment too many. What was said of the first must not stand for the second.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -72,4 +73,53 @@ async fn a_part_that_went_back_before_the_next_attempt_is_not_added_to_it() {
     let rest = shop.cashier.check_out(&page("A", 1000)).await.unwrap();
     shop.pay(&rest.id).await;
     assert_eq!(shop.standing("A").await, Standing::Paid);
+}
+
+#[tokio::test]
+async fn each_hold_is_told_of() {
+    let shop = Shop::open().await;
+    let first = shop.held("A", 1000).await;
+    assert_eq!(shop.confirmed().await, ["authorized:1"]);
+    shop.cashier.void(&first).await.unwrap();
+    shop.deliver().await;
+    assert_eq!(shop.standing("A").await, Standing::Unpaid);
+    let request = page("A", 1000).with_manual_capture();
+    let second = shop.cashier.check_out(&request).await.unwrap();
+    shop.pay(&second.id).await;
+    assert_eq!(shop.standing("A").await, Standing::Authorized);
+    assert_eq!(shop.confirmed().await, ["authorized:2"]);
+}
+
+/// A person who has dealt with one payment too many is told of the next one too.
+#[tokio::test]
+async fn each_payment_too_many_is_put_before_a_person() {
+    let shop = Shop::open().await;
+    let mut pages = vec![shop.checked_out("A", 1000).await];
+    for _ in 0..2 {
+        let released = shop.cashier.release_attempt(&order("A"), "insists").await;
+        released.unwrap();
+        let another = shop.cashier.check_out(&page("A", 1000)).await;
+        pages.push(another.unwrap().id);
+    }
+    shop.pay(&pages[0]).await;
+    assert_eq!(shop.confirmed().await, ["paid"]);
+    for (number, page) in pages.iter().enumerate().skip(1) {
+        shop.account.wait(60);
+        shop.pay(page).await;
+        let record = shop.record("A").await;
+        let payment = record.payments[number].ledger.payment().unwrap();
+        let concern = format!("overpaid:{}", payment.id);
+        let told = shop.confirmed().await;
+        assert!(
+            told.contains(&format!("needs_a_person:{concern}")),
+            "{told:?}"
+        );
+        let resolved = shop
+            .cashier
+            .resolve(&order("A"), &concern, "keeps it")
+            .await;
+        resolved.unwrap();
+    }
+    let waiting = shop.cashier.needs_a_person(9).await.unwrap();
+    assert!(waiting.is_empty());
 }

@@ -13,7 +13,7 @@ use crate::capture::{Capture, CaptureStatus};
 use crate::clock::Timestamp;
 use crate::dispute::{Dispute, DisputeStatus};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::PaymentId;
+use crate::id::{Attempt, PaymentId};
 use crate::ledger::Ledger;
 use crate::mode::Mode;
 use crate::money::Money;
@@ -387,7 +387,12 @@ impl<M: Mode> OrderRecord<M> {
         }
         match self.standing() {
             Standing::Authorized if !self.is_closed_unpaid() => {
-                kinds.push(ConfirmationKind::Authorized);
+                let held = self.payments.iter().filter(|entry| {
+                    let payment = entry.ledger.payment();
+                    payment.is_some_and(Payment::is_held)
+                });
+                let attempts = held.map(|entry| entry.attempt.unwrap_or(Attempt::FIRST));
+                kinds.extend(attempts.map(ConfirmationKind::Authorized));
             }
             Standing::PartlyPaid { .. } => kinds.push(ConfirmationKind::PartlyPaid),
             Standing::Overpaid { .. } => kinds.push(ConfirmationKind::Overpaid),

@@ -99,8 +99,8 @@ pub struct Confirmation {
 pub enum ConfirmationKind {
     /// The order is paid: fulfil it.
     Paid,
-    /// The whole amount is held: capture it when you fulfil.
-    Authorized,
+    /// The whole amount is held, by this attempt: capture it when you fulfil.
+    Authorized(Attempt),
     /// Less than the total has come.
     PartlyPaid,
     /// More than the total has come.
@@ -140,7 +140,7 @@ impl fmt::Display for ConfirmationKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Paid => f.write_str("paid"),
-            Self::Authorized => f.write_str("authorized"),
+            Self::Authorized(attempt) => write!(f, "authorized:{attempt}"),
             Self::PartlyPaid => f.write_str("partly_paid"),
             Self::Overpaid => f.write_str("overpaid"),
             Self::PaidAfterClose => f.write_str("paid_after_close"),
@@ -166,7 +166,6 @@ impl FromStr for ConfirmationKind {
         let Some((name, subject)) = text.split_once(':') else {
             return match text {
                 "paid" => Ok(Self::Paid),
-                "authorized" => Ok(Self::Authorized),
                 "partly_paid" => Ok(Self::PartlyPaid),
                 "overpaid" => Ok(Self::Overpaid),
                 "paid_after_close" => Ok(Self::PaidAfterClose),
@@ -174,11 +173,10 @@ impl FromStr for ConfirmationKind {
             };
         };
         let subject = subject.to_owned();
+        let attempt = || subject.parse().map(Attempt::new).map_err(|_| unknown());
         Ok(match name {
-            "payment_failed" => {
-                let number = subject.parse().map_err(|_| unknown())?;
-                Self::PaymentFailed(Attempt::new(number))
-            }
+            "authorized" => Self::Authorized(attempt()?),
+            "payment_failed" => Self::PaymentFailed(attempt()?),
             "refunded" => Self::Refunded(subject),
             "refund_failed" => Self::RefundFailed(subject),
             "dispute_opened" => Self::DisputeOpened(subject),
@@ -213,7 +211,7 @@ mod tests {
         let id = || "stripe:test:x_1".to_owned();
         for kind in [
             ConfirmationKind::Paid,
-            ConfirmationKind::Authorized,
+            ConfirmationKind::Authorized(Attempt::FIRST),
             ConfirmationKind::PartlyPaid,
             ConfirmationKind::Overpaid,
             ConfirmationKind::PaidAfterClose,

@@ -210,21 +210,7 @@ impl<M: Mode> OrderRecord<M> {
     pub fn concerns(&self, now: Timestamp, patience: &Patience) -> Vec<Concern> {
         let mut all = Vec::new();
         let mut add = |name: String, text: String| all.push(Concern { name, text });
-        match self.standing() {
-            Standing::WrongCurrency => add(
-                "wrong_currency".into(),
-                "money has come in another currency: refund it or settle it by hand".into(),
-            ),
-            Standing::PaidAfterClose { received } => add(
-                "paid_after_close".into(),
-                format!("{received} has come after the order was closed: refund it or deliver"),
-            ),
-            Standing::Overpaid { excess } => add(
-                "overpaid".into(),
-                format!("{excess} more than the total has come: refund it"),
-            ),
-            _ => {}
-        }
+        self.add_what_is_not_owed(&mut add);
         for attempt in &self.attempts {
             let waited = now.abs_diff(attempt.begun_at);
             if attempt.phase == AttemptPhase::Stored && waited > patience.unknown {
@@ -367,6 +353,60 @@ impl<M: Mode> OrderRecord<M> {
         }
         all.retain(|concern| !self.resolved.contains(&concern.name));
         all
+    }
+
+    /// The payments that have brought what the order does not ask for. Each is a concern of its
+    /// own, so that the next one is told of after a person has dealt with the first.
+    fn add_what_is_not_owed(&self, add: &mut impl FnMut(String, String)) {
+        match self.standing() {
+            Standing::WrongCurrency => {
+                for entry in &self.payments {
+                    let (Some(payment), net) = (entry.ledger.payment(), entry.ledger.net()) else {
+                        continue;
+                    };
+                    let is_ours = |net: Money| net.currency() == self.order.total.currency();
+                    if !net.is_ok_and(|net| net.is_zero() || is_ours(net)) {
+                        add(
+                            format!("wrong_currency:{}", payment.id),
+                            format!(
+                                "money has come by {} in another currency: refund it or settle it \
+                                 by hand",
+                                payment.id
+                            ),
+                        );
+                    }
+                }
+            }
+            Standing::PaidAfterClose { .. } => {
+                for entry in &self.payments {
+                    if let (Some(payment), Ok(net)) = (entry.ledger.payment(), entry.ledger.net())
+                        && net.is_positive()
+                    {
+                        add(
+                            format!("paid_after_close:{}", payment.id),
+                            format!(
+                                "{net} has come by {} after the order was closed: refund it or \
+                                 deliver",
+                                payment.id
+                            ),
+                        );
+                    }
+                }
+            }
+            Standing::Overpaid { .. } => {
+                let allocations = self.allocations().unwrap_or_default().into_iter();
+                for Allocation {
+                    payment, excess, ..
+                } in allocations.filter(|allocation| allocation.excess.is_positive())
+                {
+                    add(
+                        format!("overpaid:{payment}"),
+                        format!("{excess} of {payment} is more than the total: refund it"),
+                    );
+                }
+            }
+            _ => {}
+        }
     }
 
     /// Whether the provider has taken back what this capture took: its ledger tells.
