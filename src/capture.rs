@@ -249,4 +249,40 @@ mod tests {
         let captured = (PaymentStatus::Captured, 2000, 0);
         assert_eq!(stands(&held, &made_good), captured);
     }
+
+    #[test]
+    fn what_is_taken_anew_after_a_failure_counts_under_its_new_name() {
+        use CaptureStatus::{Reversed, Succeeded};
+        let captured = PaymentStatus::Captured;
+        let held = payment(PaymentStatus::Authorized, 0);
+        let taken = payment(PaymentStatus::Captured, 2000);
+        let anew = capture("b", Succeeded, 2000, 9);
+        let failed = [capture("a", Reversed, 2000, 5), anew.clone()];
+        let named_otherwise = [
+            capture("a", Succeeded, 2000, 2),
+            capture("f", Reversed, 2000, 5),
+        ];
+        let named_otherwise = [named_otherwise.as_slice(), &[anew.clone()]].concat();
+        for captures in [failed.as_slice(), &named_otherwise] {
+            for payment in [&held, &taken] {
+                let stands = stands(payment, captures);
+                assert_eq!(stands, (captured.clone(), 2000, 0), "{captures:?}");
+            }
+        }
+        // The new one may fail as well.
+        let again = [failed.as_slice(), &[capture("g", Reversed, 2000, 12)]].concat();
+        assert_eq!(stands(&held, &again).1, 0);
+        // Of two parts one has failed, and is taken anew.
+        let part = |id, status, minor, at| Capture {
+            is_final: false,
+            ..capture(id, status, minor, at)
+        };
+        let parts = [
+            part("a", Reversed, 1200, 5),
+            part("b", Succeeded, 800, 3),
+            part("c", Succeeded, 1200, 9),
+        ];
+        assert_eq!(stands(&held, &parts[..2]), (captured.clone(), 800, 1200));
+        assert_eq!(stands(&held, &parts), (captured, 2000, 0));
+    }
 }

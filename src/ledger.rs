@@ -272,24 +272,14 @@ impl<M: Mode> Facts<M> {
     ///
     /// A provider that reports captures one by one tells of a payment only that it is held, or, if
     /// it captures by itself, that all of it is taken. A capture that failed after it had succeeded
-    /// is taken from either.
+    /// is taken from either, and what was captured anew since then is added.
     fn payment_now(&self) -> Option<Payment<M>> {
         let mut payment = self.payment.clone()?;
-        let sum = |status: CaptureStatus| {
-            let of_status = self.captures.values().filter(|c| c.status == status);
-            of_status.fold(0_i64, |sum, c| sum.saturating_add(c.amount.minor()))
-        };
         let of_another = |c: &Capture<M>| c.amount.currency() != payment.amount.currency();
         if self.captures.is_empty() || self.captures.values().any(of_another) {
             return Some(payment);
         }
-        let (succeeded, reversed) = (sum(CaptureStatus::Succeeded), sum(CaptureStatus::Reversed));
-        let stated = payment.captured.minor();
-        // Whether a failure names the capture that failed or has a name of its own, no more was
-        // ever taken than this.
-        let most = payment.amount.minor().max(stated).max(succeeded);
-        let taken = stated.max(succeeded.saturating_add(reversed)).min(most);
-        let captured = taken.saturating_sub(reversed).max(0);
+        let captured = self.taken(&payment);
         payment.captured = Money::new(captured, payment.amount.currency());
         let was_captured = payment.status == PaymentStatus::Captured;
         if captured > 0 {
@@ -319,6 +309,32 @@ impl<M: Mode> Facts<M> {
             _ => [payment.captured_at, first].into_iter().flatten().min(),
         };
         Some(payment)
+    }
+
+    /// What is taken of the payment after all captures and failures, the earliest first.
+    fn taken(&self, payment: &Payment<M>) -> i64 {
+        let is_failure = |c: &Capture<M>| c.status == CaptureStatus::Reversed;
+        let has_come = |c: &&Capture<M>| c.status == CaptureStatus::Succeeded || is_failure(c);
+        let mut captures: Vec<_> = self.captures.values().filter(has_come).collect();
+        captures.sort_by_key(|c| (c.as_of, is_failure(c)));
+        // What the provider captures by itself it may report one by one too: it is taken once.
+        let (mut taken, mut reported) = (payment.captured.minor(), 0_i64);
+        let whole = payment.amount.minor().max(taken);
+        for capture in captures {
+            let amount = capture.amount.minor();
+            if !is_failure(capture) {
+                reported = reported.saturating_add(amount);
+                taken = taken.max(reported);
+                continue;
+            }
+            // Whether a failure names the capture that failed or has a name of its own, no more was
+            // taken before than this.
+            for sum in [&mut taken, &mut reported] {
+                let before = sum.saturating_add(amount).min(whole.max(*sum));
+                *sum = before.saturating_sub(amount).max(0);
+            }
+        }
+        taken
     }
 }
 
