@@ -21,7 +21,7 @@ use counterfoil::request::{Checkout, CreateRequest};
 use counterfoil::simulator::adyen::{AdyenSimulator, MERCHANT_ACCOUNT};
 use counterfoil::simulator::{Fault, FaultRule, SimulatedProvider, SimulatorTransport};
 use counterfoil::webhook::WebhookRequest;
-use counterfoil::{ErrorKind, Test};
+use counterfoil::{Effect, ErrorKind, Test};
 use http::HeaderMap;
 use serde_json::{Value, json};
 
@@ -304,6 +304,56 @@ async fn a_capture_that_fails_and_is_said_to_be_made_good_is_put_before_a_person
         resolved.unwrap();
     }
     assert_eq!(shop.concerns("A").await, [""; 0]);
+}
+
+#[tokio::test]
+async fn what_is_captured_anew_after_a_capture_has_failed_pays_the_order() {
+    let shop = Shop::open().await;
+    let link = shop.check_out(&page("A", 1000)).await;
+    shop.pay(&link);
+    shop.deliver().await;
+    shop.wait(60);
+    shop.tell("CAPTURE_FAILED", |_| ()).await;
+    let left = eur(1).money().checked_sub(eur(1).money()).unwrap();
+    let standing = shop.record("A").await.standing();
+    assert_eq!(standing, Standing::Reversed { left });
+    let id = shop.payment("A").await.id;
+    let anew = flow::capture(&id, 1000, "anew");
+    assert_eq!(
+        shop.cashier.capture(&anew).await.unwrap().state,
+        CommandState::Pending
+    );
+    shop.wait(60);
+    let done = |item: &mut Value| {
+        item["pspReference"] = "BBBBPCQ8HXSKGK82".into();
+        item["merchantReference"] = "command/anew".into();
+    };
+    shop.tell("CAPTURE", done).await;
+    let record = shop.record("A").await;
+    assert_eq!(record.commands[0].state, CommandState::Succeeded);
+    assert_eq!(record.standing(), Standing::Paid);
+}
+
+/// Adyen cannot say how it ended, and its webhook never comes.
+#[tokio::test]
+async fn a_payment_that_ended_in_an_error_and_is_not_heard_of_again_is_put_before_a_person() {
+    let shop = Shop::open().await;
+    let token = json!({"paymentMethod": {
+        "type": "scheme", "encryptedCardNumber": "test_4111111111111111",
+        "encryptedExpiryMonth": "test_03", "encryptedExpiryYear": "test_2030",
+        "encryptedSecurityCode": "test_737", "holderName": "SIM_ERROR",
+    }});
+    let direct = Checkout::token(token.to_string(), "https://shop.example/done");
+    let request = CreateRequest::new(order("A"), eur(1000), direct);
+    shop.cashier.place(&order("A"), eur(1000)).await.unwrap();
+    let error = shop.cashier.check_out(&request).await.unwrap_err();
+    assert_eq!(error.effect(), Effect::Unknown);
+    let lost = shop.line.webhooks();
+    assert!(lost.len() <= 1);
+    shop.wait(2 * 3600);
+    shop.cashier.sweep().await.unwrap();
+    assert_eq!(shop.concerns("A").await, ["attempt_unknown:1"]);
+    assert_eq!(shop.cashier.needs_a_person(9).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

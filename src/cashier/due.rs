@@ -67,6 +67,12 @@ impl<M: Mode> OrderRecord<M> {
         })
     }
 
+    /// Those of which a person is told if they stay unheard of.
+    pub(super) fn unknown_attempts(&self) -> impl Iterator<Item = &AttemptRecord<M>> {
+        let unheard = self.unheard_attempts();
+        unheard.filter(|attempt| attempt.phase != AttemptPhase::Released)
+    }
+
     /// Whether it is unpaid and nothing is known that could pay it.
     pub(super) fn is_waiting_for_nothing(&self) -> bool {
         let is_unpaid = self.paid_at.is_none() && self.received().is_ok_and(|r| r.is_zero());
@@ -109,10 +115,8 @@ impl<M: Mode> OrderRecord<M> {
         let mut add = |since: Timestamp, wait| {
             all.push(since.saturating_add(wait).saturating_add(second));
         };
-        for attempt in &self.attempts {
-            if attempt.phase == AttemptPhase::Stored {
-                add(attempt.begun_at, patience.unknown);
-            }
+        for attempt in self.unknown_attempts() {
+            add(attempt.begun_at, patience.unknown);
         }
         for command in &self.commands {
             match command.state {

@@ -16,7 +16,7 @@ use crate::refund::RefundStatus;
 
 use super::due::{is_in_the_dark, is_on_its_way};
 use super::patience::Patience;
-use super::records::{AttemptPhase, CommandRecord, CommandState, OrderRecord};
+use super::records::{CommandRecord, CommandState, OrderRecord};
 
 /// How an order stands. The first that applies is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -211,9 +211,9 @@ impl<M: Mode> OrderRecord<M> {
         let mut all = Vec::new();
         let mut add = |name: String, text: String| all.push(Concern { name, text });
         self.add_what_is_not_owed(&mut add);
-        for attempt in &self.attempts {
+        for attempt in self.unknown_attempts() {
             let waited = now.abs_diff(attempt.begun_at);
-            if attempt.phase == AttemptPhase::Stored && waited > patience.unknown {
+            if waited > patience.unknown {
                 let number = attempt.attempt;
                 add(
                     format!("attempt_unknown:{number}"),
