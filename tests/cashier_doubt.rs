@@ -12,15 +12,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use counterfoil::capability::Operation;
-use counterfoil::cashier::{Cashier, CommandState, MemoryStore, Standing, Store};
-use counterfoil::clock::Clock;
+use counterfoil::cashier::{AttemptPhase, Cashier, CommandState, MemoryStore, Standing, Store};
+use counterfoil::clock::{Clock, ManualClock, Timestamp};
+use counterfoil::dispute::{Dispute, DisputeStatus};
 use counterfoil::id::{PaymentId, ProviderName};
 use counterfoil::payment::PaymentStatus;
 use counterfoil::simulator::{Fault, FaultRule};
 use counterfoil::{Effect, ErrorKind, Test};
 
 use flow::breaking::BreakingStore;
-use flow::quiet::{About, Hands, Quiet, all_but, notice};
+use flow::quiet::{About, Hands, Quiet, all_but, dispute_id, notice};
 use flow::{Account, DAY, eur, kind_of, order, page, refund};
 
 async fn opened(without: &[Operation], store: Arc<dyn Store>) -> (Cashier<Test>, Hands) {
@@ -145,6 +146,96 @@ async fn a_refund_whose_key_is_forgotten_is_not_sent_again() {
     let waiting = cashier.needs_a_person(9).await.unwrap();
     let concerns = cashier.concerns(&waiting[0]);
     assert!(concerns[0].name.starts_with("refund_unknown"));
+}
+
+/// The bank takes the money back: a refund as well would give it twice.
+#[tokio::test]
+async fn a_refund_in_doubt_is_not_sent_again_while_the_payment_is_disputed() {
+    let (cashier, hands, id) = paid_unasked(Arc::new(MemoryStore::new())).await;
+    hands.books().unheard = 1;
+    cashier.refund(&refund(&id, 400, "r")).await.unwrap_err();
+    let mut dispute = Dispute::new(
+        dispute_id("d1"),
+        id.clone(),
+        DisputeStatus::NeedsResponse,
+        eur(1000).money(),
+        hands.clock.now(),
+    );
+    let opened = notice("e2", "body", &About::Dispute(Box::new(dispute.clone())));
+    assert!(cashier.receive(&opened).await.error.is_none());
+    for _ in 0..2 {
+        hands.clock.advance(Duration::from_secs(3601));
+        cashier.sweep().await.unwrap();
+    }
+    assert_eq!(hands.books().refunds.len(), 0);
+    let record = cashier.order(&order("A")).await.unwrap();
+    let concerns = cashier.concerns(&record);
+    assert!(
+        concerns[0].name.starts_with("refund_unknown"),
+        "{concerns:?}"
+    );
+    // It is won, and the shopper still waits for the refund.
+    dispute.status = DisputeStatus::Won;
+    dispute.as_of = hands.clock.now();
+    let won = notice("e3", "body", &About::Dispute(Box::new(dispute)));
+    assert!(cashier.receive(&won).await.error.is_none());
+    hands.clock.advance(Duration::from_secs(2 * 3600));
+    cashier.sweep().await.unwrap();
+    assert_eq!(hands.books().refunds.len(), 1);
+}
+
+/// What is being completed may be paid at any moment.
+#[tokio::test]
+async fn an_order_of_which_a_payment_is_being_completed_is_neither_closed_nor_amended() {
+    let (cashier, hands) = opened(&[], Arc::new(MemoryStore::new())).await;
+    let first = cashier.check_out(&page("A", 1000)).await.unwrap();
+    let approved = hands.set(first.id.raw(), PaymentStatus::Approved);
+    hands.books().unheard = 1;
+    let news = notice("e1", "body", &About::Payment(Box::new(approved)));
+    assert!(cashier.receive(&news).await.error.is_some());
+    let closed = cashier.close(&order("A")).await.unwrap_err();
+    assert_eq!(kind_of(closed), ErrorKind::Conflict);
+    let amended = cashier.amend(&order("A"), eur(1200)).await.unwrap_err();
+    assert_eq!(kind_of(amended), ErrorKind::Conflict);
+    hands.clock.advance(Duration::from_secs(61));
+    cashier.sweep().await.unwrap();
+    let record = cashier.order(&order("A")).await.unwrap();
+    assert_eq!(record.standing(), Standing::Paid);
+}
+
+/// Both were lost on their way: the later wish counts.
+#[tokio::test]
+async fn a_capture_in_doubt_is_not_sent_again_once_the_hold_shall_be_let_go() {
+    let shop = flow::Shop::open().await;
+    let id = shop.held("A", 1000).await;
+    let lost = FaultRule::next(Fault::DropBefore).with_method(http::Method::POST);
+    shop.account.lock().faults().script(lost.clone());
+    let taken = shop.cashier.capture(&flow::capture(&id, 1000, "c")).await;
+    assert_eq!(taken.unwrap_err().effect(), Effect::Unknown);
+    shop.account.lock().faults().script(lost);
+    let let_go = shop.cashier.void(&id).await.unwrap_err();
+    assert_eq!(let_go.effect(), Effect::Unknown);
+    shop.account.wait(3600);
+    shop.cashier.sweep().await.unwrap();
+    assert_eq!(shop.account.lock().ledger()[0].captured.minor(), 0);
+    let record = shop.record("A").await;
+    let states: Vec<_> = record.commands.iter().map(|c| c.state).collect();
+    assert_eq!(states, [CommandState::Failed, CommandState::Succeeded]);
+}
+
+/// A request is young by every clock but a wrong one.
+#[tokio::test]
+async fn a_node_whose_clock_is_behind_gives_up_no_attempt_of_another() {
+    let shop = flow::Shop::open().await;
+    shop.cashier.place(&order("A"), eur(1000)).await.unwrap();
+    let lost = FaultRule::next(Fault::DropBefore).with_method(http::Method::POST);
+    shop.account.lock().faults().script(lost);
+    let begun = shop.cashier.check_out(&page("A", 1000)).await;
+    assert_eq!(begun.unwrap_err().effect(), Effect::Unknown);
+    let behind = ManualClock::new(Timestamp::from_unix(flow::START - 2 * 3600));
+    let behind = shop.cashier.clone().with_clock(Arc::new(behind));
+    let record = behind.resume(&order("A")).await.unwrap();
+    assert_eq!(record.attempts[0].phase, AttemptPhase::Stored);
 }
 
 #[tokio::test]

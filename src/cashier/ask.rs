@@ -15,7 +15,7 @@ use crate::capability::Operation;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::handle::Provider;
-use crate::id::{Attempt, OrderId, ProviderName, Reference};
+use crate::id::{Attempt, IdempotencyKey, OrderId, ProviderName, Reference};
 use crate::mode::Mode;
 use crate::payment::PaymentStatus;
 use crate::telemetry::unfinished;
@@ -46,8 +46,10 @@ impl<M: Mode> Cashier<M> {
                     }
                 }
                 for attempt in &mut record.attempts {
-                    let is_old = now.abs_diff(attempt.sent_at) > NEVER_ARRIVES_AFTER;
-                    if is_old && answers.missing.contains(&attempt.attempt) {
+                    // Its payment may have been heard of while the provider was asked.
+                    let is_unheard = attempt.phase == AttemptPhase::Stored
+                        && answers.missing.contains(&attempt.attempt);
+                    if is_unheard && cannot_arrive(attempt.sent_at, now) {
                         attempt.phase = AttemptPhase::NeverArrived;
                     }
                 }
@@ -233,6 +235,7 @@ impl<M: Mode> Cashier<M> {
         // Links refunds that were found to their commands first.
         record.settle_commands(now);
         let mut resend = Vec::new();
+        let overtaken = record.overtaken_commands();
         let mut commands = std::mem::take(&mut record.commands);
         for command in &mut commands {
             let is_lost = matches!(
@@ -244,7 +247,7 @@ impl<M: Mode> Cashier<M> {
             }
             command.was_left_open = true;
             let of = record.payment(&command.payment);
-            let Some(payment) = of.and_then(|of| of.ledger.payment()) else {
+            let Some((entry, payment)) = of.and_then(|of| Some((of, of.ledger.payment()?))) else {
                 continue;
             };
             let id = payment.id.to_string();
@@ -254,6 +257,9 @@ impl<M: Mode> Cashier<M> {
                 _ => Operation::FetchPayment,
             };
             let may_resend = match command.operation {
+                _ if overtaken.contains(&command.key) => false,
+                // With the dispute the money would go back twice.
+                CommandOperation::Refund { .. } if entry.is_disputed() && is_remembered => false,
                 // Nobody can ask whether it was done, and under its key it is done once.
                 _ if !self.supports(&payment.id, asked_by) => is_remembered,
                 // The provider has just said that it is still held. So the whole was not taken, and
@@ -272,8 +278,8 @@ impl<M: Mode> Cashier<M> {
                 }
                 CommandOperation::Refund { .. } if !answers.listed.contains(&id) => false,
                 CommandOperation::Refund { .. } => {
-                    let is_old = now.abs_diff(command.sent_at) > NEVER_ARRIVES_AFTER;
-                    if !is_remembered && is_old && !record.has_unclaimed_refund(command) {
+                    let is_over = !is_remembered && cannot_arrive(command.sent_at, now);
+                    if is_over && !record.has_unclaimed_refund(command) {
                         command.state = CommandState::Failed;
                         record.note(now, command.story(), None);
                     }
@@ -303,6 +309,12 @@ impl<M: Mode> Cashier<M> {
         let capabilities = provider.capabilities();
         capabilities.idempotent_writes && now.abs_diff(since) < capabilities.key_retention / 4 * 3
     }
+}
+
+/// Whether a request that was sent then has arrived by now or never will. A clock that has gone back
+/// since tells nothing.
+fn cannot_arrive(sent_at: Timestamp, now: Timestamp) -> bool {
+    now > sent_at.saturating_add(NEVER_ARRIVES_AFTER)
 }
 
 /// What the provider said about one order.
@@ -336,6 +348,33 @@ impl<M: Mode> Answers<M> {
 }
 
 impl<M: Mode> OrderRecord<M> {
+    /// The keys of commands after which the opposite was asked for and is not done: to take an
+    /// amount, and to let it go. The later wish counts.
+    fn overtaken_commands(&self) -> Vec<IdempotencyKey> {
+        let lets_go = |command: &CommandRecord<M>| match command.operation {
+            CommandOperation::Void => Some(true),
+            CommandOperation::Capture { .. } | CommandOperation::Complete => Some(false),
+            CommandOperation::Refund { .. } => None,
+        };
+        let mut overtaken = Vec::new();
+        let mut later = self.commands.iter();
+        while let Some(command) = later.next() {
+            let (Some(is_void), Some(of)) = (lets_go(command), self.payment(&command.payment))
+            else {
+                continue;
+            };
+            let is_overtaken = later.clone().any(|later| {
+                lets_go(later) == Some(!is_void)
+                    && !later.state.is_settled()
+                    && of.is_called(&later.payment)
+            });
+            if is_overtaken {
+                overtaken.push(command.key.clone());
+            }
+        }
+        overtaken
+    }
+
     /// Whether there is a refund that no command is known to have asked for and that `command` may
     /// have.
     fn has_unclaimed_refund(&self, command: &CommandRecord<M>) -> bool {

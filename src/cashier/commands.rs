@@ -409,7 +409,7 @@ impl<M: Mode> OrderRecord<M> {
                 check_bound(wish.amount, Some(payment.capturable), "is held")
             }
             CommandOperation::Refund { .. } => {
-                if entry.ledger.disputes().any(|d| d.status.holds_money()) {
+                if entry.is_disputed() {
                     let message = "the payment is disputed: a refund would give the money twice";
                     return Err(conflict(message));
                 }
@@ -445,6 +445,11 @@ impl<M: Mode> OrderRecord<M> {
         })
     }
 
+    /// Whether completing any payment was asked for, and nobody knows yet what became of it.
+    pub(super) fn is_being_completed(&self) -> bool {
+        self.payments.iter().any(|entry| self.is_completing(entry))
+    }
+
     /// Whether completing this payment was refused: another attempt may be made.
     pub(super) fn was_refused(&self, id: &PaymentId<M>) -> bool {
         self.commands.iter().any(|command| {
@@ -461,10 +466,7 @@ impl<M: Mode> OrderRecord<M> {
     pub(super) fn approved(&self) -> Option<(PaymentId<M>, Money)> {
         let left = self.left_to_pay().ok()?;
         let is_wanted = self.order.closed_at.is_none() && self.paid_at.is_none();
-        let is_completing = self.commands.iter().any(|command| {
-            command.operation == CommandOperation::Complete && !command.state.is_settled()
-        });
-        if !is_wanted || is_completing || self.holds_money() {
+        if !is_wanted || self.is_being_completed() || self.holds_money() {
             return None;
         }
         let mut payments = self

@@ -43,15 +43,16 @@ impl<M: Mode> Cashier<M> {
     /// Changes what an order costs. Checkouts that were begun for the old amount are ended.
     ///
     /// # Errors
-    /// [`ErrorKind::Conflict`] if it is closed, or if money has come or is held: refund or void it
-    /// first, or place another order.
+    /// [`ErrorKind::Conflict`] if it is closed, or if money has come, is held or is on its way:
+    /// refund or void it first, or place another order.
     pub async fn amend(&self, id: &OrderId, total: PositiveMoney) -> Result<OrderRecord<M>> {
         self.change(id, |record, now| {
             if record.order.closed_at.is_some() {
                 return Err(conflict("the order is closed: place another"));
             }
             let is_unpaid = record.received().is_ok_and(|received| received.is_zero());
-            if !is_unpaid || record.paid_at.is_some() || record.holds_money() {
+            let may_come = record.holds_money() || record.is_being_completed();
+            if !is_unpaid || record.paid_at.is_some() || may_come {
                 return Err(conflict("money has come or is held for this order"));
             }
             if record.order.total != total.money() {
@@ -89,7 +90,9 @@ impl<M: Mode> Cashier<M> {
                     .attempts
                     .iter()
                     .any(|attempt| !record.is_over(attempt));
-                let is_open = is_open || self.has_page_for_another_try(record, now);
+                let is_open = is_open
+                    || record.is_being_completed()
+                    || self.has_page_for_another_try(record, now);
                 if !is_unpaid || record.paid_at.is_some() || is_open {
                     return Err(conflict("it is paid, or a payment of it has not ended"));
                 }

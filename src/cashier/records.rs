@@ -244,6 +244,12 @@ impl<M: Mode> PaymentRecord<M> {
         let payment = self.ledger.payment();
         payment.is_some_and(|payment| payment.ids().any(|its| its == id))
     }
+
+    /// Whether disputed money of it is, or may be, away.
+    pub(super) fn is_disputed(&self) -> bool {
+        let mut disputes = self.ledger.disputes();
+        disputes.any(|dispute| dispute.status.holds_money())
+    }
 }
 
 /// A completion, capture, void or refund that was asked for here.
