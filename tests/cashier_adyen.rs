@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use counterfoil::capture::CaptureStatus;
-use counterfoil::cashier::{Cashier, CommandState, MemoryStore, OrderRecord, Standing};
+use counterfoil::cashier::{
+    Cashier, CommandOperation, CommandState, MemoryStore, OrderRecord, Standing,
+};
 use counterfoil::clock::{Clock, Timestamp};
 use counterfoil::http::ManualTimer;
 use counterfoil::id::{Namespace, PaymentId};
@@ -25,7 +27,7 @@ use counterfoil::{Effect, ErrorKind, Test};
 use http::HeaderMap;
 use serde_json::{Value, json};
 
-use flow::{START, eur, order, page};
+use flow::{START, eur, order, page, refund};
 
 const HMAC_KEY: &str = "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056";
 const DAY: u64 = 86_400;
@@ -113,6 +115,18 @@ impl Shop {
     async fn payment(&self, name: &str) -> counterfoil::payment::Payment<Test> {
         let record = self.record(name).await;
         record.payments[0].ledger.payment().unwrap().clone()
+    }
+
+    /// The kinds of the confirmations that are new, each acknowledged.
+    async fn confirmed(&self) -> Vec<String> {
+        let lease = Duration::from_secs(60);
+        let mut kinds = Vec::new();
+        for confirmation in self.cashier.confirmations(lease, 100).await.unwrap() {
+            self.cashier.acknowledge(&confirmation).await.unwrap();
+            kinds.push(confirmation.kind.to_string());
+        }
+        kinds.sort();
+        kinds
     }
 
     /// What the order needs a person for.
@@ -211,6 +225,124 @@ async fn a_payment_that_is_heard_of_after_its_page_has_ended_counts() {
         assert!(shop.cashier.receive(webhook).await.error.is_none());
     }
     assert_eq!(shop.record("A").await.standing(), Standing::Paid);
+}
+
+#[tokio::test]
+async fn money_weeks_after_the_close_is_put_before_a_person_once_and_can_be_given_back() {
+    let shop = Shop::open().await;
+    let session = shop.check_out(&form("A", 1000)).await;
+    shop.pay(&session);
+    let late = shop.line.webhooks();
+    shop.wait(DAY + 16 * 60);
+    shop.cashier.sweep().await.unwrap();
+    shop.cashier.close(&order("A")).await.unwrap();
+    for _ in 0..25 {
+        shop.wait(DAY);
+        shop.cashier.sweep().await.unwrap();
+    }
+    assert_eq!(shop.confirmed().await, [""; 0]);
+    for webhook in late.iter().chain(&late) {
+        assert!(shop.cashier.receive(webhook).await.error.is_none());
+    }
+    let received = eur(1000).money();
+    let standing = shop.record("A").await.standing();
+    assert_eq!(standing, Standing::PaidAfterClose { received });
+    let kinds = ["needs_a_person:paid_after_close", "paid_after_close"];
+    assert_eq!(shop.confirmed().await, kinds);
+    // It is given back when a person says so, and not before.
+    shop.wait(DAY);
+    shop.cashier.sweep().await.unwrap();
+    let record = shop.record("A").await;
+    let gives_back =
+        |command: &CommandOperation| matches!(command, CommandOperation::Refund { .. });
+    assert!(!record.commands.iter().any(|c| gives_back(&c.operation)));
+    let wish = refund(&shop.payment("A").await.id, 1000, "back");
+    shop.cashier.refund(&wish).await.unwrap();
+    shop.deliver().await;
+    assert_eq!(shop.record("A").await.standing(), Standing::Unpaid);
+    assert_eq!(shop.concerns("A").await, [""; 0]);
+    assert!(shop.is_quiet().await);
+}
+
+/// Whoever erases an order while Adyen may still send finds the money in the cashier's health.
+#[tokio::test]
+async fn money_for_an_order_that_was_erased_waits_for_it_and_is_counted_as_unmatched() {
+    let shop = Shop::open().await;
+    let session = shop.check_out(&form("A", 1000)).await;
+    shop.pay(&session);
+    let late = shop.line.webhooks();
+    shop.wait(DAY + 16 * 60);
+    shop.cashier.sweep().await.unwrap();
+    shop.cashier.close(&order("A")).await.unwrap();
+    for _ in 0..25 {
+        shop.wait(DAY);
+        shop.cashier.sweep().await.unwrap();
+    }
+    let purged = shop.cashier.purge(Duration::from_secs(20 * DAY), 10).await;
+    assert_eq!(purged.unwrap().orders, 0, "Adyen may still send");
+    shop.cashier.erase(&order("A")).await.unwrap();
+    for webhook in &late {
+        let received = shop.cashier.receive(webhook).await;
+        assert_eq!((received.answer, received.orders.len()), (200, 0));
+    }
+    let came = shop.line.now();
+    for _ in 0..31 {
+        let health = shop.cashier.health().await.unwrap();
+        assert_eq!(health.backlog.event_since, Some(came), "it still waits");
+        shop.wait(DAY);
+        shop.cashier.sweep().await.unwrap();
+    }
+    let health = shop.cashier.health().await.unwrap();
+    assert_eq!(health.backlog.event_since, None);
+    assert_eq!(health.providers[0].webhooks.unmatched, 1);
+}
+
+/// Adyen promises no order, and the notice of a lapse may overtake that of what lapsed.
+#[tokio::test]
+async fn a_lapse_counts_the_same_before_its_authorisation_and_after() {
+    for is_held in [true, false] {
+        for is_first in [true, false] {
+            let shop = Shop::open().await;
+            let mut request = page("A", 1000);
+            if is_held {
+                request = request.with_manual_capture();
+            }
+            let link = shop.check_out(&request).await;
+            shop.pay(&link);
+            let authorised = shop.line.webhooks();
+            let body: Value = serde_json::from_slice(authorised[0].body()).unwrap();
+            let item = &body["notificationItems"][0]["NotificationRequestItem"];
+            shop.wait(28 * DAY);
+            let expire = |expire: &mut Value| {
+                expire["pspReference"] = item["pspReference"].clone();
+                expire["merchantReference"] = item["merchantReference"].clone();
+                expire["originalReference"] = "".into();
+            };
+            if is_first {
+                shop.tell("EXPIRE", expire).await;
+            }
+            for webhook in authorised.iter().chain(&authorised) {
+                assert!(shop.cashier.receive(webhook).await.error.is_none());
+            }
+            if !is_first {
+                shop.tell("EXPIRE", expire).await;
+            }
+            let record = shop.record("A").await;
+            let payment = shop.payment("A").await;
+            assert_eq!(payment.id.raw(), item["pspReference"]);
+            assert_eq!((record.payments.len(), payment.is_held()), (1, false));
+            let concerns = shop.concerns("A").await;
+            if is_held {
+                assert_eq!(payment.status, PaymentStatus::Expired);
+                assert_eq!(record.standing(), Standing::Unpaid);
+                assert_eq!(concerns, [""; 0]);
+            } else {
+                // What was taken stays taken, and a person is told.
+                assert_eq!(record.standing(), Standing::Paid);
+                assert_eq!(concerns, [format!("contradicted:{}", payment.id)]);
+            }
+        }
+    }
 }
 
 #[tokio::test]
@@ -383,6 +515,62 @@ async fn an_amended_order_ends_a_link_that_was_refused_a_payment() {
     shop.pay(&new);
     shop.deliver().await;
     assert_eq!(shop.record("A").await.standing(), Standing::Paid);
+}
+
+/// Nothing says that each notice of a refusal names the page on which it was.
+#[tokio::test]
+async fn a_refusal_that_names_no_page_leaves_the_page_of_its_attempt_to_be_ended() {
+    let nameless = |item: &mut Value| {
+        item["success"] = "false".into();
+        item["originalReference"] = "".into();
+    };
+    let shop = Shop::open().await;
+    let old = shop.check_out(&page("A", 1000)).await;
+    shop.tell("AUTHORISATION", nameless).await;
+    shop.tell("AUTHORISATION", |item| {
+        nameless(item);
+        item["pspReference"] = "NC6HT9CRT65ZGN82".into();
+    })
+    .await;
+    assert_eq!(shop.payment("A").await.id, old);
+    assert!(matches!(
+        shop.payment("A").await.status,
+        PaymentStatus::Failed(_)
+    ));
+    shop.cashier.amend(&order("A"), eur(1200)).await.unwrap();
+    let paid = shop.lock().shopper().pay(old.raw(), "visa");
+    assert!(paid.is_err(), "nobody pays by the old page");
+    let new = shop.check_out(&page("A", 1200)).await;
+    shop.pay(&new);
+    shop.deliver().await;
+    assert_eq!(shop.record("A").await.standing(), Standing::Paid);
+
+    // Whichever is heard of first, the one payment is what was paid in the end.
+    for is_first in [true, false] {
+        let shop = Shop::open().await;
+        let link = shop.check_out(&page("A", 1000)).await;
+        if is_first {
+            shop.tell("AUTHORISATION", nameless).await;
+        }
+        shop.pay(&link);
+        shop.deliver().await;
+        let paid = shop.payment("A").await.id;
+        if !is_first {
+            shop.tell("AUTHORISATION", nameless).await;
+        }
+        let record = shop.record("A").await;
+        assert_eq!(
+            (record.standing(), record.payments.len()),
+            (Standing::Paid, 1)
+        );
+        assert_eq!(shop.payment("A").await.id, paid);
+    }
+
+    let shop = Shop::open().await;
+    shop.check_out(&form("A", 1000)).await;
+    shop.tell("AUTHORISATION", nameless).await;
+    let link = shop.cashier.check_out(&page("A", 1000)).await.unwrap_err();
+    assert_eq!(*link.kind(), ErrorKind::Conflict, "both could be paid");
 }
 
 /// A form takes another try after a refusal, and Adyen cannot end it.

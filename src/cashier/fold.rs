@@ -154,6 +154,7 @@ impl<M: Mode> OrderRecord<M> {
         if of_order.is_some_and(|order| *order != self.order.id) {
             return Err(conflict("the payment names another order"));
         }
+        let payment = self.on_its_page(payment);
         let attempt = payment
             .reference
             .as_ref()
@@ -179,6 +180,25 @@ impl<M: Mode> OrderRecord<M> {
             }
         }
         Ok(())
+    }
+
+    /// A refusal that names no page is one on the page of its attempt, which keeps its name: under
+    /// that it is ended, so that nobody pays there beside another checkout.
+    fn on_its_page(&self, payment: Payment<M>) -> Payment<M> {
+        let is_refusal = matches!(payment.status, PaymentStatus::Failed(_)) && !payment.is_checkout;
+        let is_known = payment.ids().any(|id| self.payment(id).is_some());
+        let of = payment.reference.as_ref().map(|of| of.attempt);
+        let mut attempts = self.attempts.iter();
+        let attempt = attempts.find(|attempt| Some(attempt.attempt) == of);
+        match attempt.and_then(|attempt| attempt.payment.clone()) {
+            Some(page) if is_refusal && !is_known => Payment {
+                aliases: payment.ids().cloned().collect(),
+                id: page,
+                is_checkout: true,
+                ..payment
+            },
+            _ => payment,
+        }
     }
 
     /// The entry of this payment, made if there is none. Where one snapshot names several that

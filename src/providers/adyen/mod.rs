@@ -44,7 +44,15 @@
 //! as [`EventKind::Unclear`](crate::webhook::EventKind::Unclear): look at the payment in the
 //! Customer Area, or wait for the settlement report. Whether `CANCEL_OR_REFUND` canceled or
 //! refunded is not signed either, but for what was to be captured by itself it is money given back
-//! both ways. A refusal may name its link or session, which is not signed: it moves no money.
+//! both ways.
+//!
+//! A refusal may name its link or session, which is not signed: it moves no money. That each refusal
+//! names it is not verified, and no [setting of a webhook] adds the name, so that a preflight has
+//! nothing to look for. The cashier takes a refusal that names none for one on the page of its
+//! attempt; a [`Ledger`](crate::ledger::Ledger) alone takes it for the payment, and the host must
+//! know the link by itself to end it.
+//!
+//! [setting of a webhook]: https://docs.adyen.com/development-resources/webhooks/additional-settings
 //!
 //! `EXPIRE` says that what was not captured has lapsed, and nothing of what was. A payment that
 //! counts as captured therefore stays so; since it may never have been captured then, the cashier
