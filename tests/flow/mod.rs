@@ -9,6 +9,8 @@
 )]
 
 pub mod breaking;
+#[path = "../rigs/layer.rs"]
+pub mod layer;
 pub mod quiet;
 
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -10,6 +10,8 @@
 mod adyen;
 mod endpoint;
 mod evidence;
+#[path = "../rigs/layer.rs"]
+mod layer;
 mod mistakes;
 mod paypal;
 mod report;

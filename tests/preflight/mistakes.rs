@@ -532,7 +532,7 @@ fn way(shop: &mut Shop, way: Way) {
 }
 
 fn store(shop: &mut Shop, defect: Defect) {
-    set(shop, |p| p.with_store(Arc::new(Faulty::new(defect))));
+    set(shop, |p| p.with_store(Arc::new(Faulty::store(defect))));
 }
 
 fn before(ago: Duration) -> Timestamp {

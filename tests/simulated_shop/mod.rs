@@ -23,6 +23,8 @@ mod crowd;
 mod defect;
 mod dice;
 mod job;
+#[path = "../rigs/layer.rs"]
+mod layer;
 mod mail;
 mod mutant;
 mod news;

@@ -4,18 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use async_trait::async_trait;
-use counterfoil::cashier::{
-    Backlog, Batch, Commit, EventRow, LeasedConfirmation, NoteRow, OrderRow, Purged, Store,
-};
-use counterfoil::clock::Timestamp;
+use counterfoil::cashier::{Batch, Commit, EventRow, OrderRow, Store};
 use counterfoil::id::OrderId;
-use counterfoil::mode::ModeKind;
 use counterfoil::{Effect, Error, ErrorKind, Result};
 use serde_json::Value;
 
 use super::defect::Defect;
 use super::dice::Dice;
+use super::layer::Layer;
 use super::script::Trouble;
 use super::time::{Time, pause};
 
@@ -95,36 +91,8 @@ impl ShakyStore {
         }
     }
 
-    async fn shaken<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        pause().await;
-        if self.dice.fault(STALLS) {
-            let stall = self.dice.below(LONGEST_STALL);
-            self.time.pass(u64::from(stall)).await;
-        }
-        let scripted = self.calls.next();
-        if scripted == Some(Broken::Before) || self.breaks() {
-            return Err(broken(Effect::NotApplied));
-        }
-        let done = work.await;
-        pause().await;
-        if scripted == Some(Broken::After) || self.breaks() {
-            return Err(broken(Effect::Unknown));
-        }
-        done
-    }
-
     fn breaks(&self) -> bool {
         !self.dice.is_calm() && self.dice.below(10_000) < BREAKS
-    }
-
-    async fn commit_spoiled(&self, batch: Batch) -> Result<Commit> {
-        match self.defect {
-            Some(Defect::ConfirmationsApart) => self.commit_apart(batch).await,
-            Some(Defect::NoVersionCheck) => self.commit_over(batch).await,
-            Some(Defect::KeyNotStoredFirst) => self.commit_later(batch).await,
-            Some(Defect::NoOrderGuard) => self.commit_last_word(batch).await,
-            _ => self.inner.commit(batch).await,
-        }
     }
 
     async fn commit_apart(&self, mut batch: Batch) -> Result<Commit> {
@@ -196,82 +164,45 @@ impl ShakyStore {
     }
 }
 
-#[async_trait]
-impl Store for ShakyStore {
-    async fn open(&self, mode: ModeKind) -> Result<()> {
-        self.inner.open(mode).await
+impl Layer for ShakyStore {
+    fn inner(&self) -> &dyn Store {
+        &*self.inner
+    }
+
+    async fn run<T: Send>(&self, call: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        pause().await;
+        if self.dice.fault(STALLS) {
+            let stall = self.dice.below(LONGEST_STALL);
+            self.time.pass(u64::from(stall)).await;
+        }
+        let scripted = self.calls.next();
+        if scripted == Some(Broken::Before) || self.breaks() {
+            return Err(broken(Effect::NotApplied));
+        }
+        let done = call.await;
+        pause().await;
+        if scripted == Some(Broken::After) || self.breaks() {
+            return Err(broken(Effect::Unknown));
+        }
+        done
     }
 
     async fn order(&self, id: &OrderId) -> Result<Option<OrderRow>> {
         let held = lock(&self.held_back).get(id).cloned();
         match held {
             Some(held) => Ok(held.order),
-            None => self.shaken(self.inner.order(id)).await,
+            None => self.inner.order(id).await,
         }
     }
 
-    async fn order_of_payment(&self, payment: &str) -> Result<Option<OrderId>> {
-        self.shaken(self.inner.order_of_payment(payment)).await
-    }
-
     async fn commit(&self, batch: Batch) -> Result<Commit> {
-        self.shaken(self.commit_spoiled(batch)).await
-    }
-
-    async fn claim_orders(
-        &self,
-        now: Timestamp,
-        until: Timestamp,
-        most: usize,
-    ) -> Result<Vec<OrderId>> {
-        self.shaken(self.inner.claim_orders(now, until, most)).await
-    }
-
-    async fn claim_events(
-        &self,
-        now: Timestamp,
-        until: Timestamp,
-        most: usize,
-    ) -> Result<Vec<EventRow>> {
-        self.shaken(self.inner.claim_events(now, until, most)).await
-    }
-
-    async fn events_waiting_for(&self, order: &OrderId) -> Result<Vec<EventRow>> {
-        self.shaken(self.inner.events_waiting_for(order)).await
-    }
-
-    async fn lease_confirmations(
-        &self,
-        now: Timestamp,
-        until: Timestamp,
-        most: usize,
-    ) -> Result<Vec<LeasedConfirmation>> {
-        let leased = self.inner.lease_confirmations(now, until, most);
-        self.shaken(leased).await
-    }
-
-    async fn acknowledge(&self, id: &str, lease: u64) -> Result<()> {
-        self.shaken(self.inner.acknowledge(id, lease)).await
-    }
-
-    async fn orders_needing_attention(&self, most: usize) -> Result<Vec<OrderRow>> {
-        self.shaken(self.inner.orders_needing_attention(most)).await
-    }
-
-    async fn note(&self, name: &str) -> Result<Option<NoteRow>> {
-        self.shaken(self.inner.note(name)).await
-    }
-
-    async fn backlog(&self) -> Result<Backlog> {
-        self.shaken(self.inner.backlog()).await
-    }
-
-    async fn erase_order(&self, id: &OrderId, version: u64) -> Result<bool> {
-        self.shaken(self.inner.erase_order(id, version)).await
-    }
-
-    async fn purge(&self, before: Timestamp, most: usize) -> Result<Purged> {
-        self.shaken(self.inner.purge(before, most)).await
+        match self.defect {
+            Some(Defect::ConfirmationsApart) => self.commit_apart(batch).await,
+            Some(Defect::NoVersionCheck) => self.commit_over(batch).await,
+            Some(Defect::KeyNotStoredFirst) => self.commit_later(batch).await,
+            Some(Defect::NoOrderGuard) => self.commit_last_word(batch).await,
+            _ => self.inner.commit(batch).await,
+        }
     }
 }
 

@@ -20,6 +20,7 @@ use super::crowd::Deed;
 use super::defect::Defect;
 use super::dice::Dice;
 use super::job::{Acted, Job, Outcome, id, perform};
+use super::layer::Layered;
 use super::mutant::{Mutant, Repetitions};
 use super::plan::Plan;
 use super::psps::{Connection, Psp, new_paypal, new_stripe};
@@ -358,13 +359,13 @@ impl<'s> World<'s> {
             let provider = Provider::new(provider, Namespace::new("shop").unwrap());
             provider.with_clock(Arc::clone(&clock))
         });
-        let store = Arc::new(ShakyStore::new(
+        let store = Arc::new(Layered(ShakyStore::new(
             (self.open)(),
             Arc::clone(&self.dice),
             Arc::clone(&self.time),
             Arc::clone(&self.calls),
             self.shop.defect,
-        ));
+        )));
         let mut providers = providers.collect::<Vec<_>>().into_iter();
         let first = providers.next().unwrap();
         let mut cashier = wait_for(Cashier::open(first, store)).unwrap();

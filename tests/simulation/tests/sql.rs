@@ -3,16 +3,11 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use counterfoil::Result;
-use counterfoil::cashier::{
-    Backlog, Batch, Commit, EventRow, LeasedConfirmation, NoteRow, OrderRow, PostgresStore, Purged,
-    SqliteStore, Store,
-};
-use counterfoil::clock::Timestamp;
-use counterfoil::id::OrderId;
+use counterfoil::cashier::{PostgresStore, SqliteStore, Store};
 use counterfoil::mode::ModeKind;
 use counterfoil_simulation::{Findings, Shop, Tally, replay, run};
+use counterfoil_stores::layer::{Layer, Layered};
 use counterfoil_stores::{Folder, Server};
 use tokio::runtime::Runtime;
 
@@ -24,84 +19,17 @@ struct InOneStep<S> {
     runtime: Arc<Runtime>,
 }
 
-impl<S: Store> InOneStep<S> {
-    async fn finish<T>(&self, work: impl Future<Output = Result<T>> + Send) -> Result<T> {
-        self.runtime.block_on(work)
+impl<S: Store> Layer for InOneStep<S> {
+    fn inner(&self) -> &dyn Store {
+        &self.inner
     }
-}
 
-#[async_trait]
-impl<S: Store> Store for InOneStep<S> {
     async fn open(&self, mode: ModeKind) -> Result<()> {
-        self.finish(self.inner.open(mode)).await
+        self.run(self.inner.open(mode)).await
     }
 
-    async fn order(&self, id: &OrderId) -> Result<Option<OrderRow>> {
-        self.finish(self.inner.order(id)).await
-    }
-
-    async fn order_of_payment(&self, payment: &str) -> Result<Option<OrderId>> {
-        self.finish(self.inner.order_of_payment(payment)).await
-    }
-
-    async fn commit(&self, batch: Batch) -> Result<Commit> {
-        self.finish(self.inner.commit(batch)).await
-    }
-
-    async fn claim_orders(
-        &self,
-        now: Timestamp,
-        until: Timestamp,
-        most: usize,
-    ) -> Result<Vec<OrderId>> {
-        self.finish(self.inner.claim_orders(now, until, most)).await
-    }
-
-    async fn claim_events(
-        &self,
-        now: Timestamp,
-        until: Timestamp,
-        most: usize,
-    ) -> Result<Vec<EventRow>> {
-        self.finish(self.inner.claim_events(now, until, most)).await
-    }
-
-    async fn events_waiting_for(&self, order: &OrderId) -> Result<Vec<EventRow>> {
-        self.finish(self.inner.events_waiting_for(order)).await
-    }
-
-    async fn lease_confirmations(
-        &self,
-        now: Timestamp,
-        until: Timestamp,
-        most: usize,
-    ) -> Result<Vec<LeasedConfirmation>> {
-        let leased = self.inner.lease_confirmations(now, until, most);
-        self.finish(leased).await
-    }
-
-    async fn acknowledge(&self, id: &str, lease: u64) -> Result<()> {
-        self.finish(self.inner.acknowledge(id, lease)).await
-    }
-
-    async fn orders_needing_attention(&self, most: usize) -> Result<Vec<OrderRow>> {
-        self.finish(self.inner.orders_needing_attention(most)).await
-    }
-
-    async fn note(&self, name: &str) -> Result<Option<NoteRow>> {
-        self.finish(self.inner.note(name)).await
-    }
-
-    async fn backlog(&self) -> Result<Backlog> {
-        self.finish(self.inner.backlog()).await
-    }
-
-    async fn erase_order(&self, id: &OrderId, version: u64) -> Result<bool> {
-        self.finish(self.inner.erase_order(id, version)).await
-    }
-
-    async fn purge(&self, before: Timestamp, most: usize) -> Result<Purged> {
-        self.finish(self.inner.purge(before, most)).await
+    async fn run<T: Send>(&self, call: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        self.runtime.block_on(call)
     }
 }
 
@@ -115,10 +43,10 @@ fn assert_sound<S: Store>(
     for seed in seeds {
         let (connect, runtime) = (new_database(), Arc::clone(runtime));
         let open = move || {
-            Arc::new(InOneStep {
+            Arc::new(Layered(InOneStep {
                 inner: connect(),
                 runtime: Arc::clone(&runtime),
-            }) as Arc<dyn Store>
+            })) as Arc<dyn Store>
         };
         run(&Shop::new(seed, 100, 3), &open, &mut findings, &mut tally);
     }
@@ -128,10 +56,10 @@ fn assert_sound<S: Store>(
 /// Delivers one webhook a thousand times, to processes that open the database anew.
 fn assert_counts_once<S: Store>(runtime: &Arc<Runtime>, connect: impl Fn() -> S) {
     replay(&|| {
-        Arc::new(InOneStep {
+        Arc::new(Layered(InOneStep {
             inner: connect(),
             runtime: Arc::clone(runtime),
-        }) as Arc<dyn Store>
+        })) as Arc<dyn Store>
     });
 }
 

@@ -1,5 +1,7 @@
 //! Databases for tests: each gets one of its own, which goes when the test is done.
 
+#[path = "../../rigs/layer.rs"]
+pub mod layer;
 pub mod nodes;
 
 use std::io::Write;

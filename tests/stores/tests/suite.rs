@@ -27,7 +27,7 @@ async fn sqlite_in_a_file_of_two_nodes() {
             nodes.push(Arc::new(SqliteStore::connect(folder.file()).await.unwrap()));
         }
         folders.borrow_mut().push(folder);
-        Nodes::new(nodes)
+        Nodes::behind_one_face(nodes)
     })
     .await;
 }
@@ -55,7 +55,7 @@ async fn postgres_of_two_nodes_under_every_isolation_level() {
                 let node = PostgresStore::with_options(options.clone()).await.unwrap();
                 nodes.push(Arc::new(node));
             }
-            Nodes::new(nodes)
+            Nodes::behind_one_face(nodes)
         })
         .await;
     }
