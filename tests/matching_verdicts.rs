@@ -10,7 +10,7 @@ use counterfoil::Test;
 use counterfoil::clock::Timestamp;
 use counterfoil::matching::{
     Batch, EntryKind, EntryRow, FeeRule, InterestRule, OrderRow, Policy, ProviderLink, Rate,
-    ReferenceRules, ResidualKind, Rule, VerdictKind,
+    Reason, ReferenceRules, ResidualKind, Rule, VerdictKind,
 };
 use counterfoil::money::{Currency, Money};
 
@@ -312,4 +312,131 @@ fn references_that_normalise_alike_are_ambiguous_unless_one_is_named_exactly() {
         (q.order, q.verdict.kind()),
         (Some("A-11"), VerdictKind::Paid)
     );
+}
+
+/// Where the entries went, by which rule, and the verdict on each.
+fn led(
+    orders: &[OrderRow<'_>],
+    links: &[ProviderLink<'_>],
+    entries: &[EntryRow<'_, Test>],
+) -> Vec<(Option<String>, Rule, VerdictKind)> {
+    let mut batch = batch(Policy::default(), orders, entries);
+    links.iter().for_each(|link| batch.link(*link).unwrap());
+    let report = batch.run();
+    let entries = report.entries().map(|entry| {
+        let order = entry.order.map(str::to_owned);
+        (order, entry.rule, entry.verdict.kind())
+    });
+    entries.collect()
+}
+
+fn order_b() -> OrderRow<'static> {
+    OrderRow::new("B", euros(2_531), day(0)).with_customer("d")
+}
+
+/// A payment that fits no order by its amount.
+fn unnamed(id: &'static str) -> EntryRow<'static, Test> {
+    EntryRow::payment(id, euros(777), day(2))
+}
+
+#[test]
+fn an_announcement_and_its_arrival_are_of_one_order() {
+    use EntryKind::{PendingPayment, Refund};
+    let to_a = |rule| (Some("A".to_owned()), rule, VerdictKind::Underpaid);
+    let announced = EntryRow::new("p", PendingPayment, euros(777), day(1)).with_source("psp", "");
+    let arrived = unnamed("p").with_source("psp", "");
+    for entries in [
+        [announced.with_reference("A"), arrived],
+        [arrived.with_reference("A"), announced],
+    ] {
+        let found = led(&[order_a()], &[], &entries);
+        assert_eq!(found, [to_a(Rule::Reference), to_a(Rule::Parent)]);
+    }
+    let alone = |entries: &[EntryRow<'_, Test>]| led(&[order_a()], &[], entries)[1].0.is_none();
+    let named = announced.with_reference("A");
+    assert!(alone(&[named, unnamed("p").with_source("bank", "")]));
+    assert!(alone(&[named, unnamed("q").with_source("psp", "")]));
+    let refund = EntryRow::new("p", Refund, euros(777), day(3)).with_source("psp", "");
+    assert!(alone(&[refund.with_reference("A"), arrived]));
+    assert!(alone(&[named, refund]));
+}
+
+#[test]
+fn what_is_taken_back_follows_its_payment_however_that_was_found() {
+    let orphan = VerdictKind::Unmatched(Reason::OrphanRefund);
+    let found = |entries: &[EntryRow<'_, Test>]| led(&[order_a(), order_b()], &[], entries);
+    let refund = of(EntryKind::Refund, "r", -10_000, 2);
+    // By amount and time only, and by reference.
+    let searched = EntryRow::payment("p", euros(10_000), day(1));
+    for (payment, rule) in [
+        (searched, Rule::AmountWindow),
+        (searched.with_reference("A"), Rule::Reference),
+    ] {
+        let to_a = |rule| (Some("A".to_owned()), rule, VerdictKind::Reversed);
+        assert_eq!(found(&[payment, refund]), [to_a(rule), to_a(Rule::Parent)]);
+        let bank = refund.with_source("bank", "");
+        assert_eq!(
+            found(&[payment, bank])[1],
+            to_a(Rule::Parent),
+            "no other payment can be meant"
+        );
+    }
+    assert_eq!(found(&[refund]), [(None, Rule::None, orphan)]);
+    let failed = EntryRow::new("p", EntryKind::FailedPayment, euros(5), day(1));
+    let nothing = VerdictKind::Unmatched(Reason::NoCandidate);
+    assert_eq!(found(&[failed]), [(None, Rule::None, nothing)]);
+    // Of two payments with one id, it is that of the refund's own account.
+    let [first, second] = [("first", "A"), ("second", "B")].map(|(account, order)| {
+        let payment = EntryRow::payment("p", euros(500), day(1)).with_source("psp", account);
+        payment.with_reference(order)
+    });
+    for (account, order) in [("first", Some("A")), ("second", Some("B")), ("third", None)] {
+        let refund = of(EntryKind::Refund, "r", 500, 2).with_source("psp", account);
+        let entries = found(&[first, second, refund]);
+        assert_eq!(entries[2].0.as_deref(), order, "{account}");
+    }
+}
+
+#[test]
+fn a_redelivery_has_the_order_of_what_it_repeats() {
+    let first = paid("p", 10_000, 1);
+    let again = EntryRow::payment("p", euros(10_000), day(2));
+    for again in [first, again, again.with_reference("no such order")] {
+        let found = led(&[order_a()], &[], &[first, again]);
+        let to_a = |kind| (Some("A".to_owned()), Rule::Reference, kind);
+        assert!(found.contains(&to_a(VerdictKind::Paid)), "{found:?}");
+        assert!(
+            found.contains(&to_a(VerdictKind::AlreadyApplied)),
+            "{found:?}"
+        );
+    }
+}
+
+#[test]
+fn an_order_that_is_stated_again_is_one_order() {
+    let first = OrderRow::new("A-1", euros(10_000), day(0));
+    let amended = OrderRow::new("A-1", euros(12_000), day(0)).with_revision(1);
+    let payment = paid("p", 12_000, 1).with_reference("a1");
+    for orders in [[first, amended], [amended, first]] {
+        let found = led(&orders, &[], &[payment]);
+        let expected = (Some("A-1".to_owned()), Rule::Reference, VerdictKind::Paid);
+        assert_eq!(found, [expected]);
+    }
+}
+
+#[test]
+fn a_registered_id_leads_the_payment_and_the_first_of_several_counts() {
+    let link = |provider_id, order| ProviderLink { provider_id, order };
+    let links = [link("cs_1", "A"), link("p", "B")];
+    let orders = [order_a(), order_b()];
+    for (entry, order) in [
+        (unnamed("p"), Some("B")),
+        (unnamed("p").with_other_ids(&["cs_1"]), Some("A")),
+        (unnamed("p").with_other_ids(&["cs_2"]), Some("B")),
+        (of(EntryKind::Refund, "r", 777, 2), Some("B")),
+        (unnamed("q"), None),
+    ] {
+        let found = led(&orders, &links, &[entry]);
+        assert_eq!(found[0].0.as_deref(), order, "{entry:?}");
+    }
 }

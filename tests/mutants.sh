@@ -1,6 +1,7 @@
 #!/bin/sh
 # Changes the code in one small way after the other, and sees whether a test fails each time:
-#   tests/mutants.sh core|stripe|paypal|adyen|matching [OPTION OF cargo-mutants, such as --shard 0/8]
+#   tests/mutants.sh core|stripe|paypal|adyen|matching|readers [OPTION OF cargo-mutants]
+# An option such as `--shard 0/8` takes a part of a part.
 # `.cargo/mutants.toml` says what was left out, and why. It works on a copy under `target`, whose
 # manifest turns on no feature but those of the part, so that a change takes seconds.
 set -eu
@@ -27,8 +28,13 @@ case $part in
     files=src/providers/adyen/webhook.rs
     ;;
   matching)
-    tests="matching_properties matching_verdicts payouts"
-    files="src/matching/*.rs src/matching/search/*.rs src/matching/payout/*.rs"
+    tests="matching_verdicts matching_search matching_ledgers matching_properties payouts"
+    files="src/matching/*.rs src/matching/book/*.rs src/matching/search/*.rs"
+    files="$files src/matching/payout/*.rs"
+    ;;
+  readers)
+    features=readers tests=readers
+    files="src/matching/readers/*.rs"
     ;;
   *) echo "no such part: $part" >&2 && exit 1 ;;
 esac

@@ -16,7 +16,7 @@ use super::report::Report;
 use super::resolve::{Compare, Resolution, adopt_all, by_parent, resolve};
 use super::search;
 use super::standing::{Line, Standing, fold, paid_at_once};
-use super::table::{Entry, NONE, Order, RowError, Table};
+use super::table::{Entry, Order, RowError, Table};
 use super::verdict::{Reason, VerdictKind};
 use crate::mode::Mode;
 
@@ -91,10 +91,7 @@ impl<M: Mode> Batch<M> {
     /// number of threads.
     #[must_use]
     pub fn run(&self) -> Report<'_> {
-        let threads = threads(
-            &self.policy,
-            self.table.orders.len() + self.table.entries.len(),
-        );
+        let threads = threads(&self.policy, self.table.rows());
         if within_budget(&self.table, &self.policy) {
             match_all(&self.table, &self.policy, threads)
         } else {
@@ -121,10 +118,9 @@ pub(crate) fn threads(policy: &Policy, rows: usize) -> usize {
 const BYTES_A_ROW: usize = 64;
 
 fn within_budget(table: &Table, policy: &Policy) -> bool {
-    let rows = table.orders.len() + table.entries.len();
     policy
         .memory_max
-        .is_none_or(|most| rows.saturating_mul(BYTES_A_ROW) <= most)
+        .is_none_or(|most| table.rows().saturating_mul(BYTES_A_ROW) <= most)
 }
 
 fn over_budget(table: &Table) -> Resolution {
@@ -132,8 +128,6 @@ fn over_budget(table: &Table) -> Resolution {
         .map(|row| (row, Finding::Nothing(Reason::BudgetExceeded)))
         .collect();
     Resolution {
-        order: vec![NONE; table.entries.len()],
-        rule: vec![Rule::None; table.entries.len()],
         refused,
         ..Resolution::default()
     }
@@ -179,7 +173,7 @@ fn resolve_all<S: BuildHasher + Sync>(
     // What is taken back changes how much an order still misses, so that it must be known before
     // the search; what the search finds may have children too, which follow after it.
     let has_open = || (0..table.entries.len() as u32).any(|row| found.is_open(row));
-    if table.has_parents() && has_open() {
+    if has_open() {
         adopt_all(table, seed, threads, &mut found);
     }
     search::search(table, policy, &mut found);
@@ -207,9 +201,6 @@ fn settle<'t>(
     };
     (report, folded.all_agree)
 }
-
-/// Of so many orders the entries are fetched at a time.
-const FETCHED: usize = 64;
 
 type Special = HashMap<u32, VerdictKind>;
 
@@ -240,9 +231,7 @@ fn fold_all(
         let mut special = Vec::new();
         let mut lines = Vec::new();
         for (row, order) in rows.clone().zip(table.orders.get(rows).unwrap_or_default()) {
-            if row % FETCHED == 0 {
-                groups.fetch(table, row..row + FETCHED);
-            }
+            groups.fetch_from(table, row);
             let row = row as u32;
             lines_into(found, row, groups.entries(row), &mut lines);
             if found.compare == Compare::Later && !agree(table, found, order, &lines) {
@@ -300,6 +289,42 @@ mod tests {
     use crate::matching::join::OneHash;
     use crate::mode::Test;
     use crate::money::{Currency, Money};
+
+    #[test]
+    fn a_thread_is_used_for_each_20_000_rows_and_64_at_most() {
+        let mut policy = Policy::default();
+        assert_eq!(
+            [0, 19_999, 39_999].map(|rows| threads(&policy, rows)),
+            [1; 3]
+        );
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        assert_eq!(threads(&policy, 1 << 30), cores.min(64));
+        for (asked, used) in [(1, 1), (64, 64), (65, 64)] {
+            policy.threads = asked;
+            assert_eq!(threads(&policy, 0), used);
+        }
+    }
+
+    #[test]
+    fn memory_grows_with_the_rows_and_a_budget_counts_64_bytes_for_each() {
+        let (at, total) = (Timestamp::from_unix(0), Money::new(500, Currency::EUR));
+        let over = VerdictKind::Unmatched(Reason::BudgetExceeded);
+        for (most, expected) in [(128, VerdictKind::Paid), (127, over)] {
+            let policy = Policy {
+                memory_max: Some(most),
+                ..Policy::default()
+            };
+            let mut batch = Batch::<Test>::new(policy);
+            let empty = batch.memory();
+            batch.order(&OrderRow::new("A", total, at)).unwrap();
+            let payment = EntryRow::payment("p", total, at).with_reference("A");
+            batch.entry(&payment).unwrap();
+            assert!(batch.memory() >= empty + 3 + size_of::<Order>() + size_of::<Entry>());
+            let report = batch.run();
+            let found = report.entries().next().unwrap();
+            assert_eq!(found.verdict.kind(), expected, "{most}");
+        }
+    }
 
     #[test]
     fn a_reference_that_has_the_hash_of_another_order_is_not_misled() {

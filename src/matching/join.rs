@@ -316,7 +316,7 @@ impl Partition<'_> {
     }
 }
 
-/// A hash under which all keys collide.
+/// A hash under which all keys collide, with what stands for no key too.
 #[cfg(test)]
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct OneHash;
@@ -333,7 +333,7 @@ impl BuildHasher for OneHash {
 #[cfg(test)]
 impl Hasher for OneHash {
     fn finish(&self) -> u64 {
-        7
+        NO_KEY
     }
 
     fn write(&mut self, _: &[u8]) {}
@@ -363,6 +363,15 @@ mod tests {
             let repeated: Vec<_> = (15_000..20_000).map(|row| (row, row - 15_000)).collect();
             assert_eq!(joined.repeated, repeated);
         }
+    }
+
+    #[test]
+    fn hashes_are_scattered_over_all_partitions() {
+        let hashes: Vec<u64> = (0..1 << 13).map(|n| (n << 51) + 1).collect();
+        let scattered = scatter(&hashes, 4, 1);
+        let starts = scattered[0].starts.windows(2);
+        let sizes: Vec<usize> = starts.map(|pair| pair[1] - pair[0]).collect();
+        assert_eq!(sizes, [512; 16]);
     }
 
     #[test]

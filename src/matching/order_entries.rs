@@ -56,9 +56,17 @@ impl OrderEntries {
         Self { starts, entries }
     }
 
+    /// At each 64th order, reads the entries of it and of those up to the next 64th.
+    pub(super) fn fetch_from(&self, table: &Table, order: usize) {
+        const FETCHED: usize = 64;
+        if order.is_multiple_of(FETCHED) {
+            self.fetch(table, order..order + FETCHED);
+        }
+    }
+
     /// Reads the entries of a range of orders, and both their keys. The reads do not wait for each
     /// other, so that their cache misses overlap; folding the orders finds all in the cache.
-    pub(super) fn fetch(&self, table: &Table, orders: Range<usize>) {
+    fn fetch(&self, table: &Table, orders: Range<usize>) {
         let last = self.starts.len().saturating_sub(1);
         let bounds = self
             .starts

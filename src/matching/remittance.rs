@@ -161,12 +161,19 @@ mod tests {
             "RF00",
             "rf18539007547034",
             "RFé8539",
+            // The sum is right, and the form is not: too short, too long, no RF, no check digits.
+            "RF04",
+            "RF191234567890123456789012",
+            "RX43123456",
+            "RFI5123456",
         ] {
             assert!(!is_creditor_reference(bad), "{bad}");
         }
         assert!(has_mod_10("12345678903") && !has_mod_10("12345678904"));
         // Worked by hand: 1234567 weighs 7*2+6*3+5*4+4*5+3*6+2*7+1*2 = 106, and 11 - 106 % 11 = 4.
         assert!(has_mod_11("12345674") && !has_mod_11("12345675") && !has_mod_11("4"));
+        // 100004 weighs 4*2+1*7 = 15, and 11 - 15 % 11 = 7; 1000005 weighs 12, and 10 is `-`.
+        assert!(has_mod_11("1000047") && has_mod_11("1000005-") && !has_mod_11("10000050"));
     }
 
     #[test]
@@ -182,5 +189,41 @@ mod tests {
                 .all(|r| !r.contains("INV"))
         );
         assert!(found("no number here").is_empty());
+    }
+
+    #[test]
+    fn a_number_is_looked_up_with_its_check_digit_and_without() {
+        let rules = ReferenceRules::default();
+        for (kind, number, body) in [
+            ("mod 10", "12345678903", "1234567890"),
+            ("mod 11", "1000047", "100004"),
+        ] {
+            let found = references(&format!("paid {number}, thanks"), &rules);
+            assert_eq!(found, [number, body], "{kind}");
+        }
+        assert!(references("paid 1000048, thanks", &rules).is_empty());
+    }
+
+    #[test]
+    fn a_creditor_reference_may_have_25_characters_and_be_cut_in_groups() {
+        let rules = ReferenceRules::default();
+        let cut = "RF40 1234 5678 9012 3456 7890 1";
+        let found = references(cut, &rules);
+        assert_eq!(found[0], "RF40123456789012345678901");
+    }
+
+    #[test]
+    fn a_declared_shape_is_found_only_as_a_whole_word() {
+        let mut rules = ReferenceRules::default().with_pattern("INV-####");
+        rules.structured = false;
+        for (text, expected) in [
+            ("INV-1001", vec!["INV-1001"]),
+            ("for inv-1001, and INV-1002!", vec!["inv-1001", "INV-1002"]),
+            ("XINV-1001", vec![]),
+            ("INV-10012", vec![]),
+            ("INV-100", vec![]),
+        ] {
+            assert_eq!(references(text, &rules), expected, "{text}");
+        }
     }
 }

@@ -174,7 +174,7 @@ fn by_reference(table: &Table, same_key: &Groups, found: &mut Resolution) {
     }
     for entry in 0..table.entries.len() as u32 {
         let first = found.order_of(entry);
-        if first == NONE || !same_key.0.contains_key(&first) {
+        if !same_key.0.contains_key(&first) {
             continue;
         }
         let reference = table.entry(entry).and_then(super::table::Entry::reference);

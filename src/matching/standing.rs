@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use super::decide::{Balance, Facts, Finding, decide};
+use super::decide::{Balance, Facts, decide};
 use super::evidence::ResidualKind;
 use super::input::EntryKind;
 use super::policy::Policy;
@@ -101,14 +101,12 @@ impl Sums {
 
 /// Folds the lines of an order, sorts them by time and marks each with its verdict.
 pub(crate) fn fold(table: &Table, policy: &Policy, order: &Order, lines: &mut [Line]) -> Standing {
-    if lines.len() > 1 {
-        sort(table, lines);
+    sort(table, lines);
+    find_twins(table, lines);
+    if put_extra_last(table, order, lines) {
         find_twins(table, lines);
-        if put_extra_last(table, order, lines) {
-            find_twins(table, lines);
-        }
-        find_parents(table, lines);
     }
+    find_parents(table, lines);
     let settled = Settled::of(table, lines);
     let mut sums = Sums::default();
     let mut converted = false;
@@ -219,7 +217,6 @@ fn stand(
         },
     };
     let kind = decide(&Facts {
-        finding: Finding::Order,
         // An order that was paid in time stays paid, whatever came late.
         after_close: sums.after_close > 0 && balance == Balance::Short,
         taken_back: taken_back > 0,
@@ -264,14 +261,10 @@ fn classify(
         _ if difference.abs() <= rounding => ResidualKind::Rounding,
         // Half a unit for each payment is what a conversion can lose.
         _ if converted && difference.abs() <= i128::from(sums.payments) => ResidualKind::Fx,
-        _ if difference < 0 && is_fee(table, policy, lines, total, -difference) => {
-            ResidualKind::Fee
-        }
-        _ if difference > 0 && is_interest(table, policy, lines, total, difference) => {
-            ResidualKind::Interest
-        }
-        _ if difference < 0 => ResidualKind::Under,
-        _ => ResidualKind::Over,
+        ..0 if is_fee(table, policy, lines, total, -difference) => ResidualKind::Fee,
+        1.. if is_interest(table, policy, lines, total, difference) => ResidualKind::Interest,
+        ..0 => ResidualKind::Under,
+        1.. => ResidualKind::Over,
     }
 }
 
@@ -390,8 +383,10 @@ fn put_extra_last(table: &Table, order: &Order, lines: &mut [Line]) -> bool {
     };
     let sum: i128 = lines.iter().filter_map(payment).sum();
     let is_extra = |line: &Line| {
-        let rest = payment(line).map(|amount| sum - amount);
-        line.twin.is_some() && rest.is_some() && rest == order.total.map(i128::from)
+        let amount = payment(line).filter(|_| line.twin.is_some());
+        amount
+            .zip(order.total)
+            .is_some_and(|(amount, total)| sum - amount == i128::from(total))
     };
     let Some(at) = lines.iter().position(is_extra) else {
         return false;
@@ -459,15 +454,10 @@ struct Settled<'t>(Vec<&'t [u8]>);
 
 impl<'t> Settled<'t> {
     fn of(table: &'t Table, lines: &[Line]) -> Self {
-        let entries = || lines.iter().filter_map(|line| table.entry(line.entry));
-        if !entries().any(|entry| entry.kind == EntryKind::PendingPayment) {
-            return Self(Vec::new());
-        }
         let settles =
             |entry: &&Entry| matches!(entry.kind, EntryKind::Payment | EntryKind::FailedPayment);
-        let ids = entries()
-            .filter(settles)
-            .map(|entry| table.bytes(entry.id()));
+        let entries = lines.iter().filter_map(|line| table.entry(line.entry));
+        let ids = entries.filter(settles).map(|entry| table.bytes(entry.id()));
         let mut ids: Vec<_> = ids.collect();
         ids.sort_unstable();
         Self(ids)
@@ -481,3 +471,6 @@ impl<'t> Settled<'t> {
 fn narrow(sum: i128) -> i64 {
     i64::try_from(sum).unwrap_or(if sum < 0 { i64::MIN } else { i64::MAX })
 }
+
+#[cfg(test)]
+mod tests;

@@ -114,6 +114,11 @@ impl Table {
         self.has_parents
     }
 
+    /// How many orders and entries there are.
+    pub(crate) fn rows(&self) -> usize {
+        self.orders.len() + self.entries.len()
+    }
+
     /// The bytes of memory that the rows take.
     pub(crate) fn memory(&self) -> usize {
         self.text.capacity()

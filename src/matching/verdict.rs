@@ -224,3 +224,52 @@ impl fmt::Display for Reason {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::money::Currency;
+
+    #[test]
+    fn a_verdict_is_one_sentence_with_its_amount_and_its_orders() {
+        let candidates = |ids: &[&str]| -> Vec<Candidate> {
+            let candidate = |id: &&str| Candidate {
+                order: (*id).to_owned(),
+                open_minor: None,
+                placed_at: Timestamp::from_unix(0),
+                same_customer: None,
+                seconds_after: 0,
+            };
+            ids.iter().map(candidate).collect()
+        };
+        let unmatched = |reason, ids: &[&str]| Verdict::Unmatched {
+            reason,
+            candidates: candidates(ids),
+        };
+        let short = Money::new(499, Currency::EUR);
+        for (verdict, sentence) in [
+            (Verdict::Paid, "paid"),
+            (Verdict::Underpaid { short }, "underpaid, 4.99 EUR short"),
+            (Verdict::Overpaid { excess: short }, "overpaid by 4.99 EUR"),
+            (
+                Verdict::Suggested {
+                    candidates: candidates(&["A", "B"]),
+                },
+                "probably for order A, to be confirmed",
+            ),
+            (
+                Verdict::Ambiguous {
+                    candidates: candidates(&["A", "B", "C", "D"]),
+                },
+                "4 orders fit equally well: A, B, C",
+            ),
+            (
+                unmatched(Reason::ZeroAmount, &["A"]),
+                "the amount is zero; nearest: A",
+            ),
+            (unmatched(Reason::NoCandidate, &[]), "no order comes near"),
+        ] {
+            assert_eq!(verdict.to_string(), sentence);
+        }
+    }
+}

@@ -19,10 +19,6 @@ impl Index {
         hasher.finish()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
     pub(super) fn find(&self, table: &Table, key: Span) -> Vec<u32> {
         let rows = self.rows.get(&self.hash(table, key));
         let rows = rows.map(Vec::as_slice).unwrap_or_default();

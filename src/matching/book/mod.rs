@@ -2,6 +2,8 @@
 
 mod index;
 mod ledgers;
+#[cfg(test)]
+mod tests;
 
 use std::marker::PhantomData;
 
@@ -194,8 +196,7 @@ impl<M: Mode> OrderBook<M> {
     /// windows past it. What changes after that, because a row came late nevertheless, is still
     /// told: nothing is taken back in silence.
     pub fn advance(&mut self, watermark: Timestamp) -> Vec<Change> {
-        let rows = self.table.orders.len() + self.table.entries.len();
-        let threads = threads(&self.policy, rows);
+        let threads = threads(&self.policy, self.table.rows());
         let report = match_all(&self.table, &self.policy, threads);
         let mut changes = Vec::new();
         let settled = |at: i64| {
@@ -260,8 +261,7 @@ impl<M: Mode> OrderBook<M> {
     /// All verdicts with their evidence, as a batch of the same rows gives them.
     #[must_use]
     pub fn report(&self) -> Report<'_> {
-        let rows = self.table.orders.len() + self.table.entries.len();
-        let threads = threads(&self.policy, rows);
+        let threads = threads(&self.policy, self.table.rows());
         match_all(&self.table, &self.policy, threads)
     }
 
@@ -359,9 +359,6 @@ impl<M: Mode> OrderBook<M> {
 
     /// Places what waited for the payments of an order.
     fn adopt_orphans(&mut self, order: u32, changes: &mut Vec<Change>) {
-        if self.orphans.is_empty() {
-            return;
-        }
         let mut adopted = false;
         for entry in self.entries_of(order) {
             // What is only announced has nothing that could be taken back.

@@ -177,6 +177,19 @@ mod tests {
     }
 
     #[test]
+    fn the_cut_off_is_told_by_the_clock_of_the_provider() {
+        let calendar = Calendar {
+            cut_off_s: 21 * 3600,
+            utc_offset_s: -3 * 3600,
+            ..Calendar::default()
+        };
+        // 23:00 in UTC is 20:00 there, and 00:00 of the next day is 21:00.
+        let book = |hour| calendar.book_day(at("2016-10-06", hour)).unwrap();
+        assert_eq!(book(23).to_string(), "2016-10-06");
+        assert_eq!(book(24).to_string(), "2016-10-07");
+    }
+
+    #[test]
     fn weekends_and_holidays_are_stepped_over() {
         let friday: Day = "2016-10-07".parse().unwrap();
         let mut calendar = Calendar::default();

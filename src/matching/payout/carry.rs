@@ -36,8 +36,8 @@ impl Batch {
         if !self.has_next {
             return 0..=0;
         }
-        let positive = self.nets.iter().filter(|net| **net > 0);
-        let highest = positive.fold(0_i64, |sum, net| sum.saturating_add(*net));
+        let positive = self.nets.iter().map(|net| (*net).max(0));
+        let highest = positive.fold(0, i64::saturating_add);
         lowest(&self.nets)..=highest
     }
 }
@@ -410,6 +410,26 @@ mod tests {
         let odds = weigh(&batches, &PayoutTerms::default());
         assert_eq!(odds[1].carries[0].amount, 0);
         assert!(certain(odds[1].carries[0].odds));
+    }
+
+    #[test]
+    fn between_two_adjustments_any_amount_may_have_been_handed_on() {
+        let batches = [
+            batch(0, &[10]),
+            batch(-1500, &[900, 1234, 5000]),
+            batch(700, &[70, 901]),
+            batch(0, &[80, 902]),
+        ];
+        let terms = PayoutTerms::default();
+        let odds = weigh(&batches, &terms);
+        let certain = ONE - one_in(terms.payout_risk_one_in);
+        let nothing = odds[1].carries[0];
+        assert!(nothing.amount == 0 && nothing.odds < certain);
+        // Each line may be late, and none of them is known to be.
+        for (least, most) in &odds[1].late {
+            assert!(*least < ONE / 2 && *most > one_in(terms.line_risk_one_in));
+        }
+        assert!(odds[0].late[0].1 < one_in(terms.line_risk_one_in));
     }
 
     #[test]

@@ -318,6 +318,12 @@ mod tests {
             ]
         );
         assert_eq!(found.payouts[0].expected.minor(), 1_000);
+        let places: Vec<_> = found.lines.iter().map(|l| l.payout.as_deref()).collect();
+        assert_eq!(places, [Some("po_1"), None, None, None]);
+        assert_eq!(
+            (found.payouts[0].lines, found.payouts[0].lines_open),
+            (1, 1)
+        );
         let none = close(1_000, &[]);
         assert_eq!(
             none.payouts[0].verdict,
@@ -352,6 +358,33 @@ mod tests {
         let found = match_by_report(&[row], &[ReportRow::of(&paid, &line)], &known);
         assert_eq!(found.payouts[0].verdict, PayoutVerdict::Closed);
         assert_eq!(found.lines[0].verdict, LineVerdict::Reported);
+    }
+
+    #[test]
+    fn a_line_of_a_provider_keeps_its_kind() {
+        use crate::Test;
+        use crate::clock::Timestamp;
+        use crate::id::{PayoutId, ProviderName};
+        use crate::payout::PayoutStatus;
+
+        let (at, brl) = (Timestamp::from_unix(0), |minor| Money::new(minor, BRL));
+        let id = PayoutId::<Test>::new(ProviderName::new("psp").unwrap(), "po_1").unwrap();
+        let payout = Payout::new(id, PayoutStatus::Paid, brl(10), at);
+        for (given, kind) in [
+            (PayoutLineKind::Payment, LineKind::Payment),
+            (PayoutLineKind::Refund, LineKind::Refund),
+            (PayoutLineKind::RefundFailure, LineKind::Refund),
+            (PayoutLineKind::Dispute, LineKind::Dispute),
+            (PayoutLineKind::DisputeReversal, LineKind::Dispute),
+            (PayoutLineKind::Fee, LineKind::Fee),
+            (PayoutLineKind::Reserve, LineKind::Reserve),
+            (PayoutLineKind::Adjustment, LineKind::Adjustment),
+            (PayoutLineKind::Other("topup".into()), LineKind::Adjustment),
+        ] {
+            let source = PayoutLineSource::None;
+            let line = PayoutLine::new("txn_1", given, brl(10), brl(0), source, at).unwrap();
+            assert_eq!(ReportRow::of(&payout, &line).kind, kind);
+        }
     }
 
     #[test]

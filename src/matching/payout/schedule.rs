@@ -134,7 +134,7 @@ fn due<'t>(line: &LineRow<'_>, terms: &'t PayoutTerms) -> Result<Due<'t>, LineRe
 
 #[cfg(test)]
 mod tests {
-    use super::super::evidence::{PayoutVerdict, ResidualLabel};
+    use super::super::evidence::{PayoutReason, PayoutVerdict, ResidualLabel};
     use super::super::{Calendar, MethodTerm};
     use super::*;
     use crate::money::Currency;
@@ -296,6 +296,64 @@ mod tests {
                 LineVerdict::Open(LineReason::NoPayout),
             ]
         );
+    }
+
+    #[test]
+    fn a_day_without_its_payout_and_a_payout_without_its_day_are_told_apart() {
+        let mut refund = card("rf_1", -500, "2026-11-17");
+        refund.kind = LineKind::Refund;
+        let lines = [
+            card("p_1", 1_000, "2026-11-16"),
+            refund,
+            card("p_3", 3_000, "2026-11-19"),
+        ];
+        // Of the 17th nothing was paid out, and of the 18th something although nothing was due.
+        let payouts = [
+            payout("po_1", net(1_000), "2026-11-18"),
+            payout("po_x", 555, "2026-11-20"),
+            payout("po_3", net(3_000), "2026-11-23"),
+        ];
+        let found = match_by_terms(&payouts, &lines, &terms());
+        let verdicts: Vec<_> = found.lines.iter().map(|line| line.verdict).collect();
+        let never = LineVerdict::Open(LineReason::NoPayout);
+        assert_eq!(verdicts, [LineVerdict::OnTime, never, LineVerdict::OnTime]);
+        let verdicts: Vec<_> = found.payouts.iter().map(|p| p.verdict).collect();
+        let no_lines = PayoutVerdict::Open(PayoutReason::NoLines);
+        assert_eq!(
+            verdicts,
+            [PayoutVerdict::Closed, no_lines, PayoutVerdict::Closed]
+        );
+    }
+
+    #[test]
+    fn a_payout_of_late_lines_only_is_explained_by_them() {
+        let lines = [
+            card("p_1", 1_000, "2026-11-16"),
+            card("p_2", 7_777, "2026-11-16"),
+        ];
+        let payouts = [
+            payout("po_1", net(1_000), "2026-11-18"),
+            payout("po_2", net(7_777), "2026-11-19"),
+        ];
+        let found = match_by_terms(&payouts, &lines, &terms());
+        let verdicts: Vec<_> = found.payouts.iter().map(|p| p.verdict).collect();
+        assert_eq!(verdicts, [PayoutVerdict::Closed; 2]);
+        assert_eq!(found.lines[1].payout.as_deref(), Some("po_2"));
+    }
+
+    #[test]
+    fn two_payouts_of_one_day_leave_their_lines_open() {
+        let lines = [card("p_1", 1_000, "2026-11-16")];
+        let half = net(1_000) / 2;
+        let payouts = [
+            payout("po_1", half, "2026-11-18"),
+            payout("po_2", net(1_000) - half, "2026-11-18"),
+        ];
+        let found = match_by_terms(&payouts, &lines, &terms());
+        let several = PayoutVerdict::Open(PayoutReason::SeveralPayouts);
+        assert!(found.payouts.iter().all(|p| p.verdict == several));
+        let open = LineVerdict::Open(LineReason::SeveralPayouts);
+        assert_eq!(found.lines[0].verdict, open);
     }
 
     #[test]

@@ -102,8 +102,8 @@ impl SubsetWeights {
 
 /// The least amount that a set of lines can have: the sum of the negative ones.
 pub(super) fn lowest(nets: &[i64]) -> i64 {
-    let negative = nets.iter().filter(|net| **net < 0);
-    negative.fold(0_i64, |sum, net| sum.saturating_add(*net))
+    let negative = nets.iter().map(|net| (*net).min(0));
+    negative.fold(0, i64::saturating_add)
 }
 
 #[cfg(test)]

@@ -309,3 +309,34 @@ fn expected(slot: &Slot) -> i64 {
     let nets = slot.lines.iter().map(|(_, net)| *net);
     nets.fold(0_i64, i64::saturating_add)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_believed_if_it_closes_or_most_of_its_neighbours_do() {
+        let of = |days: &str| -> Vec<Option<bool>> {
+            let day = |c| Some(c == '+').filter(|_| c != ' ');
+            days.chars().map(day).collect()
+        };
+        // `+` closes and `-` does not; on a day that is blank there was no payout.
+        for (days, expected) in [
+            ("+", "+"),
+            ("-", "-"),
+            (" ", "-"),
+            ("-+", "-+"),
+            ("-++", "+++"),
+            ("+ -+", "+-++"),
+            ("--+++", "+++++"),
+            ("---+++", "---+++"),
+        ] {
+            let believed: Vec<bool> = expected.chars().map(|c| c == '+').collect();
+            assert_eq!(sound(&of(days)), believed, "{days}");
+        }
+        // Neighbours are the twenty payouts before and after, and no others.
+        let days = ["-".repeat(10), "+".repeat(11), "-".repeat(30)].concat();
+        let found = sound(&of(&days));
+        assert_eq!((found.first(), found.last()), (Some(&true), Some(&false)));
+    }
+}
