@@ -202,6 +202,20 @@ fn the_nearest_in_time_is_taken_if_every_rival_is_far() {
 }
 
 #[test]
+fn a_pair_that_leaves_makes_another_the_only_one() {
+    // The payment p is nearest to A, and only then is q the only one that B can be paid by.
+    let orders = [order("A", 0), order("B", -3 * DAY_S)];
+    let payments = [paid("p", 10_000, 10 * MINUTE_S), paid("q", 10_000, -DAY_S)];
+    let led: Vec<_> = Shop::new(&orders, &payments)
+        .led()
+        .into_iter()
+        .map(|(led, _)| led.unwrap())
+        .collect();
+    let expected = [("A", Rule::NearestInTime), ("B", Rule::AmountWindow)];
+    assert_eq!(led, expected.map(|(order, rule)| (order.to_owned(), rule)));
+}
+
+#[test]
 fn the_only_order_of_a_customer_may_be_paid_with_a_small_difference() {
     let only = Some(Rule::CustomerOnly);
     let a = order("A", 0).with_customer("c");
@@ -364,6 +378,75 @@ fn parts_of_a_sum_belong_together_if_they_come_at_one_time() {
         ),
     ] {
         assert_eq!(shop.rule(), rule, "{story}");
+    }
+}
+
+#[test]
+fn all_that_a_customer_pays_at_one_time_is_for_the_only_order() {
+    let of =
+        |id, minor| OrderRow::new(id, euros(minor), Timestamp::from_unix(0)).with_customer("c");
+    let own = |id, minor| paid(id, minor, HOUR_S).with_customer("c");
+    let nobodys = |id, minor| paid(id, minor, HOUR_S);
+    let led = |shop: &Shop<'_>| {
+        let led = shop
+            .led()
+            .into_iter()
+            .map(|(led, _)| led.map(|(order, _)| order));
+        led.map(Option::unwrap_or_default).collect::<Vec<_>>()
+    };
+    // 40.00 and 60.00 would make up the order too, but then 10.00 of its customer were left.
+    let (p, q) = (own("p", 4_000), own("q", 1_000));
+    let only = Shop::new(&[of("A", 10_000)], &[p, q]);
+    let shop = only
+        .and_paid(nobodys("r", 5_000))
+        .and_paid(nobodys("s", 6_000));
+    assert_eq!(led(&shop), ["A", "A", "A", ""]);
+    // With another order open, the 10.00 may be for that one.
+    let two = only
+        .and_order(of("B", 777_777))
+        .and_paid(nobodys("s", 6_000));
+    assert_eq!(led(&two), ["A", "", "A"]);
+    // An order of unknown total would take any part.
+    let placed_at = Timestamp::from_unix(0);
+    let unknown = OrderRow::of_unknown_total("B", Currency::EUR, placed_at).with_customer("c");
+    assert_eq!(led(&only.and_paid(own("r", 5_000))), ["A"; 3]);
+    assert_eq!(
+        led(&only.and_order(unknown).and_paid(own("r", 5_000))),
+        [""; 3]
+    );
+    // What nobody paid is no part if it is in another currency or came before the order.
+    let single = Shop::new(
+        &[of("A", 10_000)],
+        &[paid("p", 4_000, 0).with_customer("c")],
+    );
+    let dollars = Money::new(6_000, Currency::USD);
+    let foreign = EntryRow::payment("q", dollars, Timestamp::from_unix(0));
+    assert_eq!(led(&single.and_paid(foreign)), ["", ""]);
+    assert_eq!(led(&single.and_paid(paid("q", 6_000, -600))), ["A", "A"]);
+    assert_eq!(led(&single.and_paid(paid("q", 6_000, -601))), ["", ""]);
+}
+
+#[test]
+fn among_many_pairs_of_nobody_a_small_sum_proves_nothing() {
+    // Another pair was tried since the order was placed: one in 200 sums is hit by chance.
+    for (total, other, rule) in [
+        (200, HOUR_S, Some(Rule::Split)),
+        (199, HOUR_S, None),
+        (199, -600, None),
+        (199, -601, Some(Rule::Split)),
+        (199, 9 * HOUR_S, Some(Rule::Split)),
+    ] {
+        let small = OrderRow::new("A", euros(total), Timestamp::from_unix(0));
+        let shop = Shop::new(
+            &[small],
+            &[
+                paid("p", 120, 5 * HOUR_S),
+                paid("q", total - 120, 5 * HOUR_S),
+                paid("r", 50_000, other),
+                paid("s", 60_000, other),
+            ],
+        );
+        assert_eq!(shop.rule(), rule, "{total}, another pair at {other} s");
     }
 }
 

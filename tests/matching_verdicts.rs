@@ -410,6 +410,9 @@ fn a_redelivery_has_the_order_of_what_it_repeats() {
             "{found:?}"
         );
     }
+    // And none where that has none.
+    let found = led(&[order_a()], &[], &[unnamed("p"), unnamed("p")]);
+    assert!(found.contains(&(None, Rule::None, VerdictKind::AlreadyApplied)));
 }
 
 #[test]

@@ -252,19 +252,16 @@ fn fold_all(
     };
     let mut parts = in_threads(threads, &work);
     parts.sort_by_key(|(at, ..)| *at);
-    let mut special = Special::new();
-    let mut standings = Vec::with_capacity(if parts.len() > 1 { orders } else { 0 });
-    for (at, mut part, differ) in parts {
+    let mut parts = parts.into_iter();
+    let (_, mut standings, mut special) = parts.next().unwrap_or_default();
+    standings.reserve_exact(orders.saturating_sub(standings.len()));
+    for (_, mut part, differ) in parts {
         special.extend(differ);
-        if at == 0 && part.len() == orders {
-            standings = part;
-        } else {
-            standings.append(&mut part);
-        }
+        standings.append(&mut part);
     }
     Folded {
         standings,
-        special,
+        special: special.into_iter().collect(),
         all_agree: all_agree.into_inner(),
     }
 }

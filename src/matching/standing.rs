@@ -469,7 +469,7 @@ impl<'t> Settled<'t> {
 }
 
 fn narrow(sum: i128) -> i64 {
-    i64::try_from(sum).unwrap_or(if sum < 0 { i64::MIN } else { i64::MAX })
+    sum.clamp(i64::MIN.into(), i64::MAX.into()) as i64
 }
 
 #[cfg(test)]

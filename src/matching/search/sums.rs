@@ -142,6 +142,13 @@ mod tests {
     }
 
     #[test]
+    fn a_sum_is_chance_if_its_rivals_are_more_than_five_in_a_thousand_of_the_spread() {
+        // Of two amounts, one makes the sum and one is its rival: one in 200 is five in a thousand.
+        assert_eq!(find(&[300, 100], 300, 1_000), Sum::Unique(vec![0]));
+        assert_eq!(find(&[299, 100], 299, 1_000), Sum::Chance);
+    }
+
+    #[test]
     fn sums_that_chance_explains_and_searches_without_end_are_refused() {
         let many: Vec<i64> = (0..24).map(|n| 1_000 + n * n * 7).collect();
         let sum = many[3] + many[9] + many[17];

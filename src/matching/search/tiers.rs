@@ -286,10 +286,7 @@ fn complete(scene: &Scene<'_>, order: u32, own: &[u32], only_order: bool) -> Sum
     };
     pool.extend(parts_of_nobody(scene, owed, own, missing));
     let amounts: Vec<i64> = pool.iter().map(amount).collect();
-    let rest = match missing {
-        0 => Sum::Unique(Vec::new()),
-        _ => sums::find(&amounts, missing, scene.policy.sum_steps_max),
-    };
+    let rest = sums::find(&amounts, missing, scene.policy.sum_steps_max);
     let Sum::Unique(set) = rest else { return rest };
     let chosen = set.iter().filter_map(|at| pool.get(*at));
     let parts: Vec<usize> = sure.iter().chain(chosen).map(|n| *n as usize).collect();
