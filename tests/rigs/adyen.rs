@@ -3,15 +3,13 @@
 #![allow(dead_code)] // each suite uses a part of it
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // a rig is a test
 
-#[path = "faults.rs"]
+#[path = "shared.rs"]
 #[allow(clippy::duplicate_mod)] // a suite over several providers has several rigs
-mod faults;
+mod shared;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -20,19 +18,21 @@ use counterfoil::conformance::{
     Booked, Fault, Happening, Rig, Shopper, SignedWith, Strikes, Unable, UnusualNotice,
 };
 use counterfoil::error::{DeclineReason, InputField};
-use counterfoil::http::{ManualTimer, Transport, TransportError};
+use counterfoil::http::ManualTimer;
 use counterfoil::id::{Namespace, Reference};
 use counterfoil::payment::Payment;
 use counterfoil::providers::adyen::{Adyen, AdyenConfig, LivePrefix};
 use counterfoil::request::Checkout;
+use counterfoil::simulator::SimulatedProvider;
 use counterfoil::simulator::adyen::{AdyenSimulator, MERCHANT_ACCOUNT, ShopperOutcome};
-use counterfoil::simulator::{Answer, SimulatedProvider, SimulatorTransport};
 use counterfoil::webhook::WebhookRequest;
 use counterfoil::{Live, Provider, Test};
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, Request};
 use serde_json::{Value, json};
 use sha2::Sha256;
+
+use shared::{Wire, booked};
 
 const KEY: &str = "AQEyhmfxKI7MYhBEw0m-key-of-the-shop";
 const UNKNOWN_KEY: &str = "AQEyhmfxKI7MYhBEw0m-key-that-opens-nothing";
@@ -42,29 +42,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(crate) struct AdyenRig {
     prefers_tokens: bool,
-    wire: Arc<Wire>,
-}
-
-/// The simulator, its requests counted.
-#[derive(Debug)]
-struct Wire {
-    simulator: Arc<Mutex<AdyenSimulator>>,
-    transport: SimulatorTransport<AdyenSimulator>,
-    requests: AtomicUsize,
-}
-
-#[async_trait]
-impl Transport for Wire {
-    async fn send(&self, request: Request<Bytes>) -> Result<http::Response<Bytes>, TransportError> {
-        self.requests.fetch_add(1, Ordering::SeqCst);
-        self.transport.send(request).await
-    }
-}
-
-impl Clock for Wire {
-    fn now(&self) -> Timestamp {
-        self.transport.now()
-    }
+    wire: Arc<Wire<AdyenSimulator>>,
 }
 
 impl AdyenRig {
@@ -75,20 +53,14 @@ impl AdyenRig {
         simulator.add_webhook(MERCHANT_ACCOUNT, "https://shop.example/hook", HMAC_KEY);
         simulator.tell_automatic_captures(MERCHANT_ACCOUNT, tells_automatic_captures);
         simulator.refuse_key(UNKNOWN_KEY);
-        let simulator = Arc::new(Mutex::new(simulator));
-        let wire = Wire {
-            transport: SimulatorTransport::new(Arc::clone(&simulator)),
-            simulator,
-            requests: AtomicUsize::new(0),
-        };
         Self {
             prefers_tokens,
-            wire: Arc::new(wire),
+            wire: Wire::to(simulator),
         }
     }
 
     fn simulator(&self) -> MutexGuard<'_, AdyenSimulator> {
-        self.wire.simulator.lock().unwrap()
+        self.wire.simulator()
     }
 
     fn with_key(&self, key: &str, installation: &Namespace) -> Provider<Test> {
@@ -114,10 +86,8 @@ impl AdyenRig {
             .header("content-type", "application/json")
             .body(Bytes::from(body))
             .unwrap();
-        match self.simulator().handle(&request) {
-            Answer::Response(response) => assert_eq!(response.status(), 200),
-            other => panic!("{other:?}"),
-        }
+        let result = self.wire.read(&request);
+        assert!(result["resultCode"].is_string(), "{result}");
     }
 }
 
@@ -168,7 +138,7 @@ impl Rig for AdyenRig {
     }
 
     fn requests(&self) -> usize {
-        self.wire.requests.load(Ordering::SeqCst)
+        self.wire.requests()
     }
 
     fn books(&self, reference: &Reference) -> Vec<Booked> {
@@ -178,22 +148,12 @@ impl Rig for AdyenRig {
         let pages = simulator.open_pages().into_iter();
         let pages = pages.filter(|page| is_its(&page.reference)).map(|page| {
             let zero = counterfoil::money::Money::zero(page.amount.currency());
-            Booked {
-                currency: page.amount.currency().code().to_owned(),
-                amount: page.amount.to_decimal(),
-                captured: zero.to_decimal(),
-                refunded: zero.to_decimal(),
-            }
+            booked(page.amount, zero, zero)
         });
         let payments = simulator.ledger().into_iter();
         let payments = payments
             .filter(|entry| is_its(&entry.reference))
-            .map(|entry| Booked {
-                currency: entry.amount.currency().code().to_owned(),
-                amount: entry.amount.to_decimal(),
-                captured: entry.captured.to_decimal(),
-                refunded: entry.refunded.to_decimal(),
-            });
+            .map(|entry| booked(entry.amount, entry.captured, entry.refunded));
         pages.chain(payments).collect()
     }
 
@@ -273,11 +233,11 @@ impl Rig for AdyenRig {
     }
 
     fn fault(&self, fault: Fault, on: Strikes, requests: usize) -> Result<(), Unable> {
-        faults::plan(self.simulator().faults(), fault, on, "/", requests)
+        shared::plan(self.simulator().faults(), fault, on, "/", requests)
     }
 
     fn webhooks(&self) -> Vec<WebhookRequest> {
-        self.wire.transport.webhooks()
+        self.wire.webhooks()
     }
 
     /// The scheme has no time in it: only a notice of now can be signed.

@@ -2,31 +2,31 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // a rig is a test
 
-#[path = "faults.rs"]
+#[path = "shared.rs"]
 #[allow(clippy::duplicate_mod)] // a suite over several providers has several rigs
-mod faults;
+mod shared;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use counterfoil::clock::{Clock, Timestamp};
 use counterfoil::conformance::{
     Booked, Fault, Happening, Rig, Shopper, SignedWith, Strikes, Unable, UnusualNotice,
 };
 use counterfoil::error::{DeclineReason, InputField};
-use counterfoil::http::{ManualTimer, Transport, TransportError};
+use counterfoil::http::ManualTimer;
 use counterfoil::id::{Namespace, Reference};
 use counterfoil::payment::Payment;
 use counterfoil::providers::paypal::{PayPal, PayPalConfig, PayPalCredentials};
+use counterfoil::simulator::SimulatedProvider;
 use counterfoil::simulator::paypal::{CardDecline, Funding, PaypalSimulator};
-use counterfoil::simulator::{Answer, SimulatedProvider, SimulatorTransport};
 use counterfoil::webhook::WebhookRequest;
 use counterfoil::{Live, Provider, Test};
 use http::{HeaderMap, Request};
 use serde_json::{Value, json};
+
+use shared::{Wire, booked};
 
 const ID: &str = PaypalSimulator::CLIENT_ID;
 const SECRET: &str = PaypalSimulator::CLIENT_SECRET;
@@ -40,30 +40,8 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// One account at the simulator.
 #[derive(Debug)]
 pub(crate) struct PayPalRig {
-    wire: Arc<Wire>,
+    wire: Arc<Wire<PaypalSimulator>>,
     root: String,
-}
-
-/// The simulator, its requests counted.
-#[derive(Debug)]
-struct Wire {
-    simulator: Arc<Mutex<PaypalSimulator>>,
-    transport: SimulatorTransport<PaypalSimulator>,
-    requests: AtomicUsize,
-}
-
-#[async_trait]
-impl Transport for Wire {
-    async fn send(&self, request: Request<Bytes>) -> Result<http::Response<Bytes>, TransportError> {
-        self.requests.fetch_add(1, Ordering::SeqCst);
-        self.transport.send(request).await
-    }
-}
-
-impl Clock for Wire {
-    fn now(&self) -> Timestamp {
-        self.transport.now()
-    }
 }
 
 impl PayPalRig {
@@ -72,20 +50,14 @@ impl PayPalRig {
         simulator.add_webhook(HOOK, WEBHOOK_ID, &["*"]);
         simulator.set_reporting_delay(Duration::ZERO);
         let root = simulator.trust_root().unwrap();
-        let simulator = Arc::new(Mutex::new(simulator));
-        let wire = Wire {
-            transport: SimulatorTransport::new(Arc::clone(&simulator)),
-            simulator,
-            requests: AtomicUsize::new(0),
-        };
         Self {
-            wire: Arc::new(wire),
+            wire: Wire::to(simulator),
             root,
         }
     }
 
     fn simulator(&self) -> MutexGuard<'_, PaypalSimulator> {
-        self.wire.simulator.lock().unwrap()
+        self.wire.simulator()
     }
 
     fn wired(
@@ -112,17 +84,10 @@ impl PayPalRig {
             .header("authorization", format!("Basic {pair}"))
             .header("content-type", "application/x-www-form-urlencoded")
             .body(Bytes::from_static(form.as_bytes()));
-        let token = self.answer(&token.unwrap());
+        let token = self.wire.read(&token.unwrap());
         let bearer = format!("Bearer {}", token["access_token"].as_str().unwrap());
         let request = Request::get(path).header("authorization", bearer);
-        self.answer(&request.body(Bytes::new()).unwrap())
-    }
-
-    fn answer(&self, request: &Request<Bytes>) -> Value {
-        match self.simulator().handle(request) {
-            Answer::Response(response) => serde_json::from_slice(response.body()).unwrap(),
-            other => panic!("{request:?}: {other:?}"),
-        }
+        self.wire.read(&request.body(Bytes::new()).unwrap())
     }
 
     fn dispute_of(&self, payment: &Payment<Test>) -> String {
@@ -193,7 +158,7 @@ impl Rig for PayPalRig {
     }
 
     fn requests(&self) -> usize {
-        self.wire.requests.load(Ordering::SeqCst)
+        self.wire.requests()
     }
 
     fn books(&self, reference: &Reference) -> Vec<Booked> {
@@ -201,12 +166,7 @@ impl Rig for PayPalRig {
         let ledger = self.simulator().ledger().into_iter();
         let named = ledger.filter(|entry| entry.custom_id.as_ref() == Some(&reference));
         named
-            .map(|entry| Booked {
-                currency: entry.amount.currency().code().to_owned(),
-                amount: entry.amount.to_decimal(),
-                captured: entry.captured.to_decimal(),
-                refunded: entry.refunded.to_decimal(),
-            })
+            .map(|entry| booked(entry.amount, entry.captured, entry.refunded))
             .collect()
     }
 
@@ -273,11 +233,11 @@ impl Rig for PayPalRig {
 
     fn fault(&self, fault: Fault, on: Strikes, requests: usize) -> Result<(), Unable> {
         // Fetching a token moves no money.
-        faults::plan(self.simulator().faults(), fault, on, "/v2/", requests)
+        shared::plan(self.simulator().faults(), fault, on, "/v2/", requests)
     }
 
     fn webhooks(&self) -> Vec<WebhookRequest> {
-        self.wire.transport.webhooks()
+        self.wire.webhooks()
     }
 
     fn sign(&self, body: &[u8], at: Timestamp, by: SignedWith) -> Result<WebhookRequest, Unable> {

@@ -2,34 +2,34 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // a rig is a test
 
-#[path = "faults.rs"]
+#[path = "shared.rs"]
 #[allow(clippy::duplicate_mod)] // a suite over several providers has several rigs
-mod faults;
+mod shared;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use counterfoil::clock::{Clock, Timestamp};
 use counterfoil::conformance::{
     Booked, Fault, Happening, Rig, Shopper, SignedWith, Strikes, Unable, UnusualNotice,
 };
 use counterfoil::error::{DeclineReason, InputField};
-use counterfoil::http::{ManualTimer, Transport, TransportError};
+use counterfoil::http::ManualTimer;
 use counterfoil::id::{Namespace, Reference};
 use counterfoil::payment::Payment;
 use counterfoil::providers::stripe::{Stripe, StripeConfig};
 use counterfoil::request::Checkout;
+use counterfoil::simulator::SimulatedProvider;
 use counterfoil::simulator::stripe::StripeSimulator;
-use counterfoil::simulator::{Answer, SimulatedProvider, SimulatorTransport};
 use counterfoil::webhook::WebhookRequest;
 use counterfoil::{Live, Provider, Test};
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, Request};
 use serde_json::{Value, json};
 use sha2::Sha256;
+
+use shared::Wire;
 
 const KEY: &str = "sk_test_key_of_the_shop";
 const UNKNOWN_KEY: &str = "rk_test_key_that_opens_nothing";
@@ -41,29 +41,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub(crate) struct StripeRig {
     prefers_tokens: bool,
     endpoint_secret: String,
-    wire: Arc<Wire>,
-}
-
-/// The simulator, its requests counted.
-#[derive(Debug)]
-struct Wire {
-    simulator: Arc<Mutex<StripeSimulator>>,
-    transport: SimulatorTransport<StripeSimulator>,
-    requests: AtomicUsize,
-}
-
-#[async_trait]
-impl Transport for Wire {
-    async fn send(&self, request: Request<Bytes>) -> Result<http::Response<Bytes>, TransportError> {
-        self.requests.fetch_add(1, Ordering::SeqCst);
-        self.transport.send(request).await
-    }
-}
-
-impl Clock for Wire {
-    fn now(&self) -> Timestamp {
-        self.transport.now()
-    }
+    wire: Arc<Wire<StripeSimulator>>,
 }
 
 impl StripeRig {
@@ -78,21 +56,15 @@ impl StripeRig {
         let mut simulator = StripeSimulator::new(7, start);
         simulator.add_webhook_endpoint("https://shop.example/hook", endpoint_secret, &["*"]);
         simulator.restrict_key(UNKNOWN_KEY, &[]);
-        let simulator = Arc::new(Mutex::new(simulator));
-        let wire = Wire {
-            transport: SimulatorTransport::new(Arc::clone(&simulator)),
-            simulator,
-            requests: AtomicUsize::new(0),
-        };
         Self {
             prefers_tokens,
             endpoint_secret: endpoint_secret.to_owned(),
-            wire: Arc::new(wire),
+            wire: Wire::to(simulator),
         }
     }
 
     fn simulator(&self) -> MutexGuard<'_, StripeSimulator> {
-        self.wire.simulator.lock().unwrap()
+        self.wire.simulator()
     }
 
     fn with_key(&self, key: &str, installation: &Namespace) -> Provider<Test> {
@@ -134,10 +106,7 @@ impl StripeRig {
             .header("authorization", format!("Bearer {KEY}"))
             .body(Bytes::new())
             .unwrap();
-        match self.simulator().handle(&request) {
-            Answer::Response(response) => serde_json::from_slice(response.body()).unwrap(),
-            other => panic!("{path}: {other:?}"),
-        }
+        self.wire.read(&request)
     }
 
     fn rows(&self, path: &str) -> Vec<Value> {
@@ -198,7 +167,7 @@ impl Rig for StripeRig {
     }
 
     fn requests(&self) -> usize {
-        self.wire.requests.load(Ordering::SeqCst)
+        self.wire.requests()
     }
 
     /// Sessions without an intent and intents, told by the simulator's own API.
@@ -311,11 +280,11 @@ impl Rig for StripeRig {
     }
 
     fn fault(&self, fault: Fault, on: Strikes, requests: usize) -> Result<(), Unable> {
-        faults::plan(self.simulator().faults(), fault, on, "/", requests)
+        shared::plan(self.simulator().faults(), fault, on, "/", requests)
     }
 
     fn webhooks(&self) -> Vec<WebhookRequest> {
-        self.wire.transport.webhooks()
+        self.wire.webhooks()
     }
 
     fn sign(&self, body: &[u8], at: Timestamp, by: SignedWith) -> Result<WebhookRequest, Unable> {

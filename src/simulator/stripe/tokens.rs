@@ -153,6 +153,10 @@ const fn visa(name: &'static str, last4: &'static str, behaviour: Behaviour) -> 
     branded(name, "visa", last4, behaviour)
 }
 
+const fn declined(name: &'static str, last4: &'static str, decline: Decline) -> TestMethod {
+    visa(name, last4, Behaviour::Declines(decline))
+}
+
 const fn branded(
     name: &'static str,
     brand: &'static str,
@@ -194,48 +198,16 @@ const CARDS: &[TestMethod] = &[
     branded("amex", "amex", "8431", Behaviour::Succeeds),
     branded("discover", "discover", "1117", Behaviour::Succeeds),
     visa("bypassPending", "0077", Behaviour::SkipsPending),
-    visa("visa_chargeDeclined", "0002", Behaviour::Declines(GENERIC)),
-    visa("chargeDeclined", "0002", Behaviour::Declines(GENERIC)),
-    visa(
-        "visa_chargeDeclinedInsufficientFunds",
-        "9995",
-        Behaviour::Declines(INSUFFICIENT),
-    ),
-    visa(
-        "chargeDeclinedInsufficientFunds",
-        "9995",
-        Behaviour::Declines(INSUFFICIENT),
-    ),
-    visa(
-        "visa_chargeDeclinedLostCard",
-        "9987",
-        Behaviour::Declines(LOST),
-    ),
-    visa(
-        "visa_chargeDeclinedStolenCard",
-        "9979",
-        Behaviour::Declines(STOLEN),
-    ),
-    visa(
-        "visa_chargeDeclinedVelocityLimitExceeded",
-        "6975",
-        Behaviour::Declines(VELOCITY),
-    ),
-    visa(
-        "chargeDeclinedExpiredCard",
-        "0069",
-        Behaviour::Declines(EXPIRED),
-    ),
-    visa(
-        "chargeDeclinedIncorrectCvc",
-        "0127",
-        Behaviour::Declines(WRONG_CVC),
-    ),
-    visa(
-        "chargeDeclinedProcessingError",
-        "0119",
-        Behaviour::Declines(PROCESSING),
-    ),
+    declined("visa_chargeDeclined", "0002", GENERIC),
+    declined("chargeDeclined", "0002", GENERIC),
+    declined("visa_chargeDeclinedInsufficientFunds", "9995", INSUFFICIENT),
+    declined("chargeDeclinedInsufficientFunds", "9995", INSUFFICIENT),
+    declined("visa_chargeDeclinedLostCard", "9987", LOST),
+    declined("visa_chargeDeclinedStolenCard", "9979", STOLEN),
+    declined("visa_chargeDeclinedVelocityLimitExceeded", "6975", VELOCITY),
+    declined("chargeDeclinedExpiredCard", "0069", EXPIRED),
+    declined("chargeDeclinedIncorrectCvc", "0127", WRONG_CVC),
+    declined("chargeDeclinedProcessingError", "0119", PROCESSING),
     visa("authenticationRequired", "3184", Behaviour::Challenges),
     visa("threeDSecure2Required", "3220", Behaviour::Challenges),
     visa("threeDSecureRequired", "3063", Behaviour::Challenges),
