@@ -438,7 +438,7 @@ impl<M: Mode> OrderRecord<M> {
     ///
     /// Every attempt counts and not only the last, since the shopper may have gone back to an
     /// earlier page. One that was released does not.
-    fn being_paid(&self) -> Result<Option<Attempt>> {
+    pub(super) fn being_paid(&self) -> Result<Option<Attempt>> {
         let mut completing = None;
         for entry in &self.payments {
             let mut attempts = self.attempts.iter();

@@ -462,11 +462,11 @@ impl<M: Mode> OrderRecord<M> {
     }
 
     /// The payment that the shopper has approved and that the order wants: it is for what is left
-    /// to pay, the order is open, and no other money is under way for it.
+    /// to pay, the order is open, and no other money is under way for it but what nobody waits for.
     pub(super) fn approved(&self) -> Option<(PaymentId<M>, Money)> {
         let left = self.left_to_pay().ok()?;
         let is_wanted = self.order.closed_at.is_none() && self.paid_at.is_none();
-        if !is_wanted || self.is_being_completed() || self.holds_money() {
+        if !is_wanted || !matches!(self.being_paid(), Ok(None)) {
             return None;
         }
         let mut payments = self
