@@ -153,6 +153,16 @@ fn form(name: &str, minor: i64) -> CreateRequest {
     CreateRequest::new(order(name), eur(minor), form)
 }
 
+fn card(number: &str, holder: &str) -> CreateRequest {
+    let token = json!({"paymentMethod": {
+        "type": "scheme", "encryptedCardNumber": format!("test_{number}"),
+        "encryptedExpiryMonth": "test_03", "encryptedExpiryYear": "test_2030",
+        "encryptedSecurityCode": "test_737", "holderName": holder,
+    }});
+    let direct = Checkout::token(token.to_string(), "https://shop.example/done");
+    CreateRequest::new(order("A"), eur(1000), direct)
+}
+
 #[tokio::test]
 async fn a_page_that_nobody_paid_ends_without_a_word_of_adyens() {
     for request in [page("A", 1000), form("A", 1000)] {
@@ -471,13 +481,7 @@ async fn what_is_captured_anew_after_a_capture_has_failed_pays_the_order() {
 #[tokio::test]
 async fn a_payment_that_ended_in_an_error_and_is_not_heard_of_again_is_put_before_a_person() {
     let shop = Shop::open().await;
-    let token = json!({"paymentMethod": {
-        "type": "scheme", "encryptedCardNumber": "test_4111111111111111",
-        "encryptedExpiryMonth": "test_03", "encryptedExpiryYear": "test_2030",
-        "encryptedSecurityCode": "test_737", "holderName": "SIM_ERROR",
-    }});
-    let direct = Checkout::token(token.to_string(), "https://shop.example/done");
-    let request = CreateRequest::new(order("A"), eur(1000), direct);
+    let request = card("4111111111111111", "SIM_ERROR");
     shop.cashier.place(&order("A"), eur(1000)).await.unwrap();
     let error = shop.cashier.check_out(&request).await.unwrap_err();
     assert_eq!(error.effect(), Effect::Unknown);
@@ -486,6 +490,23 @@ async fn a_payment_that_ended_in_an_error_and_is_not_heard_of_again_is_put_befor
     shop.wait(2 * 3600);
     shop.cashier.sweep().await.unwrap();
     assert_eq!(shop.concerns("A").await, ["attempt_unknown:1"]);
+    assert_eq!(shop.cashier.needs_a_person(9).await.unwrap().len(), 1);
+}
+
+/// The bank asks the shopper to confirm, who leaves: that has no end that Adyen tells of.
+#[tokio::test]
+async fn a_challenge_that_the_shopper_has_left_is_put_before_a_person() {
+    let shop = Shop::open().await;
+    let request = card("4917610000000000", "J. Smith");
+    shop.check_out(&request).await;
+    let payment = shop.payment("A").await;
+    assert_eq!(payment.status, PaymentStatus::ActionRequired);
+    assert_eq!(shop.line.webhooks().len(), 0);
+    for _ in 0..4 {
+        shop.wait(DAY);
+        shop.cashier.sweep().await.unwrap();
+    }
+    assert_eq!(shop.concerns("A").await, [format!("silent:{}", payment.id)]);
     assert_eq!(shop.cashier.needs_a_person(9).await.unwrap().len(), 1);
 }
 

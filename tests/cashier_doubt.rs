@@ -95,6 +95,56 @@ async fn a_completion_that_is_declined_when_sent_again_is_told_of_and_paid_anew(
     assert_ne!(first.id, second.id);
 }
 
+/// A person has decided not to wait for the first.
+#[tokio::test]
+async fn an_approval_is_taken_beside_an_attempt_that_was_released() {
+    let (cashier, hands) = opened(&[], Arc::new(MemoryStore::new())).await;
+    let first = cashier.check_out(&page("A", 1000)).await.unwrap();
+    let pending = hands.set(first.id.raw(), PaymentStatus::Pending);
+    let news = notice("e1", "body", &About::Payment(Box::new(pending)));
+    assert_eq!(cashier.receive(&news).await.answer, 200);
+    let released = cashier.release_attempt(&order("A"), "takes weeks").await;
+    released.unwrap();
+    let second = cashier.check_out(&page("A", 1000)).await.unwrap();
+    assert_ne!(first.id, second.id);
+    let approved = hands.set(second.id.raw(), PaymentStatus::Approved);
+    let news = notice("e2", "body", &About::Payment(Box::new(approved)));
+    assert_eq!(cashier.receive(&news).await.answer, 200);
+    assert_eq!(hands.books().completions, 1);
+    let record = cashier.order(&order("A")).await.unwrap();
+    assert_eq!(record.standing(), Standing::Paid);
+}
+
+/// It is neither success nor failure, and it does not go away by being asked about.
+#[tokio::test]
+async fn a_status_that_is_not_known_here_is_put_before_a_person() {
+    let (cashier, hands) = opened(&[], Arc::new(MemoryStore::new())).await;
+    let id = cashier.check_out(&page("A", 1000)).await.unwrap().id;
+    for _ in 0..4 {
+        hands.clock.advance(Duration::from_secs(DAY));
+        hands.set(id.raw(), PaymentStatus::Unrecognized("novel".into()));
+        cashier.sweep().await.unwrap();
+    }
+    let waiting = cashier.needs_a_person(9).await.unwrap();
+    let concerns = cashier.concerns(&waiting[0]);
+    assert_eq!(concerns[0].name, format!("silent:{id}"));
+}
+
+#[tokio::test]
+async fn a_dispute_whose_status_is_not_known_here_is_put_before_a_person() {
+    let (cashier, hands, id) = paid_unasked(Arc::new(MemoryStore::new())).await;
+    let status = DisputeStatus::Unrecognized("novel".into());
+    let dispute = dispute_id("d1");
+    let amount = eur(1000).money();
+    let dispute = Dispute::new(dispute, id, status, amount, hands.clock.now());
+    let news = notice("e2", "body", &About::Dispute(Box::new(dispute)));
+    assert!(cashier.receive(&news).await.error.is_none());
+    let waiting = cashier.needs_a_person(9).await.unwrap();
+    assert!(matches!(waiting[0].standing(), Standing::Reversed { .. }));
+    let concerns = cashier.concerns(&waiting[0]);
+    assert_eq!(concerns[0].name, "dispute_unclear:quiet:test:d1");
+}
+
 #[tokio::test]
 async fn an_earlier_page_that_is_being_paid_keeps_the_later_one_from_being_given() {
     let (cashier, hands) = opened(&[], Arc::new(MemoryStore::new())).await;

@@ -139,8 +139,8 @@ impl<M: Mode> OrderRecord<M> {
             {
                 add(end.saturating_sub(patience.lapse), Duration::ZERO);
             }
-            if is_in_the_dark(payment) {
-                add(payment.as_of, patience.silence);
+            if let Some(since) = silent_since(payment) {
+                add(since, patience.silence);
             }
         }
         let asked_at = self.asked_at;
@@ -163,12 +163,18 @@ fn is_under_way<M: Mode>(payment: &Payment<M>) -> bool {
     !is_over && !matches!(payment.status, PaymentStatus::Failed(_))
 }
 
-/// Whether the provider is at work on it, so that news of it must come.
-pub(super) const fn is_in_the_dark<M: Mode>(payment: &Payment<M>) -> bool {
-    matches!(
-        payment.status,
-        PaymentStatus::Pending | PaymentStatus::Unrecognized(_)
-    )
+/// Since when nothing is known of it that could be its end, if news of it must come: the provider is
+/// at work on it, or waits for a shopper without saying for how long. A status that is not known
+/// here is no news, however often the provider repeats it.
+pub(super) const fn silent_since<M: Mode>(payment: &Payment<M>) -> Option<Timestamp> {
+    match payment.status {
+        PaymentStatus::Unrecognized(_) => Some(payment.created_at),
+        PaymentStatus::Pending => Some(payment.as_of),
+        PaymentStatus::Created | PaymentStatus::ActionRequired if payment.expires_at.is_none() => {
+            Some(payment.as_of)
+        }
+        _ => None,
+    }
 }
 
 /// Whether the money has neither reached the payer nor come back.

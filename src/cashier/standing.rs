@@ -14,7 +14,7 @@ use crate::money::{Money, MoneyError};
 use crate::payment::PaymentStatus;
 use crate::refund::RefundStatus;
 
-use super::due::{is_in_the_dark, is_on_its_way};
+use super::due::{is_on_its_way, silent_since};
 use super::patience::Patience;
 use super::records::{CommandRecord, CommandState, OrderRecord};
 
@@ -313,14 +313,15 @@ impl<M: Mode> OrderRecord<M> {
                 }
             }
             if let Some(known) = ledger.payment()
-                && is_in_the_dark(known)
-                && now.abs_diff(known.as_of) > patience.silence
+                && let Some(since) = silent_since(known)
+                && now.abs_diff(since) > patience.silence
             {
                 add(
                     format!("silent:{}", known.id),
                     format!(
-                        "nothing was heard of {} since {}: see the dashboard",
-                        known.id, known.as_of
+                        "nothing that is known here was heard of {} since {since}: see the \
+                         dashboard",
+                        known.id
                     ),
                 );
             }
@@ -343,11 +344,20 @@ impl<M: Mode> OrderRecord<M> {
                 }
             }
             for dispute in ledger.disputes() {
-                if dispute.status == DisputeStatus::NeedsResponse {
-                    add(
-                        format!("dispute:{}", dispute.id),
-                        format!("{} is disputed: answer the bank", dispute.amount),
-                    );
+                let (id, amount) = (&dispute.id, dispute.amount);
+                match &dispute.status {
+                    DisputeStatus::NeedsResponse => add(
+                        format!("dispute:{id}"),
+                        format!("{amount} is disputed: answer the bank"),
+                    ),
+                    DisputeStatus::Unrecognized(status) => add(
+                        format!("dispute_unclear:{id}"),
+                        format!(
+                            "{amount} is disputed, and the dispute stands at {status}, which is \
+                             not known here: see the dashboard"
+                        ),
+                    ),
+                    _ => {}
                 }
             }
         }
