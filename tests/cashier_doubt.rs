@@ -115,6 +115,31 @@ async fn an_approval_is_taken_beside_an_attempt_that_was_released() {
     assert_eq!(record.standing(), Standing::Paid);
 }
 
+#[tokio::test]
+async fn a_completion_in_doubt_is_not_sent_again_once_its_attempt_was_released() {
+    let (cashier, hands) = opened(&[], Arc::new(MemoryStore::new())).await;
+    let first = cashier.check_out(&page("A", 1000)).await.unwrap();
+    let approved = hands.set(first.id.raw(), PaymentStatus::Approved);
+    hands.books().unheard = 1;
+    let news = notice("e1", "body", &About::Payment(Box::new(approved)));
+    assert!(cashier.receive(&news).await.error.is_some());
+    let released = cashier.release_attempt(&order("A"), "takes too long").await;
+    released.unwrap();
+    let second = cashier.check_out(&page("A", 1000)).await.unwrap();
+    for is_approved in [false, true] {
+        if is_approved {
+            let approved = hands.set(second.id.raw(), PaymentStatus::Approved);
+            let news = notice("e2", "body", &About::Payment(Box::new(approved)));
+            assert!(cashier.receive(&news).await.error.is_none());
+        }
+        hands.clock.advance(Duration::from_secs(3601));
+        cashier.sweep().await.unwrap();
+        assert_eq!(hands.books().completions, u32::from(is_approved));
+    }
+    let record = cashier.order(&order("A")).await.unwrap();
+    assert_eq!(record.standing(), Standing::Paid);
+}
+
 /// It is neither success nor failure, and it does not go away by being asked about.
 #[tokio::test]
 async fn a_status_that_is_not_known_here_is_put_before_a_person() {

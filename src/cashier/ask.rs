@@ -258,6 +258,12 @@ impl<M: Mode> Cashier<M> {
             };
             let may_resend = match command.operation {
                 _ if overtaken.contains(&command.key) => false,
+                // Another attempt was made in its place, or may have been.
+                CommandOperation::Complete
+                    if record.paid_at.is_some() || record.is_released(entry) =>
+                {
+                    false
+                }
                 // With the dispute the money would go back twice.
                 CommandOperation::Refund { .. } if entry.is_disputed() && is_remembered => false,
                 // Nobody can ask whether it was done, and under its key it is done once.

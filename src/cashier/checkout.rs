@@ -8,7 +8,7 @@ use super::Cashier;
 use super::ending::is_open;
 use super::fold::Fact;
 use super::orders::conflict;
-use super::records::{AttemptPhase, AttemptRecord, OrderRecord};
+use super::records::{AttemptPhase, AttemptRecord, OrderRecord, PaymentRecord};
 use super::routes::allows_another;
 use crate::capability::Operation;
 use crate::clock::Timestamp;
@@ -441,11 +441,8 @@ impl<M: Mode> OrderRecord<M> {
     pub(super) fn being_paid(&self) -> Result<Option<Attempt>> {
         let mut completing = None;
         for entry in &self.payments {
-            let mut attempts = self.attempts.iter();
-            let is_released = attempts.any(|attempt| {
-                Some(attempt.attempt) == entry.attempt && attempt.phase == AttemptPhase::Released
-            });
-            let Some(known) = entry.ledger.payment().filter(|_| !is_released) else {
+            let known = entry.ledger.payment();
+            let Some(known) = known.filter(|_| !self.is_released(entry)) else {
                 continue;
             };
             if known.is_held() {
@@ -459,6 +456,13 @@ impl<M: Mode> OrderRecord<M> {
             }
         }
         Ok(completing)
+    }
+
+    /// Whether a person has decided not to wait for it.
+    pub(super) fn is_released(&self, entry: &PaymentRecord<M>) -> bool {
+        self.attempts.iter().any(|attempt| {
+            Some(attempt.attempt) == entry.attempt && attempt.phase == AttemptPhase::Released
+        })
     }
 
     /// Whether money is held, or on its way.
