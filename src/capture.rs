@@ -262,7 +262,7 @@ mod tests {
             capture("a", Succeeded, 2000, 2),
             capture("f", Reversed, 2000, 5),
         ];
-        let named_otherwise = [named_otherwise.as_slice(), &[anew.clone()]].concat();
+        let named_otherwise = [named_otherwise.as_slice(), std::slice::from_ref(&anew)].concat();
         for captures in [failed.as_slice(), &named_otherwise] {
             for payment in [&held, &taken] {
                 let stands = stands(payment, captures);

@@ -4,6 +4,7 @@ mod look;
 mod prove;
 mod sent;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -163,10 +164,18 @@ impl<M: Mode> Provider<M> {
     /// twice.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] if the provider cannot search.
+    /// [`ErrorKind::Unsupported`] if the provider cannot search,
+    /// [`ErrorKind::UnexpectedResponse`] if it gives what was not searched for.
     pub async fn find_payments(&self, reference: &Reference) -> Result<Vec<Payment<M>>> {
-        self.run(Operation::FindPayments, self.inner.find_payments(reference))
-            .await
+        self.run(Operation::FindPayments, async {
+            let found = self.inner.find_payments(reference).await?;
+            let mut references = found.iter().map(|payment| payment.reference.as_ref());
+            if !references.all(|its| its == Some(reference)) {
+                return Err(another(reference));
+            }
+            Ok(found)
+        })
+        .await
     }
 
     /// Lists payments made in a period, newest first, page by page as the stream is read. Those of
@@ -445,22 +454,21 @@ impl<M: Mode> Provider<M> {
         T: 'p,
         F: Future<Output = Result<Page<T>>> + 'p,
     {
-        let start = (Vec::new().into_iter(), None, true, fetch);
+        let start = (Vec::new().into_iter(), None, true, HashSet::new(), fetch);
         try_unfold(
             start,
-            move |(mut items, mut next, mut has_more, mut fetch)| async move {
+            move |(mut items, mut next, mut has_more, mut been, mut fetch)| async move {
                 loop {
                     if let Some(item) = items.next() {
-                        return Ok(Some((item, (items, next, has_more, fetch))));
+                        return Ok(Some((item, (items, next, has_more, been, fetch))));
                     }
                     if !has_more {
                         return Ok(None);
                     }
-                    let after = next.take();
-                    let page = self.run(operation, fetch(after.clone())).await?;
+                    let page = self.run(operation, fetch(next.take())).await?;
                     has_more = page.next.is_some();
-                    if has_more && page.next == after {
-                        return Err(stands_still().in_operation(self.name(), operation));
+                    if page.next.iter().any(|next| !been.insert(next.clone())) {
+                        return Err(goes_back().in_operation(self.name(), operation));
                     }
                     next = page.next;
                     items = page.items.into_iter();
@@ -507,8 +515,8 @@ fn another(asked: &impl fmt::Display) -> Error {
     Error::new(ErrorKind::UnexpectedResponse, message)
 }
 
-fn stands_still() -> Error {
-    let message = "a list says that it goes on, and goes on from where it was";
+fn goes_back() -> Error {
+    let message = "a list says that it goes on, and goes on from where it was before";
     Error::new(ErrorKind::UnexpectedResponse, message)
 }
 

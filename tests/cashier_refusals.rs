@@ -158,6 +158,38 @@ async fn money_in_another_currency_pays_nothing_and_needs_a_person() {
     assert_eq!(allocations[0].excess, dollars);
 }
 
+/// A search that finds more than was searched for pays no order with what is another's.
+#[tokio::test]
+async fn what_a_search_finds_of_others_is_not_taken() {
+    for reference in ["other:A:1", "shop:B:1", "shop:A:7"] {
+        let (provider, hands) = Quiet::open(all_but(&[]));
+        let cashier = Cashier::open(provider, Arc::new(MemoryStore::new())).await;
+        let clock = Arc::clone(&hands.clock) as Arc<dyn Clock>;
+        let cashier = cashier.unwrap().with_clock(clock);
+        cashier.place(&order("A"), eur(1000)).await.unwrap();
+        let id: PaymentId<Test> = "quiet:test:others".parse().unwrap();
+        let amount = eur(1000).money();
+        let mut paid = Payment::new(id, PaymentStatus::Captured, amount, hands.clock.now());
+        paid.captured = amount;
+        paid.reference = Some(reference.parse().unwrap());
+        hands.books().payments.insert("others".into(), paid);
+        hands.books().finds_all = true;
+        let resumed = cashier.resume(&order("A")).await.unwrap_err();
+        assert_eq!(kind_of(resumed), ErrorKind::UnexpectedResponse);
+        let record = cashier.order(&order("A")).await.unwrap();
+        assert_eq!(record.standing(), Standing::Unpaid, "{reference}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_goes_round_in_a_circle_is_not_followed_for_ever() {
+    let (provider, hands) = Quiet::open(all_but(&[]));
+    let cashier = Cashier::open(provider, Arc::new(MemoryStore::new())).await;
+    hands.books().circles = true;
+    assert_eq!(cashier.unwrap().sweep().await.unwrap().failures, 1);
+    assert_eq!(hands.books().pages, 3);
+}
+
 #[tokio::test]
 async fn an_order_tells_which_payment_counts_how_much() {
     let shop = Shop::open().await;

@@ -34,6 +34,11 @@ pub struct Books {
     pub unheard: u32,
     /// Whether completions are declined.
     pub declines: bool,
+    /// Whether a search finds what was not searched for, too.
+    pub finds_all: bool,
+    /// Whether a list goes round in a circle of two pages; how many pages were read of it.
+    pub circles: bool,
+    pub pages: u32,
 }
 
 impl Books {
@@ -212,7 +217,8 @@ impl PaymentProvider for Quiet {
     async fn find_payments(&self, reference: &Reference) -> Result<Vec<Payment<Test>>> {
         let books = self.books();
         let all = books.payments.values();
-        let its = all.filter(|payment| payment.reference.as_ref() == Some(reference));
+        let is_its = |payment: &&Payment<Test>| payment.reference.as_ref() == Some(reference);
+        let its = all.filter(|payment| books.finds_all || is_its(payment));
         Ok(its.cloned().collect())
     }
 
@@ -234,14 +240,21 @@ impl PaymentProvider for Quiet {
     async fn list_disputes(
         &self,
         period: &Period,
-        _: Option<&Cursor>,
+        after: Option<&Cursor>,
     ) -> Result<Page<Dispute<Test>>> {
-        let books = self.books();
+        let mut books = self.books();
+        books.pages += 1;
+        assert!(books.pages < 100, "the same pages are read again and again");
         let all = books.disputes.iter();
         let listed =
             all.filter(|dispute| period.from.is_none_or(|from| dispute.created_at >= from));
         let items = listed.cloned().collect();
-        Ok(Page { items, next: None })
+        let other = match after {
+            Some(Cursor(after)) if **after == *"a" => "b",
+            _ => "a",
+        };
+        let next = books.circles.then(|| Cursor(other.into()));
+        Ok(Page { items, next })
     }
 
     async fn verify_webhook(
