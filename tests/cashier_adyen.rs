@@ -23,7 +23,7 @@ use counterfoil::request::{Checkout, CreateRequest};
 use counterfoil::simulator::adyen::{AdyenSimulator, MERCHANT_ACCOUNT};
 use counterfoil::simulator::{Fault, FaultRule, SimulatedProvider, SimulatorTransport};
 use counterfoil::webhook::WebhookRequest;
-use counterfoil::{Effect, ErrorKind, Test};
+use counterfoil::{ErrorKind, Test};
 use http::HeaderMap;
 use serde_json::{Value, json};
 
@@ -153,7 +153,7 @@ fn form(name: &str, minor: i64) -> CreateRequest {
     CreateRequest::new(order(name), eur(minor), form)
 }
 
-fn card(number: &str, holder: &str) -> CreateRequest {
+fn by_card(number: &str, holder: &str) -> CreateRequest {
     let token = json!({"paymentMethod": {
         "type": "scheme", "encryptedCardNumber": format!("test_{number}"),
         "encryptedExpiryMonth": "test_03", "encryptedExpiryYear": "test_2030",
@@ -457,15 +457,12 @@ async fn what_is_captured_anew_after_a_capture_has_failed_pays_the_order() {
     shop.deliver().await;
     shop.wait(60);
     shop.tell("CAPTURE_FAILED", |_| ()).await;
-    let left = eur(1).money().checked_sub(eur(1).money()).unwrap();
     let standing = shop.record("A").await.standing();
-    assert_eq!(standing, Standing::Reversed { left });
+    assert!(matches!(standing, Standing::Reversed { .. }));
     let id = shop.payment("A").await.id;
     let anew = flow::capture(&id, 1000, "anew");
-    assert_eq!(
-        shop.cashier.capture(&anew).await.unwrap().state,
-        CommandState::Pending
-    );
+    let asked = shop.cashier.capture(&anew).await.unwrap();
+    assert_eq!(asked.state, CommandState::Pending);
     shop.wait(60);
     let done = |item: &mut Value| {
         item["pspReference"] = "BBBBPCQ8HXSKGK82".into();
@@ -477,37 +474,25 @@ async fn what_is_captured_anew_after_a_capture_has_failed_pays_the_order() {
     assert_eq!(record.standing(), Standing::Paid);
 }
 
-/// Adyen cannot say how it ended, and its webhook never comes.
+/// Adyen cannot say how it ended, or waits for a shopper who has left: no webhook tells.
 #[tokio::test]
-async fn a_payment_that_ended_in_an_error_and_is_not_heard_of_again_is_put_before_a_person() {
-    let shop = Shop::open().await;
-    let request = card("4111111111111111", "SIM_ERROR");
-    shop.cashier.place(&order("A"), eur(1000)).await.unwrap();
-    let error = shop.cashier.check_out(&request).await.unwrap_err();
-    assert_eq!(error.effect(), Effect::Unknown);
-    let lost = shop.line.webhooks();
-    assert!(lost.len() <= 1);
-    shop.wait(2 * 3600);
-    shop.cashier.sweep().await.unwrap();
-    assert_eq!(shop.concerns("A").await, ["attempt_unknown:1"]);
-    assert_eq!(shop.cashier.needs_a_person(9).await.unwrap().len(), 1);
-}
-
-/// The bank asks the shopper to confirm, who leaves: that has no end that Adyen tells of.
-#[tokio::test]
-async fn a_challenge_that_the_shopper_has_left_is_put_before_a_person() {
-    let shop = Shop::open().await;
-    let request = card("4917610000000000", "J. Smith");
-    shop.check_out(&request).await;
-    let payment = shop.payment("A").await;
-    assert_eq!(payment.status, PaymentStatus::ActionRequired);
-    assert_eq!(shop.line.webhooks().len(), 0);
-    for _ in 0..4 {
-        shop.wait(DAY);
-        shop.cashier.sweep().await.unwrap();
+async fn a_payment_that_is_not_heard_of_again_is_put_before_a_person() {
+    for (card, holder) in [("4111111111111111", "SIM_ERROR"), ("4917610000000000", "")] {
+        let shop = Shop::open().await;
+        shop.cashier.place(&order("A"), eur(1000)).await.unwrap();
+        let begun = shop.cashier.check_out(&by_card(card, holder)).await;
+        assert!(shop.line.webhooks().len() <= 1);
+        for _ in 0..4 {
+            shop.wait(DAY);
+            shop.cashier.sweep().await.unwrap();
+        }
+        let concern = match begun {
+            Ok(payment) => format!("silent:{}", payment.id),
+            Err(_) => "attempt_unknown:1".to_owned(),
+        };
+        assert_eq!(shop.concerns("A").await, [concern]);
+        assert_eq!(shop.cashier.needs_a_person(9).await.unwrap().len(), 1);
     }
-    assert_eq!(shop.concerns("A").await, [format!("silent:{}", payment.id)]);
-    assert_eq!(shop.cashier.needs_a_person(9).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
