@@ -1,8 +1,12 @@
 //! Bank statements in camt.053 (ISO 20022, XML), of any version.
 //!
 //! An entry whose details list several transactions gives one row for each of them, and one row
-//! for the whole if the details do not add up to it.
+//! for the whole if the details do not add up to it. What counts is the amount that was booked, not
+//! what the payer sent before charges or in another currency; what is only announced (`PDNG`,
+//! `INFO`, `FUTR`) is left out. An entry is named by the bank's reference, or else by its statement
+//! and its place there.
 
+use std::collections::HashSet;
 use std::io::BufRead;
 
 use quick_xml::Reader;
@@ -10,7 +14,7 @@ use quick_xml::events::{BytesStart, Event};
 
 use super::input::{ReadError, ReadOptions, Reading, excerpt, whole_text};
 use super::record::{EntryRecord, PayoutRecord};
-use super::value::{Times, When, currency, padded_decimal};
+use super::value::{Times, When, currency, cut, padded_decimal};
 use crate::matching::EntryKind;
 use crate::matching::payout::Day;
 use crate::money::Money;
@@ -80,6 +84,7 @@ struct Item {
     amount: Option<(String, String)>,
     is_debit: Option<bool>,
     is_reversal: bool,
+    status: Option<String>,
     booked: Option<String>,
     valued: Option<String>,
     structured: Option<String>,
@@ -88,6 +93,15 @@ struct Item {
 }
 
 impl Item {
+    /// Whether the money has moved. Old versions do not always say it of what was booked.
+    fn is_booked(&self) -> Result<bool, String> {
+        match self.status.as_deref() {
+            None | Some("BOOK") => Ok(true),
+            Some("PDNG" | "INFO" | "FUTR") => Ok(false),
+            Some(other) => Err(format!("Sts “{}” is not known", cut(other))),
+        }
+    }
+
     fn money(&self) -> Result<Money, String> {
         let (code, text) = self.amount.as_ref().ok_or("the amount is missing")?;
         let currency = currency(code)?;
@@ -146,7 +160,11 @@ fn read<T>(
             Event::CData(value) => statement.value.push_str(&value),
             Event::End(_) => {
                 for item in statement.close() {
-                    let row = make(&item, &statement.account);
+                    let row = match item.is_booked() {
+                        Ok(true) => make(&item, &statement.account),
+                        Ok(false) => Ok(None),
+                        Err(unknown) => Err(unknown),
+                    };
                     if let Some(row) = row.transpose() {
                         reading.take(item.line, row, options)?;
                     }
@@ -195,7 +213,10 @@ struct Statement {
     value: String,
     currency: String,
     account: String,
+    id: String,
     number: u64,
+    /// The bank's references in this statement: one may name several entries.
+    references: HashSet<String>,
     entry: Item,
     details: Vec<Item>,
 }
@@ -206,6 +227,11 @@ impl Statement {
         self.value.clear();
         match name.as_str() {
             "BkToCstmrStmt" => self.is_one = true,
+            "Stmt" => {
+                self.id.clear();
+                self.number = 0;
+                self.references.clear();
+            }
             "Ntry" => {
                 self.number += 1;
                 self.details.clear();
@@ -239,6 +265,9 @@ impl Statement {
         {
             self.account.clone_from(&value);
         }
+        if inside(&["Stmt", "Id"]) {
+            self.id.clone_from(&value);
+        }
         let is_entry_end = inside(&["Ntry"]);
         if path.contains(&"Ntry") && !value.is_empty() {
             let item = match self.details.last_mut() {
@@ -257,22 +286,26 @@ impl Statement {
 
     fn items(&mut self) -> Vec<Item> {
         let mut entry = std::mem::take(&mut self.entry);
+        let place = format!("{}/{}", self.id, self.number);
         if entry.id.is_empty() {
-            entry.id = format!("entry {}", self.number);
+            entry.id = place;
+        } else if !self.references.insert(entry.id.clone()) {
+            entry.id = format!("{}/{place}", entry.id);
         }
         let mut details = std::mem::take(&mut self.details);
         for (place, detail) in details.iter_mut().enumerate() {
             detail.is_debit = detail.is_debit.or(entry.is_debit);
             detail.is_reversal |= entry.is_reversal;
+            detail.status.clone_from(&entry.status);
             detail.booked.clone_from(&entry.booked);
             detail.valued.clone_from(&entry.valued);
             detail.id = format!("{}/{}", entry.id, place + 1);
         }
-        let sum = details.iter().try_fold(0_i64, |sum, detail| {
-            let minor = detail.money().ok()?.minor();
-            sum.checked_add(minor)
+        let whole = entry.money().ok();
+        let sum = whole.and_then(|whole| {
+            let amounts: Result<Vec<_>, _> = details.iter().map(Item::money).collect();
+            Money::sum(whole.currency(), amounts.ok()?).ok()
         });
-        let whole = entry.money().ok().map(Money::minor);
         match details.as_mut_slice() {
             [] => vec![entry],
             [only] => {
@@ -290,7 +323,11 @@ impl Statement {
 impl Item {
     fn set(&mut self, path: &[&str], value: String, currency: &str) {
         let inside = |names: &[&str]| path.ends_with(names);
-        if inside(&["Ntry", "Amt"]) || inside(&["TxDtls", "Amt"]) || inside(&["TxAmt", "Amt"]) {
+        let is_own_amount = inside(&["Ntry", "Amt"]) || inside(&["TxDtls", "Amt"]);
+        // Older versions tell a transaction's amount nowhere else.
+        let is_only_amount =
+            inside(&["TxDtls", "AmtDtls", "TxAmt", "Amt"]) && self.amount.is_none();
+        if is_own_amount || is_only_amount {
             self.amount = Some((currency.to_owned(), value));
         } else if inside(&["Ntry", "CdtDbtInd"]) || inside(&["TxDtls", "CdtDbtInd"]) {
             self.is_debit = match value.as_str() {
@@ -299,7 +336,12 @@ impl Item {
                 _ => None,
             };
         } else if inside(&["Ntry", "RvslInd"]) {
-            self.is_reversal = value == "true";
+            self.is_reversal = matches!(value.as_str(), "true" | "1");
+        } else if inside(&["Ntry", "Sts"])
+            || inside(&["Ntry", "Sts", "Cd"])
+            || inside(&["Ntry", "Sts", "Prtry"])
+        {
+            self.status = Some(value);
         } else if inside(&["BookgDt", "Dt"]) || inside(&["BookgDt", "DtTm"]) {
             self.booked = Some(value);
         } else if inside(&["ValDt", "Dt"]) || inside(&["ValDt", "DtTm"]) {

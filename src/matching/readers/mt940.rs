@@ -78,8 +78,9 @@ struct Entry {
 
 impl Entry {
     /// The bank's reference where it gives one; it may repeat in one statement, the place does not.
+    /// Statements are counted anew each year, so that the day belongs to the place.
     fn id(&self) -> String {
-        let place = format!("{}/{}", self.statement, self.number);
+        let place = format!("{}/{}/{}", self.day, self.statement, self.number);
         match &self.bank_reference {
             Some(reference) => format!("{reference}/{place}"),
             None => place,
