@@ -4,6 +4,7 @@
 //! is what lies between gross and net in the columns for commission, markup, scheme fees and
 //! interchange. The row `MerchantPayout` is the payout itself.
 
+use std::collections::HashMap;
 use std::io::BufRead;
 
 use super::input::{ReadError, ReadOptions, Reading};
@@ -116,7 +117,8 @@ pub fn payouts(
     })
 }
 
-/// Reads the payments, refunds and chargebacks as entries, in their own currency.
+/// Reads the payments, refunds and chargebacks as entries, in their own currency. A payment is
+/// called by its PSP reference, and a later capture of it in the same file by that and its own.
 ///
 /// # Errors
 /// As [`report`].
@@ -132,6 +134,7 @@ pub fn entries(
     let method = table.column(&["payment method"]);
     let reference = table.column(&["merchant reference"]);
     let account = table.column(&["merchant account"]);
+    let mut first_captures: HashMap<String, Option<String>> = HashMap::new();
     table.rows(|row| {
         let kind = match columns.kind(row)? {
             "Settled" => EntryKind::Payment,
@@ -150,9 +153,16 @@ pub fn entries(
         let psp = row.required(columns.psp_reference, "the PSP reference")?;
         let modification = row.optional(columns.modification)?;
         let id = if kind == EntryKind::Payment {
-            psp
+            let own = modification.map(str::to_owned);
+            let first = first_captures
+                .entry(psp.to_owned())
+                .or_insert_with(|| own.clone());
+            match own.filter(|own| first.as_ref() != Some(own)) {
+                Some(own) => format!("{psp}/{own}"),
+                None => psp.to_owned(),
+            }
         } else {
-            modification.unwrap_or(psp)
+            modification.unwrap_or(psp).to_owned()
         };
         let owned = |column| -> Result<Option<String>, String> {
             Ok(row.optional(column)?.map(str::to_owned))
@@ -164,7 +174,7 @@ pub fn entries(
             reference: owned(reference)?,
             method: owned(method)?,
             ..EntryRecord::new(
-                id.to_owned(),
+                id,
                 kind,
                 Money::new(amount, currency),
                 columns.when(row)?.at,

@@ -3,6 +3,7 @@
 //! One page or several pages one after the other. The transaction id alone is not unique: a record
 //! that moves the balance and one that does not may share it. Only records that move the balance
 //! are read, and where two of them still share an id, the event code is added to the later one.
+//! Payments that the account itself has sent, and what came back to it, such as fees, are left out.
 
 use std::collections::HashSet;
 use std::io::BufRead;
@@ -38,7 +39,8 @@ pub fn entries(
         for detail in page.transaction_details {
             number += 1;
             let found = Detail::deserialize(detail).map_err(|error| error.to_string());
-            if let Some(row) = found.and_then(entry).transpose() {
+            let found = found.and_then(|detail| entry(detail, page.account_number.as_deref()));
+            if let Some(row) = found.transpose() {
                 let row = row.map(|row| unique(row, &mut seen));
                 reading.take(number, row, options)?;
             }
@@ -53,6 +55,7 @@ pub fn entries(
 #[derive(Deserialize)]
 struct Page {
     transaction_details: Vec<serde_json::Value>,
+    account_number: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -69,6 +72,7 @@ struct Info {
     transaction_status: String,
     transaction_amount: Amount,
     transaction_initiation_date: String,
+    /// Of the other side.
     paypal_account_id: Option<String>,
     paypal_reference_id: Option<String>,
     paypal_reference_id_type: Option<String>,
@@ -97,7 +101,7 @@ struct Found {
     event_code: String,
 }
 
-fn entry(detail: Detail) -> Result<Option<Found>, String> {
+fn entry(detail: Detail, account: Option<&str>) -> Result<Option<Found>, String> {
     let info = detail.transaction_info;
     let is_settled = info.transaction_status == "S";
     if is_settled && info.ending_balance.is_none() && info.available_balance.is_none() {
@@ -132,6 +136,14 @@ fn entry(detail: Detail) -> Result<Option<Found>, String> {
     }
     let currency = currency(&info.transaction_amount.currency_code)?;
     let minor = padded_decimal(&info.transaction_amount.value, currency)?;
+    let is_of_shopper = match info.transaction_event_code.get(..3) {
+        Some("T00") => minor >= 0,
+        Some("T11") => minor <= 0,
+        _ => true,
+    };
+    if !is_of_shopper {
+        return Ok(None);
+    }
     let at = time(&info.transaction_initiation_date)?;
     let is_transaction = info.paypal_reference_id_type.as_deref() == Some("TXN");
     let parent = info
@@ -139,10 +151,10 @@ fn entry(detail: Detail) -> Result<Option<Found>, String> {
         .filter(|_| is_transaction && !kind.is_payment());
     let entry = EntryRecord {
         source: "paypal".to_owned(),
-        account: info.paypal_account_id.unwrap_or_default(),
+        account: account.unwrap_or_default().to_owned(),
         parent,
         reference: info.custom_field.or(info.invoice_id),
-        customer: detail.payer_info.account_id,
+        customer: detail.payer_info.account_id.or(info.paypal_account_id),
         method: Some("paypal".to_owned()),
         text: info.transaction_subject.or(info.transaction_note),
         ..EntryRecord::new(info.transaction_id, kind, Money::new(minor, currency), at)

@@ -1,6 +1,7 @@
 //! Rows as read, with their own text.
 
 use crate::clock::Timestamp;
+use crate::id::{Namespace, Reference};
 use crate::matching::payout::{Day, LineKind, LineRow, PayoutRow, ReportRow};
 use crate::matching::{EntryKind, EntryRow, OrderRow};
 use crate::mode::Mode;
@@ -88,6 +89,38 @@ impl EntryRecord {
             instalments: 1,
             text: None,
         }
+    }
+
+    /// The same entry with the order that its reference names, where this library made the
+    /// reference and a provider's report gives it back. One of another installation than
+    /// `namespace` is no reference here; a reference of the host's own making stays.
+    ///
+    /// ```
+    /// use counterfoil::id::Namespace;
+    /// use counterfoil::matching::readers::{ReadOptions, stripe};
+    ///
+    /// let report = "balance_transaction_id,reporting_category,currency,gross,created_utc,\
+    ///               payment_metadata[counterfoil_reference]\n\
+    ///               txn_1,charge,eur,49.90,2026-11-01 10:00:00,shop:A-1:1\n";
+    /// let read = stripe::entries(report.as_bytes(), &ReadOptions::default())?;
+    /// let shop = Namespace::new("shop")?;
+    /// let entries = read.rows.into_iter().map(|entry| entry.within(&shop));
+    /// let orders: Vec<_> = entries.map(|entry| entry.reference).collect();
+    /// assert_eq!(orders, [Some("A-1".to_owned())]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn within(mut self, namespace: &Namespace) -> Self {
+        let made_here = self.reference.as_deref().and_then(|text| {
+            // At Adyen it ends so if the payment was only to be held.
+            let text = text.strip_suffix(":held").unwrap_or(text);
+            text.parse::<Reference>().ok()
+        });
+        if let Some(reference) = made_here {
+            let is_ours = reference.namespace == *namespace;
+            self.reference = is_ours.then(|| reference.order.as_str().to_owned());
+        }
+        self
     }
 
     /// The row that matching takes.

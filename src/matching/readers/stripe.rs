@@ -112,7 +112,8 @@ pub fn payouts(
 }
 
 /// Reads the charges, refunds and disputes as entries. The order reference is the metadata
-/// `order_id`, if the report was asked to include it.
+/// `order_id`, if the report was asked to include it, or else `counterfoil_reference`, which
+/// payments begun by this library carry: see [`EntryRecord::within`].
 ///
 /// # Errors
 /// As [`report`].
@@ -131,7 +132,8 @@ pub fn entries(
     let names = [
         "payment_metadata[order_id]",
         "charge_metadata[order_id]",
-        "payment_metadata[counterfoil]",
+        "payment_metadata[counterfoil_reference]",
+        "charge_metadata[counterfoil_reference]",
     ];
     let reference = table.column(&names);
     let customer = table.column(&["customer_id"]);

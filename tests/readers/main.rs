@@ -1,8 +1,11 @@
 //! The readers over files made for them, sound, broken and hostile.
 #![allow(clippy::unwrap_used)] // helpers beside the tests fail them
 
+mod bank;
+
 use std::io::BufRead;
 
+use counterfoil::id::Namespace;
 use counterfoil::matching::EntryKind;
 use counterfoil::matching::payout::match_by_report;
 use counterfoil::matching::payout::{LineKind, LineReason, LineVerdict, PayoutVerdict};
@@ -182,93 +185,94 @@ fn paypal_records_are_told_apart_by_more_than_their_id() {
     assert_eq!(entries.rejected[0].line, 6);
     assert!(entries.rejected[0].reason.contains("transaction_amount"));
     assert_eq!(entries.rows[1].at.to_string(), "2026-11-03T09:00:00Z");
-}
-
-/// A statement of one account: its own id and its entries.
-fn camt_statement(id: &str, entries: &str) -> String {
-    format!(
-        r#"<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt><Stmt>
-        <Id>{id}</Id><Acct><Id><IBAN>NO9386011117947</IBAN></Id></Acct>{entries}
-        </Stmt></BkToCstmrStmt></Document>"#
-    )
-}
-
-fn camt_credit(amount: &str, more: &str) -> String {
-    format!(
-        r#"<Ntry><Amt Ccy="EUR">{amount}</Amt><CdtDbtInd>CRDT</CdtDbtInd>
-        <Sts><Cd>BOOK</Cd></Sts><BookgDt><Dt>2026-11-05</Dt></BookgDt>{more}</Ntry>"#
-    )
+    // A refund is on the account of its payment, whoever the other side is said to be.
+    assert!(entries.rows.iter().all(|entry| entry.account == "XYZ"));
+    assert_eq!(entries.rows[0].customer.as_deref(), Some("PAYER1"));
 }
 
 #[test]
-fn entries_without_a_name_of_their_own_stay_apart_from_those_of_other_statements() {
-    let ids = |statement: &str| -> Vec<String> {
-        let entries = camt::entries(statement.as_bytes(), &options()).unwrap();
-        entries.rows.into_iter().map(|entry| entry.id).collect()
+fn only_what_a_shopper_paid_or_got_back_is_read_from_paypal() {
+    let row = |id: &str, code: &str, status: &str, value: &str| {
+        format!(
+            r#"{{"transaction_info":{{"transaction_id":"{id}","transaction_event_code":"{code}",
+            "transaction_status":"{status}","paypal_reference_id":"1AB","paypal_reference_id_type":
+            "TXN","transaction_amount":{{"currency_code":"EUR","value":"{value}"}},"invoice_id":"A-1",
+            "transaction_initiation_date":"2026-11-02T09:30:00+0000",
+            "ending_balance":{{"currency_code":"EUR","value":"1.00"}}}}}}"#
+        )
     };
-    let monday = camt_statement("S-1", &camt_credit("10.00", ""));
-    let tuesday = camt_statement("S-2", &camt_credit("20.00", ""));
-    assert_eq!(ids(&monday), ["S-1/1"]);
-    assert_eq!(ids(&tuesday), ["S-2/1"], "not a redelivery of Monday's");
-    let reference = "<AcctSvcrRef>BATCH-7</AcctSvcrRef>";
-    let twice = camt_credit("10.00", reference) + &camt_credit("20.00", reference);
+    let rows = [
+        row("1AB", "T0006", "S", "25.00"),
+        // What the account itself has bought, under a number that its own orders may have too.
+        row("2AB", "T0003", "S", "-25.00"),
+        row("3AB", "T0003", "P", "-25.00"),
+        row("4AB", "T1107", "S", "-25.00"),
+        // The fee of what was refunded comes back to the account.
+        row("5AB", "T1108", "S", "0.98"),
+    ];
+    let page = format!(r#"{{"transaction_details":[{}]}}"#, rows.join(","));
+    let entries = paypal::entries(page.as_bytes(), &options()).unwrap();
+    assert_eq!(rejected(&entries), []);
+    let briefs: Vec<_> = entries.rows.iter().map(brief).collect();
     assert_eq!(
-        ids(&camt_statement("S-3", &twice)),
-        ["BATCH-7", "BATCH-7/S-3/2"],
-        "two entries of a batch are two payments"
-    );
-    let mt940 = |year: u8| {
-        let text = format!(
-            ":20:STARTUMS\n:25:DE1\n:28C:00001/001\n:60F:C{year}0102EUR0,00\n\
-             :61:{year}01020102C10,00NTRFNONREF\n:62F:C{year}0102EUR10,00\n-"
-        );
-        let entries = mt940::entries(text.as_bytes(), &options()).unwrap();
-        entries.rows[0].id.clone()
-    };
-    assert_ne!(
-        mt940(26),
-        mt940(27),
-        "statements are counted anew each year"
+        briefs,
+        [
+            ("1AB", EntryKind::Payment, 2500, None, Some("A-1")),
+            ("4AB", EntryKind::Refund, -2500, Some("1AB"), Some("A-1")),
+        ]
     );
 }
 
 #[test]
-fn a_camt_entry_counts_as_it_was_booked() {
-    let amounts = |entries: &str| -> Vec<(EntryKind, String)> {
-        let statement = camt_statement("S-1", entries);
-        let read = camt::entries(statement.as_bytes(), &options()).unwrap();
-        assert_eq!(rejected(&read), []);
-        let rows = read.rows.into_iter();
-        rows.map(|row| (row.kind, row.amount.to_string())).collect()
+fn two_captures_of_one_payment_at_adyen_are_two_entries() {
+    let row = |capture: &str, amount: &str| {
+        format!(
+            "8816000000000001,A-1,Settled,{capture},2026-11-02 10:00:00,EUR,,{amount},EUR,,{amount},7\n"
+        )
     };
-    let payment = |amount: &str| (EntryKind::Payment, amount.to_owned());
-    // What the payer sent is told beside what was booked, before charges and in another currency.
-    let sent = r#"<AmtDtls><TxAmt><Amt Ccy="USD">120.00</Amt></TxAmt></AmtDtls>"#;
-    assert_eq!(amounts(&camt_credit("95.00", sent)), [payment("95.00 EUR")]);
-    let detail = |amount: &str| format!(r#"<TxDtls><Amt Ccy="EUR">{amount}</Amt>{sent}</TxDtls>"#);
-    let details = format!(
-        "<NtryDtls>{}{}</NtryDtls>",
-        detail("60.00"),
-        detail("35.00")
+    let header = "Psp Reference,Merchant Reference,Type,Modification Reference,Creation Date,\
+                  Gross Currency,Gross Debit (GC),Gross Credit (GC),Net Currency,Net Debit (NC),\
+                  Net Credit (NC),Batch Number\n";
+    let (first, second) = (
+        row("8826000000000001", "60.00"),
+        row("8826000000000002", "40.00"),
     );
+    let file = format!("{header}{first}{second}{first}");
+    let entries = adyen::entries(file.as_bytes(), &options()).unwrap();
+    let briefs: Vec<_> = entries.rows.iter().map(brief).collect();
+    let own = "8816000000000001";
+    let other = "8816000000000001/8826000000000002";
     assert_eq!(
-        amounts(&camt_credit("95.00", &details)),
-        [payment("60.00 EUR"), payment("35.00 EUR")]
+        briefs,
+        [
+            (own, EntryKind::Payment, 6_000, None, Some("A-1")),
+            (other, EntryKind::Payment, 4_000, None, Some("A-1")),
+            (own, EntryKind::Payment, 6_000, None, Some("A-1")),
+        ]
     );
-    // What is only announced has not come.
-    for status in [
-        "<Sts>PDNG</Sts>",
-        "<Sts><Cd>INFO</Cd></Sts>",
-        "<Sts><Cd>FUTR</Cd></Sts>",
+}
+
+#[test]
+fn references_made_here_lead_to_their_orders_and_others_stay() {
+    let shop = Namespace::new("shop").unwrap();
+    let row = |reference: &str| {
+        format!("8816000000000001,{reference},Settled,2026-11-02 10:00:00,EUR,,1.00,EUR,,1.00,7\n")
+    };
+    let header = "Psp Reference,Merchant Reference,Type,Creation Date,Gross Currency,\
+                  Gross Debit (GC),Gross Credit (GC),Net Currency,Net Debit (NC),\
+                  Net Credit (NC),Batch Number\n";
+    for (given, order) in [
+        ("shop:A-1:1", Some("A-1")),
+        ("shop:A-1:2:held", Some("A-1")),
+        ("other:A-1:1", None),
+        ("A-1", Some("A-1")),
+        ("A-1:held", Some("A-1:held")),
     ] {
-        let announced = camt_credit("95.00", "").replace("<Sts><Cd>BOOK</Cd></Sts>", status);
-        assert_eq!(amounts(&announced), [], "{status}");
+        let file = format!("{header}{}", row(given));
+        let mut entries = adyen::entries(file.as_bytes(), &options()).unwrap();
+        let entry = entries.rows.remove(0).within(&shop);
+        assert_eq!(entry.reference.as_deref(), order, "{given}");
     }
-    let reversed = camt_credit("95.00", "<RvslInd>1</RvslInd>").replace("CRDT", "DBIT");
-    assert_eq!(
-        amounts(&reversed),
-        [(EntryKind::Reversal, "-95.00 EUR".to_owned())]
-    );
 }
 
 #[test]
