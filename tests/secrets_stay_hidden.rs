@@ -26,6 +26,9 @@ use counterfoil::clock::ManualClock;
 use counterfoil::conformance::{Fault, Rig, SignedWith, Strikes};
 use counterfoil::id::{Namespace, OrderId, PaymentId};
 use counterfoil::money::{Currency, Money, PositiveMoney};
+use counterfoil::providers::adyen::{Adyen, AdyenConfig};
+use counterfoil::providers::paypal::{PayPal, PayPalConfig, PayPalCredentials};
+use counterfoil::providers::stripe::{Stripe, StripeConfig};
 use counterfoil::rehearsal::rehearse;
 use counterfoil::request::{Checkout, CreateRequest};
 use counterfoil::webhook::WebhookRequest;
@@ -33,6 +36,27 @@ use counterfoil::{Error, Provider, Test, telemetry};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
+
+#[test]
+fn a_provider_shows_no_secret_in_debug() {
+    let hmac_key = "0a1b".repeat(16);
+    let stripe = StripeConfig::<Test>::new("sk_test_hidden", "whsec_hidden").unwrap();
+    let paypal = PayPalCredentials::sandbox("client", "hidden", "1JE4291016473214C");
+    let adyen = AdyenConfig::<Test>::new("AQE_hidden", "ShopECOM", hmac_key.as_str());
+    let shown = [
+        format!("{:?}", Stripe::new(stripe).unwrap()),
+        format!(
+            "{:?}",
+            PayPal::new(PayPalConfig::new(paypal.unwrap())).unwrap()
+        ),
+        format!("{:?}", Adyen::new(adyen.unwrap()).unwrap()),
+    ];
+    for shown in shown {
+        assert!(shown.contains("Verifier"), "{shown}");
+        let leaks = shown.contains("hidden") || shown.contains(&hmac_key);
+        assert!(!leaks, "{shown}");
+    }
+}
 
 /// Every span, record and event, at every level and from every crate.
 #[derive(Clone, Default)]

@@ -299,6 +299,21 @@ mod tests {
     }
 
     #[test]
+    fn a_policy_of_ones_own_is_waited_and_ended_by() {
+        let seconds = Duration::from_secs;
+        let policy = RetryPolicy::default()
+            .with_waits(seconds(4), seconds(6))
+            .with_total(seconds(10));
+        let after = |attempt, elapsed| {
+            let lost = Outcome::NoAnswer(Delivered::No);
+            decide(&policy, attempt, seconds(elapsed), Safety::Read, lost, 0)
+        };
+        assert_eq!(after(1, 0), Decision::RetryAfter(seconds(2)));
+        assert_eq!(after(2, 7), Decision::RetryAfter(seconds(3)));
+        assert_eq!(after(2, 8), Decision::Return);
+    }
+
+    #[test]
     fn what_leaves_a_write_in_doubt() {
         assert!(Outcome::NoAnswer(Delivered::Perhaps).leaves_doubt());
         assert!(Outcome::NoAnswer(Delivered::Answered).leaves_doubt());

@@ -177,12 +177,13 @@ mod tests {
     use super::*;
     use crate::http::ManualTimer;
 
-    /// Gives `token-1`, `token-2` …, each good for 1000 s, after `yields` turns of the others.
+    /// Gives `token-1`, `token-2` …, each `good_for` so long, after `yields` turns of the others.
     #[derive(Debug, Default)]
     struct Counting {
         fetches: AtomicU32,
         fails: AtomicBool,
         yields: u32,
+        good_for: Duration,
     }
 
     #[async_trait]
@@ -196,13 +197,18 @@ mod tests {
                 return Err(Error::new(ErrorKind::Credentials, "wrong secret"));
             }
             let token = format!("token-{number}");
-            Ok(FreshToken::new(token, Duration::from_secs(1000)))
+            Ok(FreshToken::new(token, self.good_for))
         }
     }
 
     fn cache(yields: u32) -> (TokenCache, Arc<Counting>, Arc<ManualTimer>) {
+        cache_for(Duration::from_secs(1000), yields)
+    }
+
+    fn cache_for(good_for: Duration, yields: u32) -> (TokenCache, Arc<Counting>, Arc<ManualTimer>) {
         let source = Arc::new(Counting {
             yields,
+            good_for,
             ..Counting::default()
         });
         let timer = Arc::new(ManualTimer::new());
@@ -268,6 +274,16 @@ mod tests {
             .filter(|h| h.as_ref().unwrap() == "Bearer token-2");
         assert_eq!(renewed.count(), 1);
         assert_eq!(fetches(&source), 2);
+    }
+
+    #[tokio::test]
+    async fn a_short_token_is_renewed_in_its_last_tenth() {
+        let (cache, _, timer) = cache_for(Duration::from_secs(100), 0);
+        cache.header().await.unwrap();
+        timer.advance(Duration::from_secs(89));
+        assert_eq!(cache.header().await.unwrap(), "Bearer token-1");
+        timer.advance(Duration::from_secs(1));
+        assert_eq!(cache.header().await.unwrap(), "Bearer token-2");
     }
 
     #[tokio::test]

@@ -170,7 +170,7 @@ mod tests {
     use crate::id::{PaymentId, ProviderName, RefundId};
     use crate::matching::{Batch, Policy, Verdict};
     use crate::mode::Test;
-    use crate::money::Currency;
+    use crate::money::{Currency, PositiveMoney};
 
     fn at(unix: i64) -> Timestamp {
         Timestamp::from_unix(unix)
@@ -206,6 +206,55 @@ mod tests {
             }
             assert_eq!(verdict(&ledger), (Verdict::Paid, 0), "{looks:?}");
         }
+    }
+
+    #[test]
+    fn what_came_back_is_a_reversal_and_what_ended_without_money_has_failed() {
+        let rows = |payment: Payment<Test>| {
+            let mut ledger = Ledger::new();
+            ledger.add_payment(payment).unwrap();
+            let (mut rows, shop) = (Vec::new(), Namespace::new("shop").unwrap());
+            let taken = entries_of(&ledger, &shop, |row| {
+                rows.push((row.kind, row.amount, row.parent.map(str::to_owned)));
+                Ok::<_, std::convert::Infallible>(())
+            });
+            taken.unwrap();
+            rows
+        };
+        let mut returned = captured(50);
+        returned.returned = Money::new(300, Currency::EUR);
+        let payment = (EntryKind::Payment, 1000, None);
+        let reversal = (EntryKind::Reversal, 300, Some("pi_1".to_owned()));
+        assert_eq!(rows(returned), [payment, reversal]);
+
+        for (status, expected) in [
+            (PaymentStatus::Created, None),
+            (PaymentStatus::Expired, Some(EntryKind::FailedPayment)),
+            (PaymentStatus::Pending, Some(EntryKind::PendingPayment)),
+        ] {
+            let mut payment = captured(50);
+            payment.captured = Money::zero(Currency::EUR);
+            payment.status = status;
+            let rows = rows(payment);
+            assert_eq!(rows.first().map(|(kind, ..)| *kind), expected);
+        }
+    }
+
+    #[test]
+    fn an_order_is_a_row_with_its_times() {
+        let total = Money::new(1000, Currency::EUR);
+        let mut order = Order::new(
+            "A-1".parse().unwrap(),
+            PositiveMoney::new(total).unwrap(),
+            at(1),
+        );
+        assert_eq!(OrderRow::from(&order).closed_at, None);
+        order.closed_at = Some(at(9));
+        let row = OrderRow::from(&order);
+        assert_eq!(
+            (row.id, row.placed_at, row.closed_at),
+            ("A-1", at(1), Some(at(9)))
+        );
     }
 
     #[test]

@@ -216,3 +216,32 @@ impl Rate {
         i64::try_from((2 * scaled + half) / (2 * denominator)).ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_of_days_is_one_of_as_many_seconds() {
+        let days = |days: u64| Duration::from_secs(days * 86_400);
+        assert_eq!(Window::new(days(3), days(14)), Window::days(3, 14));
+    }
+
+    #[test]
+    fn a_rate_rounds_half_away_from_zero_and_divides_by_none() {
+        let rate = |numerator, denominator| Rate {
+            from: Currency::USD,
+            to: Currency::EUR,
+            numerator,
+            denominator,
+            from_unix: 0,
+            until_unix: 1,
+        };
+        for (minor, worth) in [(3, 2), (1, 1), (-3, -2), (-1, -1), (0, 0)] {
+            assert_eq!(rate(1, 2).convert(minor), Some(worth), "{minor}");
+        }
+        assert_eq!(rate(1, 3).convert(-1), Some(0));
+        assert_eq!(rate(1, 0).convert(1), None);
+        assert_eq!(rate(2, 1).convert(i64::MAX), None);
+    }
+}

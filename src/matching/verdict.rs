@@ -227,8 +227,48 @@ impl fmt::Display for Reason {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::money::Currency;
+
+    const REASONS: [Reason; 13] = [
+        Reason::NoCandidate,
+        Reason::CandidateTaken,
+        Reason::OutsideWindow,
+        Reason::CurrencyMismatch,
+        Reason::OrderTotalUnknown,
+        Reason::SplitIncomplete,
+        Reason::ChanceSum,
+        Reason::SuspectedDuplicate,
+        Reason::ZeroAmount,
+        Reason::OrphanRefund,
+        Reason::BudgetExceeded,
+        Reason::AwaitingWatermark,
+        Reason::Withdrawn,
+    ];
+
+    #[test]
+    fn no_two_verdicts_read_the_same() {
+        let verdicts = [
+            Verdict::UnknownOrder,
+            Verdict::WrongCurrency,
+            Verdict::AlreadyApplied,
+            Verdict::DuplicatePayment,
+            Verdict::PaidAfterClose,
+            Verdict::Reversed,
+            Verdict::Pending,
+            Verdict::Paid,
+        ];
+        let reasons = REASONS.iter().map(ToString::to_string);
+        let all: BTreeSet<_> = verdicts
+            .iter()
+            .map(ToString::to_string)
+            .chain(reasons)
+            .collect();
+        assert_eq!(all.len(), verdicts.len() + REASONS.len());
+        assert!(all.iter().all(|text| !text.is_empty()));
+    }
 
     #[test]
     fn a_verdict_is_one_sentence_with_its_amount_and_its_orders() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use counterfoil::clock::ManualClock;
 use counterfoil::ledger::Ledger;
 use counterfoil::payment::PaymentStatus;
-use counterfoil::providers::paypal::{PayPalConfig, PayPalCredentials, WebhookCheck};
+use counterfoil::providers::paypal::{PayPal, PayPalConfig, PayPalCredentials, WebhookCheck};
 use counterfoil::webhook::{Authenticity, WebhookRefusalKind, WebhookRequest};
 use counterfoil::{ErrorKind, Provider, Test};
 use futures_util::future::join_all;
@@ -109,6 +109,19 @@ async fn a_certificate_that_is_not_paypals_now_is_refused() {
             "{what}"
         );
         assert!(refusal.hint().contains(hint), "{what}: {refusal}");
+    }
+}
+
+#[test]
+fn what_is_no_authority_is_not_trusted() {
+    let script = Arc::new(Script::default());
+    for pem in [
+        "no PEM",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    ] {
+        let config = config(&script).with_webhook_roots(pem);
+        let refused = config.and_then(|config| PayPal::new(config).map(drop));
+        assert_eq!(refused.unwrap_err().kind(), &ErrorKind::Settings, "{pem}");
     }
 }
 
@@ -453,7 +466,16 @@ async fn bodies_that_are_no_events_are_unreadable_and_never_a_panic() {
     let nested = whole.replace(r#""final_capture":true"#, &format!(r#""x":{deep}"#));
     let twice = whole.replacen(r#""id""#, r#""id":"WH-2","id""#, 1);
     let no_amount = whole.replace(r#""value":"20.00""#, r#""value":"1e3""#);
-    let bodies: [&[u8]; 9] = [
+    let event = |resource: &str| {
+        format!(
+            r#"{{"id":"WH-1","create_time":"2026-11-16T11:59:00Z",
+            "event_type":"PAYMENT.CAPTURE.COMPLETED"{resource}}}"#
+        )
+    };
+    let (without_resource, with_another) = (event(""), event(r#","resource":{"plan":1}"#));
+    let bodies: [&[u8]; 11] = [
+        without_resource.as_bytes(),
+        with_another.as_bytes(),
         b"",
         b"{",
         b"\xff\xfe",
@@ -481,6 +503,7 @@ async fn paypal_can_be_asked_instead() {
     for status in ["SUCCESS", "FAILURE", "OF_TOMORROW"] {
         script.json(post, 200, json!({"verification_status": status}));
     }
+    script.on(post, Reply::Raw(200, "SUCCESS".into()));
     script.json(post, 500, json!({}));
     // White space shows that the body goes along byte for byte.
     let body = notice().replacen(':', " :  ", 1);
@@ -502,10 +525,11 @@ async fn paypal_can_be_asked_instead() {
         let kind = refusal(&provider, &webhook).await.0;
         assert_eq!(kind, WebhookRefusalKind::WrongSignature);
     }
-    assert_eq!(
-        refusal(&provider, &webhook).await,
-        (WebhookRefusalKind::Unverifiable, 503)
-    );
+    // An answer that cannot be read, and none.
+    for _ in 0..2 {
+        let refused = refusal(&provider, &webhook).await;
+        assert_eq!(refused, (WebhookRefusalKind::Unverifiable, 503));
+    }
     let injected = sign(br#"{}, "webhook_id": "other", "x": {}"#);
     assert_eq!(
         refusal(&provider, &injected).await.0,

@@ -57,6 +57,8 @@ fn each_format_is_told_from_its_content() {
     }
     assert_eq!(Format::of(b"order_id,total_minor\n"), Format::Csv);
     assert_eq!(Format::of(b""), Format::Csv);
+    let bank = [Format::Camt053, Format::Mt940].map(|format| format.to_string());
+    assert_eq!(bank, ["camt.053 statement", "MT940 statement"]);
 }
 
 #[test]
@@ -272,6 +274,66 @@ fn references_made_here_lead_to_their_orders_and_others_stay() {
         let mut entries = adyen::entries(file.as_bytes(), &options()).unwrap();
         let entry = entries.rows.remove(0).within(&shop);
         assert_eq!(entry.reference.as_deref(), order, "{given}");
+    }
+}
+
+#[test]
+fn paypals_codes_and_states_say_what_moved() {
+    let read = |code: &str, status: &str| {
+        let record = serde_json::json!({"transaction_details": [{"transaction_info": {
+            "transaction_id": "1AB", "transaction_event_code": code, "transaction_status": status,
+            "transaction_initiation_date": "2026-11-02T09:30:00+0000",
+            "transaction_amount": {"currency_code": "EUR", "value": "25.00"},
+            "ending_balance": {"currency_code": "EUR", "value": "123.90"},
+        }}]});
+        let reading = paypal::entries(record.to_string().as_bytes(), &options()).unwrap();
+        let kinds: Vec<_> = reading.rows.iter().map(|entry| entry.kind).collect();
+        (kinds.first().copied(), reading.rejected_count)
+    };
+    for (code, status, kind) in [
+        ("T0006", "S", Some(EntryKind::Payment)),
+        ("T0006", "P", Some(EntryKind::PendingPayment)),
+        ("T0006", "D", Some(EntryKind::FailedPayment)),
+        ("T0006", "V", Some(EntryKind::Reversal)),
+        ("T1106", "S", Some(EntryKind::Reversal)),
+        ("T1107", "S", Some(EntryKind::Refund)),
+        ("T1107", "P", None),
+        ("T1110", "S", None),
+        ("T1201", "S", Some(EntryKind::DisputeOpened)),
+        ("T1202", "S", Some(EntryKind::DisputeWon)),
+        ("T1205", "S", None),
+        ("T0400", "S", None),
+    ] {
+        assert_eq!(read(code, status), (kind, 0), "{code} {status}");
+    }
+    for code in ["T0006", "T1107", "T1201"] {
+        assert_eq!(read(code, "OF_TOMORROW"), (None, 1), "{code}");
+    }
+}
+
+#[test]
+fn a_table_says_in_words_what_each_row_is() {
+    let read = |word: &str| {
+        let text =
+            format!("payment_id,kind,amount_minor,currency,at\np1,{word},5,EUR,2026-11-22\n");
+        let read = csv::entries(text.as_bytes(), &CsvMapping::default(), &options()).unwrap();
+        read.rows.first().map(|entry| entry.kind)
+    };
+    for (words, kind) in [
+        ("payment capture Charge", Some(EntryKind::Payment)),
+        ("pending pending_payment", Some(EntryKind::PendingPayment)),
+        ("failed failed_payment", Some(EntryKind::FailedPayment)),
+        ("refund REFUND", Some(EntryKind::Refund)),
+        ("failed_refund", Some(EntryKind::FailedRefund)),
+        ("dispute chargeback", Some(EntryKind::DisputeOpened)),
+        ("dispute_won dispute_reversal", Some(EntryKind::DisputeWon)),
+        ("dispute_lost", Some(EntryKind::DisputeLost)),
+        ("reversal", Some(EntryKind::Reversal)),
+        ("gift", None),
+    ] {
+        for word in words.split(' ') {
+            assert_eq!(read(word), kind, "{word}");
+        }
     }
 }
 

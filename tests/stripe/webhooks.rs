@@ -204,6 +204,28 @@ async fn a_wrong_signature_is_explained_by_how_the_body_looks() {
 }
 
 #[tokio::test]
+async fn what_is_signed_and_new_is_not_guessed_at() {
+    let shop = Shop::open(49);
+    let told = async |object: &str, of: &str| {
+        let body = serde_json::json!({
+            "id": "evt_1", "object": object, "created": 1_700_000_000, "livemode": false,
+            "type": "charge.succeeded", "data": {"object": {"object": of}},
+        });
+        let webhook = signed(WEBHOOK_SECRET, START, body.to_string().as_bytes());
+        shop.stripe.webhook(&webhook).await
+    };
+    for (object, kind) in [
+        ("v2.core.event", WebhookRefusalKind::Unsupported),
+        ("charge", WebhookRefusalKind::Unreadable),
+    ] {
+        assert_eq!(told(object, "charge").await.unwrap_err().kind(), kind);
+    }
+    let delivery = told("event", "charge_of_tomorrow").await.unwrap();
+    let kind = delivery.events[0].kind();
+    assert!(matches!(kind, EventKind::Unrecognized), "{kind:?}");
+}
+
+#[tokio::test]
 async fn a_test_event_at_a_live_endpoint_is_set_aside() {
     let shop = Shop::open(44);
     shop.charge("A-1", "10.00 EUR", "pm_card_visa")

@@ -341,3 +341,152 @@ impl fmt::Display for LineReason {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::money::Currency;
+
+    fn eur(minor: i64) -> Money {
+        Money::new(minor, Currency::EUR)
+    }
+
+    fn payout(verdict: PayoutVerdict) -> PayoutMatch {
+        PayoutMatch {
+            payout: "po_1".into(),
+            value_date: "2026-11-20".parse().unwrap(),
+            rule: PayoutRule::Terms,
+            rules_version: 1,
+            net: eur(9_700),
+            expected: eur(9_700),
+            lines: 1,
+            lines_open: 0,
+            residuals: Vec::new(),
+            verdict,
+            alternatives: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_payout_is_told_in_one_sentence() {
+        let closed = payout(PayoutVerdict::Closed);
+        let start = "payout po_1 of 2026-11-20 over 97.00 EUR";
+        assert_eq!(
+            closed.to_string(),
+            format!("{start} closes to the minor unit: 1 line of 97.00 EUR")
+        );
+        let late = PayoutMatch {
+            expected: eur(10_000),
+            lines: 3,
+            lines_open: 2,
+            residuals: vec![Residual {
+                label: ResidualLabel::Fee,
+                amount: eur(-300),
+            }],
+            ..payout(PayoutVerdict::ClosedWithResidual)
+        };
+        assert_eq!(late.difference_minor(), -300);
+        assert_eq!(
+            late.to_string(),
+            format!(
+                "{start} closes with a residual: 3 lines of 100.00 EUR, fee not shown in the \
+                 lines -3.00 EUR; which lines is open for 2"
+            )
+        );
+        let open = payout(PayoutVerdict::Open(PayoutReason::NoLines));
+        assert_eq!(
+            open.to_string(),
+            format!("{start} is open, because no payment is due in it: 1 line of 97.00 EUR")
+        );
+    }
+
+    #[test]
+    fn a_line_is_told_in_one_sentence() {
+        let line = |payout: Option<&str>, verdict, wrong_one_in| LineMatch {
+            line: "pi_1".into(),
+            kind: LineKind::Payment,
+            payout: payout.map(Into::into),
+            net: Some(eur(100)),
+            due: None,
+            verdict,
+            wrong_one_in,
+        };
+        let (po, open) = (Some("po_1"), LineVerdict::Open(LineReason::NoPayout));
+        for (line, text) in [
+            (
+                line(po, LineVerdict::Reported, None),
+                "payment pi_1 is in payout po_1, as reported",
+            ),
+            (
+                line(po, LineVerdict::ReportedUnknown, None),
+                "payment pi_1 is in payout po_1, as reported, but is not in the feed",
+            ),
+            (
+                line(po, LineVerdict::OnTime, Some(90)),
+                "payment pi_1 is in payout po_1, on time (wrong once in 90)",
+            ),
+            (
+                line(po, LineVerdict::Late, None),
+                "payment pi_1 is in payout po_1, a business day late",
+            ),
+            (
+                line(None, open, None),
+                "payment pi_1 is open: no payout came on its day",
+            ),
+        ] {
+            assert_eq!(line.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn no_two_of_a_sort_read_the_same() {
+        fn differ<T>(all: &[T], text: impl Fn(&T) -> String) {
+            let texts: BTreeSet<_> = all.iter().map(text).collect();
+            assert_eq!(texts.len(), all.len(), "{texts:?}");
+            assert!(texts.iter().all(|text| !text.is_empty()));
+        }
+        let reasons = [
+            PayoutReason::NotInReport,
+            PayoutReason::NoLines,
+            PayoutReason::SeveralExplanations,
+            PayoutReason::SeveralPayouts,
+            PayoutReason::TooLarge,
+            PayoutReason::BudgetExceeded,
+        ];
+        differ(&reasons, ToString::to_string);
+        let labels = [
+            ResidualLabel::SlippedIn,
+            ResidualLabel::SlippedOut,
+            ResidualLabel::Fee,
+            ResidualLabel::Fx,
+            ResidualLabel::Reserve,
+            ResidualLabel::Refund,
+            ResidualLabel::Unexplained,
+        ];
+        differ(&labels, ToString::to_string);
+        let reasons = [
+            LineReason::NotPaidOut,
+            LineReason::SeveralExplanations,
+            LineReason::NoPayout,
+            LineReason::SeveralPayouts,
+            LineReason::PayoutNotExplained,
+            LineReason::UnknownPayout,
+            LineReason::WrongCurrency,
+            LineReason::Repeated,
+            LineReason::OutOfRange,
+        ];
+        differ(&reasons, ToString::to_string);
+        let kinds = [
+            LineKind::Payment,
+            LineKind::Refund,
+            LineKind::Dispute,
+            LineKind::Fee,
+            LineKind::Reserve,
+            LineKind::Conversion,
+            LineKind::Adjustment,
+        ];
+        differ(&kinds, |kind| kind.name().to_owned());
+    }
+}

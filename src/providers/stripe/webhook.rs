@@ -556,11 +556,15 @@ mod tests {
                 EventKind::NotAboutPayments
             ));
         }
-        let setup = r#"{"object":"checkout.session","mode":"setup"}"#;
-        assert!(matches!(
-            kind("checkout.session.completed", setup),
-            EventKind::NotAboutPayments
-        ));
+        let session = |mode: &str| {
+            let object = format!(r#"{{"object":"checkout.session","mode":"{mode}"}}"#);
+            kind("checkout.session.completed", &object)
+        };
+        assert!(matches!(session("setup"), EventKind::NotAboutPayments));
+        assert!(matches!(session("subscription"), EventKind::Unrecognized));
+        let lapsed = r#"{"object":"refund","reason":"expired_uncaptured_charge"}"#;
+        let lapsed = kind("refund.created", lapsed);
+        assert!(matches!(lapsed, EventKind::NotAboutPayments));
         for event_type in ["invoice.paid", "topup.created", "something.new"] {
             assert!(matches!(
                 kind(event_type, r#"{"amount":"1"}"#),
