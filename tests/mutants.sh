@@ -13,11 +13,10 @@ case $part in
   core)
     files="src/ledger.rs src/money.rs src/http/token.rs src/http/retry.rs src/http/retry_budget.rs"
     files="$files src/webhook/event.rs src/webhook/mod.rs src/webhook/refusal.rs"
-    files="$files src/webhook/request.rs"
     ;;
   stripe)
     features=stripe,simulator,axum,ring tests=stripe
-    files="src/providers/stripe/webhook.rs src/webhook/axum.rs"
+    files="src/providers/stripe/webhook.rs src/webhook/axum.rs src/webhook/request.rs"
     ;;
   paypal)
     features=paypal,ring tests=paypal targets=
