@@ -46,6 +46,7 @@
 mod ask;
 mod checkout;
 mod commands;
+mod concerns;
 mod disputes;
 mod due;
 mod ending;
@@ -73,6 +74,7 @@ mod turns;
 
 use std::sync::Arc;
 
+pub use concerns::Concern;
 #[cfg(feature = "preflight")]
 pub(crate) use health::last_sweep;
 pub use health::{Health, ProviderHealth, Unreadable, WebhookHealth};
@@ -92,7 +94,7 @@ pub use sql::postgres::PostgresStore;
 #[cfg(feature = "sqlite")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]
 pub use sql::sqlite::SqliteStore;
-pub use standing::{Allocation, Concern, Standing};
+pub use standing::{Allocation, Standing};
 pub use store::{
     Backlog, Batch, Commit, ConfirmationRow, EventRow, LeasedConfirmation, NoteRow, OrderRow,
     Purged, Store,

@@ -1,7 +1,7 @@
 //! Orders: placed, amended, closed and looked at.
 
+use super::concerns::Concern;
 use super::records::{AttemptPhase, OrderRecord};
-use super::standing::Concern;
 use super::store::Commit;
 use super::{Cashier, Stored};
 use crate::error::{Error, ErrorKind, Result};

@@ -1,22 +1,16 @@
-//! How an order stands, computed from the facts about its payments, and what a person must look at.
+//! How an order stands, computed from the facts about its payments.
 
 use std::cmp::Ordering;
 use std::fmt;
 
-use crate::capture::CaptureStatus;
-use crate::clock::Timestamp;
-use crate::dispute::DisputeStatus;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::PaymentId;
 use crate::matching::{Balance, Facts, VerdictKind, decide};
 use crate::mode::Mode;
 use crate::money::{Money, MoneyError};
 use crate::payment::PaymentStatus;
-use crate::refund::RefundStatus;
 
-use super::due::{is_on_its_way, silent_since};
-use super::patience::Patience;
-use super::records::{CommandRecord, CommandState, OrderRecord};
+use super::records::OrderRecord;
 
 /// How an order stands. The first that applies is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,16 +65,6 @@ impl fmt::Display for Standing {
             Self::Unpaid => f.write_str("unpaid"),
         }
     }
-}
-
-/// Something that a person must look at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Concern {
-    /// A stable name, to resolve it by.
-    pub name: String,
-    /// What is wrong and what can be done.
-    pub text: String,
 }
 
 /// What one payment counts for its order.
@@ -202,231 +186,6 @@ impl<M: Mode> OrderRecord<M> {
             _ if received.is_positive() => Standing::PartlyPaid { short: apart },
             _ => Standing::Unpaid,
         }
-    }
-
-    /// What a person must look at now, without what was resolved. The cashier's own
-    /// [`Patience`] is in [`Cashier::concerns`](super::Cashier::concerns).
-    #[must_use]
-    pub fn concerns(&self, now: Timestamp, patience: &Patience) -> Vec<Concern> {
-        let mut all = Vec::new();
-        let mut add = |name: String, text: String| all.push(Concern { name, text });
-        self.add_what_is_not_owed(&mut add);
-        for attempt in self.unknown_attempts() {
-            let waited = now.abs_diff(attempt.begun_at);
-            if waited > patience.unknown {
-                let number = attempt.attempt;
-                add(
-                    format!("attempt_unknown:{number}"),
-                    format!("nobody knows whether attempt {number} was paid: see the dashboard"),
-                );
-            }
-        }
-        for command in &self.commands {
-            let waited = now.abs_diff(command.requested_at);
-            let name = command.operation.name();
-            let of = &command.payment;
-            match command.state {
-                CommandState::Unknown | CommandState::Requested if waited > patience.unknown => {
-                    add(
-                        format!("{name}_unknown:{}", command.key),
-                        format!("nobody knows whether the {name} of {of} was done"),
-                    );
-                }
-                // Of a refund that has an id the ledger tells below.
-                CommandState::Pending
-                    if command.refund.is_none() && waited > command.patience(patience) =>
-                {
-                    add(
-                        format!("{name}_pending:{}", command.key),
-                        format!(
-                            "the {name} of {of} has been pending since {}",
-                            command.requested_at
-                        ),
-                    );
-                }
-                _ if command.has_failed_since() && !self.was_reversed(command) => {
-                    let amount = command.amount.map(|amount| format!(" {amount}"));
-                    let amount = amount.unwrap_or_default();
-                    add(
-                        format!("{name}_failed:{}", command.key),
-                        format!("the {name} of{amount} by {of} was not done after all: ask anew"),
-                    );
-                }
-                _ => {}
-            }
-        }
-        for (about, text) in &self.unclear {
-            add(format!("unclear:{about}"), text.clone());
-        }
-        for payment in &self.payments {
-            let ledger = &payment.ledger;
-            for capture in ledger.captures() {
-                if capture.status == CaptureStatus::Reversed {
-                    add(
-                        format!("capture_failed:{}", capture.id),
-                        format!(
-                            "{} of {} was taken and is not yours after all: ask for it anew",
-                            capture.amount, capture.payment
-                        ),
-                    );
-                }
-            }
-            if let Some(known) = ledger.payment() {
-                let is_proven = ledger.captures().next().is_some();
-                if payment.said_ended && known.captured == known.amount && !is_proven {
-                    add(
-                        format!("contradicted:{}", known.id),
-                        format!(
-                            "{} counts as taken, and its provider says that it ended without \
-                             money: see the dashboard",
-                            known.id
-                        ),
-                    );
-                }
-                if known.returned.is_positive() {
-                    add(
-                        format!("returned:{}", known.id),
-                        format!(
-                            "{} of {} went back to the payer without a refund: ask for it anew",
-                            known.returned, known.id
-                        ),
-                    );
-                }
-                if known.is_held() && self.is_closed_unpaid() {
-                    add(
-                        format!("held_after_close:{}", known.id),
-                        format!(
-                            "{} is held by {} for an order that was closed: void it, or capture \
-                             it and deliver",
-                            known.capturable, known.id
-                        ),
-                    );
-                }
-                let lapses = known
-                    .capture_before
-                    .is_some_and(|before| now >= before.saturating_sub(patience.lapse));
-                if known.is_held() && lapses {
-                    add(
-                        format!("lapsing:{}", known.id),
-                        format!("the amount held by {} lapses: capture or void it", known.id),
-                    );
-                }
-            }
-            if let Some(known) = ledger.payment()
-                && let Some(since) = silent_since(known)
-                && now.abs_diff(since) > patience.silence
-            {
-                add(
-                    format!("silent:{}", known.id),
-                    format!(
-                        "nothing that is known here was heard of {} since {since}: see the \
-                         dashboard",
-                        known.id
-                    ),
-                );
-            }
-            for refund in ledger.refunds() {
-                let waited = now.abs_diff(refund.created_at);
-                if is_on_its_way(&refund.status) && waited > patience.refund {
-                    add(
-                        format!("refund_pending:{}", refund.id),
-                        format!(
-                            "{} of {} has been on its way since {}",
-                            refund.amount, refund.id, refund.created_at
-                        ),
-                    );
-                }
-                if matches!(refund.status, RefundStatus::Failed | RefundStatus::Canceled) {
-                    add(
-                        format!("refund_failed:{}", refund.id),
-                        format!("{} of {} did not reach the payer", refund.amount, refund.id),
-                    );
-                }
-            }
-            for dispute in ledger.disputes() {
-                let (id, amount) = (&dispute.id, dispute.amount);
-                match &dispute.status {
-                    DisputeStatus::NeedsResponse => add(
-                        format!("dispute:{id}"),
-                        format!("{amount} is disputed: answer the bank"),
-                    ),
-                    DisputeStatus::Unrecognized(status) => add(
-                        format!("dispute_unclear:{id}"),
-                        format!(
-                            "{amount} is disputed, and the dispute stands at {status}, which is \
-                             not known here: see the dashboard"
-                        ),
-                    ),
-                    _ => {}
-                }
-            }
-        }
-        all.retain(|concern| !self.resolved.contains(&concern.name));
-        all
-    }
-
-    /// The payments that have brought what the order does not ask for. Each is a concern of its
-    /// own, so that the next one is told of after a person has dealt with the first.
-    fn add_what_is_not_owed(&self, add: &mut impl FnMut(String, String)) {
-        match self.standing() {
-            Standing::WrongCurrency => {
-                for entry in &self.payments {
-                    let (Some(payment), net) = (entry.ledger.payment(), entry.ledger.net()) else {
-                        continue;
-                    };
-                    let is_ours = |net: Money| net.currency() == self.order.total.currency();
-                    if !net.is_ok_and(|net| net.is_zero() || is_ours(net)) {
-                        add(
-                            format!("wrong_currency:{}", payment.id),
-                            format!(
-                                "money has come by {} in another currency: refund it or settle it \
-                                 by hand",
-                                payment.id
-                            ),
-                        );
-                    }
-                }
-            }
-            Standing::PaidAfterClose { .. } => {
-                for entry in &self.payments {
-                    if let (Some(payment), Ok(net)) = (entry.ledger.payment(), entry.ledger.net())
-                        && net.is_positive()
-                    {
-                        add(
-                            format!("paid_after_close:{}", payment.id),
-                            format!(
-                                "{net} has come by {} after the order was closed: refund it or \
-                                 deliver",
-                                payment.id
-                            ),
-                        );
-                    }
-                }
-            }
-            Standing::Overpaid { .. } => {
-                let allocations = self.allocations().unwrap_or_default().into_iter();
-                for Allocation {
-                    payment, excess, ..
-                } in allocations.filter(|allocation| allocation.excess.is_positive())
-                {
-                    add(
-                        format!("overpaid:{payment}"),
-                        format!("{excess} of {payment} is more than the total: refund it"),
-                    );
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// Whether the provider has taken back what this capture took: its ledger tells.
-    fn was_reversed(&self, command: &CommandRecord<M>) -> bool {
-        let of = self.payment(&command.payment);
-        let mut captures = of.into_iter().flat_map(|of| of.ledger.captures());
-        captures.any(|capture| {
-            let is_its = capture.command.is_some() && capture.command == command.command;
-            is_its && capture.status == CaptureStatus::Reversed
-        })
     }
 
     /// Whether any payment has a status like that.
