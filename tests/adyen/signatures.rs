@@ -11,7 +11,7 @@ use counterfoil::{Live, ModeKind, Secret};
 use http::HeaderMap;
 use serde_json::{Value, json};
 
-use crate::shop::{ACCOUNT, API_KEY, HMAC_KEY, Shop, envelope, notice};
+use crate::shop::{ACCOUNT, API_KEY, HMAC_KEY, NOW, Shop, envelope, notice};
 
 const OTHER_KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
@@ -124,6 +124,19 @@ async fn several_keys_are_tried_and_the_one_that_fits_is_told() {
     let strange = sign(&Secret::new("ff".repeat(32)), body.as_bytes());
     let refusal = shop.receive_bytes(strange).await.unwrap_err();
     assert_eq!(refusal.kind(), Kind::WrongSignature);
+}
+
+#[tokio::test]
+async fn each_key_signs_a_sample_that_is_believed_and_says_nothing() {
+    let shop = Shop::open_as(|config| config.with_hmac_key(OTHER_KEY).unwrap());
+    let samples = shop.provider.sample_webhooks(NOW);
+    assert_eq!(samples.len(), 2);
+    for (index, sample) in samples.iter().enumerate() {
+        let delivery = shop.provider.webhook(sample).await.unwrap();
+        let event = &delivery.events[0];
+        assert_eq!(event.secret_index(), index);
+        assert!(matches!(event.kind(), EventKind::NotAboutPayments));
+    }
 }
 
 #[tokio::test]
