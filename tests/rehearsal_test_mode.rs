@@ -6,6 +6,8 @@
 #[allow(dead_code)]
 #[path = "../examples/rehearse/listener.rs"]
 mod listener;
+#[path = "rigs/other_line.rs"]
+mod other_line;
 #[allow(dead_code)] // the example uses more of it
 #[path = "../examples/rehearse/test_mode/mod.rs"]
 mod test_mode;
@@ -17,23 +19,20 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use counterfoil::clock::{Clock, Timestamp};
-use counterfoil::conformance::{Happening, Shopper};
 use counterfoil::http::{ManualTimer, Transport, TransportError};
-use counterfoil::id::Namespace;
 use counterfoil::preflight::Ground;
 use counterfoil::registry::{Configuration, Registry, Settings};
 use counterfoil::rehearsal::{Rehearsal, Ruling, Scenario, rehearse};
-use counterfoil::request::Checkout;
 use counterfoil::simulator::adyen::MERCHANT_ACCOUNT;
 use counterfoil::simulator::paypal::PaypalSimulator;
 use counterfoil::simulator::{
     self, Answer, DeliveryId, SimulatedProvider, SimulatorServer, WebhookDelivery,
 };
-use counterfoil::{Live, Provider, Result, Test};
 use listener::Listener;
+use other_line::OtherLine;
 use test_mode::{
-    AdyenTestMode, Credentials, Letters, Line, PayPalTestMode, Played, StripeTestMode,
-    Surroundings, TestMode, TestModeRig, Wait, Wired,
+    AdyenTestMode, Letters, Line, PayPalTestMode, StripeTestMode, Surroundings, TestMode,
+    TestModeRig,
 };
 use tokio::runtime::Runtime;
 
@@ -192,7 +191,11 @@ fn a_lost_key_is_seen_without_looking_into_the_service() {
             ("WEBHOOK_SECRET", "whsec_ofTheEndpoint"),
         ],
     );
-    let psp = Forgetful(StripeTestMode::new(place.settings()).unwrap());
+    let psp = OtherLine {
+        psp: StripeTestMode::new(place.settings()).unwrap(),
+        line: |line| Arc::new(WithoutKeys(line)),
+        missing: &[],
+    };
     let surroundings = place.surroundings();
     for id in ["S15", "S44"] {
         let scenario = Scenario::with_id(id).unwrap();
@@ -368,10 +371,7 @@ impl Clock for Simulated {
     }
 }
 
-/// Stripe, if it took no notice of idempotency keys.
-#[derive(Debug, Clone)]
-struct Forgetful(StripeTestMode);
-
+/// Takes the keys away, as if Stripe took no notice of them.
 #[derive(Debug)]
 struct WithoutKeys(Arc<dyn Transport>);
 
@@ -380,43 +380,8 @@ impl Transport for WithoutKeys {
     async fn send(
         &self,
         mut request: http::Request<Bytes>,
-    ) -> std::result::Result<http::Response<Bytes>, TransportError> {
+    ) -> Result<http::Response<Bytes>, TransportError> {
         request.headers_mut().remove("idempotency-key");
         self.0.send(request).await
-    }
-}
-
-impl TestMode for Forgetful {
-    fn api_url(&self) -> &str {
-        self.0.api_url()
-    }
-
-    fn open(&self, with: Credentials, on: Wired, namespace: &Namespace) -> Result<Provider<Test>> {
-        let line = Arc::new(WithoutKeys(on.line));
-        self.0.open(with, Wired { line, ..on }, namespace)
-    }
-
-    fn live(&self, namespace: &Namespace) -> Provider<Live> {
-        self.0.live(namespace)
-    }
-
-    fn secrets(&self) -> Vec<String> {
-        self.0.secrets()
-    }
-
-    fn out_of_reach(&self, scenario: &str, hears: bool) -> Option<&'static str> {
-        self.0.out_of_reach(scenario, hears)
-    }
-
-    fn has_tokens(&self) -> bool {
-        self.0.has_tokens()
-    }
-
-    fn token(&self, shopper: Shopper) -> Played<Checkout> {
-        self.0.token(shopper)
-    }
-
-    fn happen(&self, happening: Happening<'_>, wait: &Wait) -> Played {
-        self.0.happen(happening, wait)
     }
 }

@@ -4,6 +4,9 @@
 
 mod adapted;
 
+#[path = "../../rigs/other_line.rs"]
+mod other_line;
+
 #[allow(dead_code, unused_imports)] // the example uses more of it
 #[path = "../../../examples/rehearse/test_mode/mod.rs"]
 mod test_mode;
@@ -13,16 +16,11 @@ use std::sync::Arc;
 
 use adapted::Adapted;
 use counterfoil::clock::SystemClock;
-use counterfoil::conformance::{Happening, Shopper};
 use counterfoil::http::ManualTimer;
-use counterfoil::id::Namespace;
 use counterfoil::registry::{Configuration, Registry};
 use counterfoil::rehearsal::rehearse;
-use counterfoil::request::Checkout;
-use counterfoil::{Live, Provider, Result, Test};
-use test_mode::{
-    Credentials, Played, StripeTestMode, Surroundings, TestMode, TestModeRig, Wait, Wired, reason,
-};
+use other_line::OtherLine;
+use test_mode::{StripeTestMode, Surroundings, TestModeRig};
 
 /// What stripe-world has not.
 const MISSING: &[(&[u32], &str)] = &[
@@ -56,7 +54,11 @@ fn what_stripe_world_has_passes() {
     ];
     let configuration = Configuration::from_vars(&registry, variables).unwrap();
     let settings = test_mode::settings(&configuration, &registry, "stripe").unwrap();
-    let psp = World(StripeTestMode::new(settings).unwrap());
+    let psp = OtherLine {
+        psp: StripeTestMode::new(settings).unwrap(),
+        line: |line| Arc::new(Adapted(line)),
+        missing: MISSING,
+    };
     let surroundings = Surroundings {
         clock: Arc::new(SystemClock),
         timer: || Arc::new(ManualTimer::new()),
@@ -76,44 +78,4 @@ fn what_stripe_world_has_passes() {
         ],
         "{rehearsal}"
     );
-}
-
-/// Stripe's test mode, with stripe-world in its place.
-#[derive(Debug, Clone)]
-struct World(StripeTestMode);
-
-impl TestMode for World {
-    fn api_url(&self) -> &str {
-        self.0.api_url()
-    }
-
-    fn open(&self, with: Credentials, on: Wired, namespace: &Namespace) -> Result<Provider<Test>> {
-        let line = Arc::new(Adapted(on.line));
-        self.0.open(with, Wired { line, ..on }, namespace)
-    }
-
-    fn live(&self, namespace: &Namespace) -> Provider<Live> {
-        self.0.live(namespace)
-    }
-
-    fn secrets(&self) -> Vec<String> {
-        self.0.secrets()
-    }
-
-    fn out_of_reach(&self, scenario: &str, hears: bool) -> Option<&'static str> {
-        let known = self.0.out_of_reach(scenario, hears);
-        known.or_else(|| reason(MISSING, scenario))
-    }
-
-    fn has_tokens(&self) -> bool {
-        self.0.has_tokens()
-    }
-
-    fn token(&self, shopper: Shopper) -> Played<Checkout> {
-        self.0.token(shopper)
-    }
-
-    fn happen(&self, happening: Happening<'_>, wait: &Wait) -> Played {
-        self.0.happen(happening, wait)
-    }
 }
