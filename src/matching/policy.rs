@@ -244,4 +244,27 @@ mod tests {
         assert_eq!(rate(1, 0).convert(1), None);
         assert_eq!(rate(2, 1).convert(i64::MAX), None);
     }
+
+    #[test]
+    fn a_rail_has_its_own_window_and_others_the_default_one() {
+        let policy = Policy::default();
+        let day = 86_400;
+        let window = policy.window("card");
+        assert_eq!((window.accept_s, window.guard_s), (7 * day, 30 * day));
+        assert_eq!((window.before_s, window.prompt_s), (600, 10_800));
+        assert_eq!(policy.window("boleto"), window.slow());
+        assert_eq!(window.slow().prompt_s, 0);
+    }
+
+    #[test]
+    fn the_longest_windows_are_those_of_any_rail() {
+        let longest = |policy: &Policy| (policy.longest_before_s(), policy.longest_guard_s());
+        let (day, mut policy) = (86_400, Policy::default());
+        assert_eq!(longest(&policy), (600 + day, 200 * day));
+        let mut window = Window::days(7, 300);
+        window.before_s = 7_000;
+        let rail = "cheque".to_owned();
+        policy.windows.push(RailWindow { rail, window });
+        assert_eq!(longest(&policy), (7_000 + day, 300 * day));
+    }
 }

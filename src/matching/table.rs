@@ -555,3 +555,6 @@ fn next_row(rows: usize) -> Result<u32, RowError> {
         Ok(at)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -62,10 +62,7 @@ pub(super) struct Carry {
 
 /// Weighs the carries of consecutive `batches` of one rail.
 pub(super) fn weigh(batches: &[Batch], terms: &PayoutTerms) -> Vec<BatchOdds> {
-    let passes = Passes {
-        adjusted: one_in(terms.adjusted_one_in),
-        by_chance: ONE / mean(batches),
-    };
+    let passes = Passes::of(batches, terms);
     let mut steps: Vec<Step> = Vec::with_capacity(batches.len());
     for (place, batch) in batches.iter().enumerate() {
         let ahead = batches.get(place + 1..).unwrap_or_default();
@@ -87,6 +84,13 @@ struct Passes {
 }
 
 impl Passes {
+    fn of(batches: &[Batch], terms: &PayoutTerms) -> Self {
+        Self {
+            adjusted: one_in(terms.adjusted_one_in),
+            by_chance: ONE / mean(batches),
+        }
+    }
+
     /// The odds that `to` follows `from` over `batch`; `None` is any amount that is not weighed on
     /// its own at its step.
     fn odds(
@@ -410,6 +414,68 @@ mod tests {
         let odds = weigh(&batches, &PayoutTerms::default());
         assert_eq!(odds[1].carries[0].amount, 0);
         assert!(certain(odds[1].carries[0].odds));
+    }
+
+    #[test]
+    fn a_late_line_is_found_in_a_payout_that_was_adjusted_too() {
+        let batches = [
+            batch(0, &[10]),
+            batch(-1500 - 1234, &[900, 1234, 5000]),
+            batch(1234, &[70, 901]),
+            batch(0, &[80, 902]),
+        ];
+        let terms = PayoutTerms::default();
+        let odds = weigh(&batches, &terms);
+        assert_eq!(odds[1].carries[0].amount, 1234);
+        let doubt = ONE - odds[1].carries[0].odds;
+        assert!(doubt < one_in(terms.payout_risk_one_in));
+        assert!(odds[1].late[1].0 > ONE - one_in(terms.payout_risk_one_in));
+    }
+
+    #[test]
+    fn a_carry_follows_from_the_one_before_unless_something_was_adjusted() {
+        let lines = [batch(2, &[10, -20]), batch(0, &[60])];
+        let passes = Passes::of(&lines, &PayoutTerms::default());
+        assert_eq!(
+            (passes.by_chance, passes.adjusted),
+            (ONE / 30, ONE / 1_000_000)
+        );
+        assert_eq!((mean(&[]), mean(&[batch(0, &[0, 0])])), (1, 1));
+        let step = Step {
+            examined: BTreeSet::from([0, 7]),
+            possible: 0..=100,
+            ..Step::start()
+        };
+        let (adjusted, chance) = (passes.adjusted, passes.by_chance);
+        // Two more were paid than expected, so that a carry is two less than the one before.
+        for (from, to, odds) in [
+            (Some(7), Some(5), ONE),
+            (Some(7), Some(7), adjusted),
+            (Some(7), None, adjusted),
+            // What was not weighed on its own may be any possible amount that was not examined.
+            (None, Some(5), adjusted),
+            (None, Some(6), adjusted + chance),
+            (None, Some(98), adjusted + chance),
+            (None, Some(99), adjusted),
+            (None, None, adjusted + chance),
+        ] {
+            let pass = |may_be| passes.odds((from, &step), to, &lines[0], may_be);
+            assert_eq!(pass(true), odds, "{from:?} to {to:?}");
+            assert_eq!(pass(false), odds - if odds == ONE { 0 } else { adjusted });
+        }
+    }
+
+    #[test]
+    fn what_the_next_residuals_use_up_is_weighed_only_where_something_is_open() {
+        let ahead = [batch(30, &[]), batch(0, &[]), batch(5, &[])];
+        let set = |residual, before: &[(Option<i64>, u64)]| -> Vec<i64> {
+            let all = candidates(&batch(residual, &[]), &ahead, before);
+            all.into_iter().collect()
+        };
+        assert_eq!(set(0, &[(Some(0), ONE)]), [0]);
+        assert_eq!(set(-7, &[(Some(0), ONE)]), [0, 7, 30, 35]);
+        assert_eq!(set(0, &[(Some(7), ONE)]), [0, 7, 30, 35]);
+        assert_eq!(set(0, &[(None, ONE)]), [0]);
     }
 
     #[test]

@@ -214,6 +214,12 @@ mod tests {
                 .iter()
                 .all(|p| p.verdict == PayoutVerdict::Closed)
         );
+        // That nothing slipped and two corrections happen to match is kept beside it.
+        let [other] = &*found.payouts[0].alternatives else {
+            panic!("{:?}", found.payouts[0])
+        };
+        assert_eq!(other.slipped_out, brl(0));
+        assert!(other.one_in > 1_000_000 && other.one_in < u64::MAX);
         let labels: Vec<_> = found.payouts.iter().map(|p| p.residuals[0].label).collect();
         assert_eq!(
             labels,
