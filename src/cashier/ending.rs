@@ -100,16 +100,19 @@ impl<M: Mode> Cashier<M> {
                 && was_told
                 && of.is_some_and(|payment| payment.is_called(&command.payment))
         });
-        let is_held = of
-            .and_then(|of| of.ledger.payment())
-            .is_some_and(Payment::is_held);
+        let known = of.and_then(|of| of.ledger.payment());
+        let is_held = known.is_some_and(Payment::is_held);
+        // What was refused and is no page has ended, where it cannot be asked about.
+        let is_over = known.is_some_and(|payment| {
+            matches!(payment.status, PaymentStatus::Failed(_)) && !payment.is_checkout
+        }) && !self.supports(id, Operation::FetchPayment);
         let provider = self.provider_of(id);
         let can = provider.is_ok_and(|provider| {
             let capabilities = provider.capabilities();
             let is_voidable = is_held || capabilities.voidable_checkouts;
             capabilities.supports(Operation::Void) && is_voidable
         });
-        can && !was_tried
+        can && !was_tried && !is_over
     }
 }
 

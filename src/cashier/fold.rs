@@ -191,7 +191,7 @@ impl<M: Mode> OrderRecord<M> {
         let mut attempts = self.attempts.iter();
         let attempt = attempts.find(|attempt| Some(attempt.attempt) == of);
         match attempt.and_then(|attempt| attempt.payment.clone()) {
-            Some(page) if is_refusal && !is_known => Payment {
+            Some(page) if is_refusal && !is_known && page != payment.id => Payment {
                 aliases: payment.ids().cloned().collect(),
                 id: page,
                 is_checkout: true,

@@ -118,7 +118,10 @@ impl<M: Mode> ItemReader<'_, M> {
                 false,
             ) => {
                 let status = PaymentStatus::Unrecognized(format!("{code} refused").into());
-                self.payment(status, self.of_payment())
+                let mut payment = self.snapshot(status, self.of_payment())?;
+                // Whatever else was said of it, before or after, counts.
+                payment.as_of = Timestamp::from_unix(0);
+                Ok(EventKind::Payment(Box::new(payment)))
             }
             _ => match dispute_status(code) {
                 Some(status) if is_success || status == DisputeStatus::Inquiry => {
