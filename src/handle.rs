@@ -43,8 +43,9 @@ use crate::webhook::{
 /// A payment service provider in mode `M`, as a host uses it.
 ///
 /// Every write gets its idempotency key here, computed from what it is for; what the provider
-/// cannot do is refused before anything is sent; and each answer is compared with what was asked.
-/// Clones share everything.
+/// cannot do is refused before anything is sent; and an answer is compared with what was asked: the
+/// amount and currency of a write, the reference of a creation, the id of what is fetched. Clones
+/// share everything.
 #[derive(Clone)]
 pub struct Provider<M: Mode> {
     inner: Arc<dyn PaymentProvider<Mode = M>>,

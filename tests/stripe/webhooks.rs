@@ -298,6 +298,30 @@ fn signed(secret: &str, at: Timestamp, body: &[u8]) -> WebhookRequest {
     WebhookRequest::new(headers, body.to_vec())
 }
 
+#[tokio::test]
+async fn a_payout_is_told_of_with_what_it_brings() {
+    let shop = Shop::open(47);
+    let created = shop.checkout("A-1", "19.99 EUR").await;
+    let paid = shop
+        .simulator()
+        .shopper()
+        .pay(created.id.raw(), "pm_card_visa");
+    paid.unwrap();
+    shop.advance(std::time::Duration::from_secs(7 * 86_400));
+    let events = events(&shop).await;
+    let payouts = events.iter().filter_map(|event| match event.kind() {
+        EventKind::Payout(payout) => Some(payout.amount),
+        _ => None,
+    });
+    // Less Stripe's fee: 2.9 % and 30 cents.
+    let expected = money("19.11 EUR").money();
+    let amounts: Vec<_> = payouts.collect();
+    assert!(
+        !amounts.is_empty() && amounts.iter().all(|amount| *amount == expected),
+        "{amounts:?}"
+    );
+}
+
 async fn events(shop: &Shop) -> Vec<Event<Test>> {
     let mut events = Vec::new();
     for webhook in shop.webhooks() {
