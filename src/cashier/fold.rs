@@ -121,9 +121,11 @@ impl<M: Mode> OrderRecord<M> {
                 Ok(())
             }
             Fact::Unclear(unclear) => {
-                self.note(now, unclear.text.to_string(), Some(evidence));
-                self.unclear
-                    .insert(evidence.to_owned(), unclear.text.into());
+                let text = String::from(unclear.text);
+                let said_before = self.unclear.insert(evidence.to_owned(), text.clone());
+                if said_before.is_none() {
+                    self.note(now, text, Some(evidence));
+                }
                 Ok(())
             }
         }
@@ -475,4 +477,28 @@ fn has_ended<M: Mode>(payment: &Payment<M>) -> bool {
 
 fn conflict(message: &'static str) -> Error {
     Error::new(ErrorKind::Conflict, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::OrderId;
+    use crate::mode::Test;
+    use crate::money::{Currency, PositiveMoney};
+    use crate::order::Order;
+
+    #[test]
+    fn what_is_unclear_is_noted_once_however_many_nodes_take_it_in() {
+        let now = Timestamp::from_unix(1_795_000_000);
+        let total = PositiveMoney::new(Money::new(1000, Currency::EUR)).unwrap();
+        let order = Order::new(OrderId::new("A-1").unwrap(), total, now);
+        let mut record = OrderRecord::<Test>::new(order);
+        let fact = || Fact::Unclear(Box::new(Unclear::new(None, "a refund may have failed")));
+        for _ in 0..2 {
+            record.fold(fact(), "adyen:test:evt_1", now).unwrap();
+        }
+        assert_eq!(record.concerns(now, &Patience::default()).len(), 1);
+        let noted = record.history.iter().filter(|h| h.evidence.is_some());
+        assert_eq!(noted.count(), 1, "{:?}", record.history);
+    }
 }
