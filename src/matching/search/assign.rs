@@ -332,6 +332,63 @@ mod tests {
         assert_eq!(none.regret(&alone, 1, 0), 1);
     }
 
+    /// What the cheapest assignment costs, by trying all of them.
+    fn least(costs: &Costs, row: usize, taken: &mut Vec<usize>, without: (usize, usize)) -> i64 {
+        if row == costs.rows {
+            return 0;
+        }
+        let mut least = NEVER;
+        for column in 0..costs.columns {
+            let here = costs.at(row, column, Some(without));
+            if here < NEVER && !taken.contains(&column) {
+                taken.push(column);
+                least = least.min(here + self::least(costs, row + 1, taken, without));
+                taken.pop();
+            }
+        }
+        least
+    }
+
+    #[test]
+    fn no_assignment_is_cheaper_and_each_pair_is_worth_its_regret() {
+        const NONE: (usize, usize) = (usize::MAX, usize::MAX);
+        for seed in 0..2_000 {
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let (rows, orders) = (rng.usize(1..=4), rng.usize(1..=4));
+            let columns = orders + rows;
+            let mut cells = Vec::new();
+            for row in 0..rows {
+                cells.extend((0..orders).map(|_| match rng.u8(0..4) {
+                    0 => NEVER,
+                    // Below zero, as what comes whole days later may be, and often equal.
+                    _ => rng.i64(-3..=20),
+                }));
+                cells.extend((0..rows).map(|at| if at == row { 20 } else { NEVER }));
+            }
+            let costs = Costs {
+                rows,
+                columns,
+                costs: cells,
+            };
+            let best = costs.solve(None);
+            let cheapest = least(&costs, 0, &mut Vec::new(), NONE);
+            assert_eq!(costs.total(&best), cheapest, "seed {seed}");
+            for row in 0..rows {
+                let placed = best.row_of.iter().filter(|of| **of == Some(row)).count();
+                assert_eq!(placed, 1, "seed {seed}: row {row}");
+                let Some(column) = best.column_of(row).filter(|column| *column < orders) else {
+                    continue;
+                };
+                let dearer = least(&costs, 0, &mut Vec::new(), (row, column)) - cheapest;
+                assert_eq!(
+                    costs.regret(&best, row, column),
+                    dearer,
+                    "seed {seed}: row {row}"
+                );
+            }
+        }
+    }
+
     #[test]
     fn bits_grow_with_the_power() {
         assert_eq!(bits_of(1), 0);
