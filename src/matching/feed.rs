@@ -167,7 +167,7 @@ fn dispute_entries<M: Mode, E>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::{PaymentId, ProviderName, RefundId};
+    use crate::id::{DisputeId, PaymentId, ProviderName, RefundId};
     use crate::matching::{Batch, Policy, Verdict};
     use crate::mode::Test;
     use crate::money::{Currency, PositiveMoney};
@@ -237,6 +237,48 @@ mod tests {
             payment.status = status;
             let rows = rows(payment);
             assert_eq!(rows.first().map(|(kind, ..)| *kind), expected);
+        }
+    }
+
+    #[test]
+    fn a_refund_and_a_dispute_are_told_of_with_how_they_ended() {
+        let payment = || captured(50).id;
+        let kinds = |ledger: &Ledger<Test>| {
+            let (mut kinds, shop) = (Vec::new(), Namespace::new("shop").unwrap());
+            let taken = entries_of(ledger, &shop, |row| {
+                kinds.push(row.kind);
+                Ok::<_, std::convert::Infallible>(())
+            });
+            taken.unwrap();
+            kinds
+        };
+        let amount = Money::new(400, Currency::EUR);
+        let refunded = (EntryKind::Refund, EntryKind::FailedRefund);
+        for (status, expected) in [
+            (RefundStatus::Pending, vec![refunded.0]),
+            (RefundStatus::Succeeded, vec![refunded.0]),
+            (RefundStatus::Failed, vec![refunded.0, refunded.1]),
+            (RefundStatus::Canceled, vec![refunded.0, refunded.1]),
+        ] {
+            let mut ledger = Ledger::new();
+            let id = RefundId::new(payment().provider().clone(), "re_1").unwrap();
+            ledger.add_refund(Refund::new(id, payment(), status.clone(), amount, at(60)));
+            assert_eq!(kinds(&ledger), expected, "{status:?}");
+        }
+        let opened = EntryKind::DisputeOpened;
+        for (status, expected) in [
+            (DisputeStatus::Inquiry, vec![]),
+            (DisputeStatus::Closed, vec![]),
+            (DisputeStatus::NeedsResponse, vec![opened]),
+            (DisputeStatus::UnderReview, vec![opened]),
+            (DisputeStatus::Unrecognized("new".into()), vec![opened]),
+            (DisputeStatus::Won, vec![opened, EntryKind::DisputeWon]),
+            (DisputeStatus::Lost, vec![opened, EntryKind::DisputeLost]),
+        ] {
+            let mut ledger = Ledger::new();
+            let id = DisputeId::new(payment().provider().clone(), "dp_1").unwrap();
+            ledger.add_dispute(Dispute::new(id, payment(), status.clone(), amount, at(60)));
+            assert_eq!(kinds(&ledger), expected, "{status:?}");
         }
     }
 
