@@ -345,6 +345,29 @@ async fn an_error_says_whether_the_refund_is_stored() {
     assert_eq!(hands.books().refunds.len(), 2);
 }
 
+#[tokio::test]
+async fn an_order_is_placed_though_the_news_that_waited_for_it_cannot_be_taken_in_yet() {
+    let (provider, hands) = Quiet::open(all_but(&[]));
+    let elsewhere = Cashier::open(provider.clone(), Arc::new(MemoryStore::new())).await;
+    let elsewhere = elsewhere.unwrap().with_clock(Arc::clone(&hands.clock) as _);
+    elsewhere.place(&order("A"), eur(1000)).await.unwrap();
+    let begun = elsewhere.check_out(&page("A", 1000)).await.unwrap();
+
+    let store = Arc::new(BreakingStore::default());
+    let cashier = Cashier::open(provider, Arc::clone(&store) as _).await;
+    let cashier = cashier.unwrap().with_clock(Arc::clone(&hands.clock) as _);
+    let paid = hands.set(begun.id.raw(), PaymentStatus::Captured);
+    let paid = notice("e1", "body", &About::Payment(Box::new(paid)));
+    assert_eq!(cashier.receive(&paid).await.answer, 200);
+    store.break_commit(1);
+    let placed = cashier.place(&order("A"), eur(1000)).await.unwrap();
+    assert_eq!(placed.standing(), Standing::Unpaid);
+    hands.clock.advance(Duration::from_secs(3600));
+    assert_eq!(cashier.sweep().await.unwrap().failures, 0);
+    let swept = cashier.order(&order("A")).await.unwrap();
+    assert_eq!(swept.standing(), Standing::Paid);
+}
+
 /// A webhook's event is stored in the commit that changes its order; if that breaks, by itself.
 #[tokio::test]
 async fn an_event_is_applied_once_whichever_commit_breaks() {

@@ -14,7 +14,7 @@ use crate::telemetry::unfinished;
 impl<M: Mode> Cashier<M> {
     /// Places an order. Placed again with the same total, it is the same order.
     ///
-    /// Webhooks that came for it before are taken in at once.
+    /// Webhooks that came for it before are taken in at once, or by the sweep if that fails.
     ///
     /// # Errors
     /// [`ErrorKind::Conflict`] if an order of this id was placed with another total.
@@ -35,7 +35,10 @@ impl<M: Mode> Cashier<M> {
             return Ok(record);
         }
         for event in waiting {
-            self.process_stored(&event).await?;
+            if let Err(error) = self.process_stored(&event).await {
+                // The order is placed all the same.
+                unfinished("event", &event.id, &error);
+            }
         }
         self.order(id).await
     }
