@@ -280,10 +280,16 @@ fn references_made_here_lead_to_their_orders_and_others_stay() {
 #[test]
 fn paypals_codes_and_states_say_what_moved() {
     let read = |code: &str, status: &str| {
+        // What goes back to a shopper is below zero.
+        let value = if code.starts_with("T11") {
+            "-25.00"
+        } else {
+            "25.00"
+        };
         let record = serde_json::json!({"transaction_details": [{"transaction_info": {
             "transaction_id": "1AB", "transaction_event_code": code, "transaction_status": status,
             "transaction_initiation_date": "2026-11-02T09:30:00+0000",
-            "transaction_amount": {"currency_code": "EUR", "value": "25.00"},
+            "transaction_amount": {"currency_code": "EUR", "value": value},
             "ending_balance": {"currency_code": "EUR", "value": "123.90"},
         }}]});
         let reading = paypal::entries(record.to_string().as_bytes(), &options()).unwrap();
