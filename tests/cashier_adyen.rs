@@ -80,6 +80,23 @@ impl Shop {
         self.lock().shopper().pay(link.raw(), "visa").unwrap();
     }
 
+    /// The news of a payment for the order, kept back until its page has ended unpaid as it seems.
+    async fn paid_unheard(&self, request: &CreateRequest) -> Vec<WebhookRequest> {
+        let session = self.check_out(request).await;
+        self.pay(&session);
+        let late = self.line.webhooks();
+        self.wait(DAY + 16 * 60);
+        self.cashier.sweep().await.unwrap();
+        late
+    }
+
+    async fn sweep_daily(&self, days: u32) {
+        for _ in 0..days {
+            self.wait(DAY);
+            self.cashier.sweep().await.unwrap();
+        }
+    }
+
     async fn deliver(&self) {
         for webhook in self.line.webhooks() {
             let received = self.cashier.receive(&webhook).await;
@@ -200,12 +217,7 @@ async fn a_payment_that_is_heard_of_after_its_page_has_ended_counts() {
         if is_held {
             request = request.with_manual_capture();
         }
-        let session = shop.check_out(&request).await;
-        shop.pay(&session);
-        // The notice is late.
-        let late = shop.line.webhooks();
-        shop.wait(DAY + 16 * 60);
-        shop.cashier.sweep().await.unwrap();
+        let late = shop.paid_unheard(&request).await;
         assert_eq!(shop.payment("A").await.status, PaymentStatus::Expired);
         shop.cashier.close(&order("A")).await.unwrap();
         for webhook in &late {
@@ -226,11 +238,7 @@ async fn a_payment_that_is_heard_of_after_its_page_has_ended_counts() {
     }
     // If the order is still open, it is paid.
     let shop = Shop::open().await;
-    let session = shop.check_out(&form("A", 1000)).await;
-    shop.pay(&session);
-    let late = shop.line.webhooks();
-    shop.wait(DAY + 16 * 60);
-    shop.cashier.sweep().await.unwrap();
+    let late = shop.paid_unheard(&form("A", 1000)).await;
     for webhook in &late {
         assert!(shop.cashier.receive(webhook).await.error.is_none());
     }
@@ -240,16 +248,9 @@ async fn a_payment_that_is_heard_of_after_its_page_has_ended_counts() {
 #[tokio::test]
 async fn money_weeks_after_the_close_is_put_before_a_person_once_and_can_be_given_back() {
     let shop = Shop::open().await;
-    let session = shop.check_out(&form("A", 1000)).await;
-    shop.pay(&session);
-    let late = shop.line.webhooks();
-    shop.wait(DAY + 16 * 60);
-    shop.cashier.sweep().await.unwrap();
+    let late = shop.paid_unheard(&form("A", 1000)).await;
     shop.cashier.close(&order("A")).await.unwrap();
-    for _ in 0..25 {
-        shop.wait(DAY);
-        shop.cashier.sweep().await.unwrap();
-    }
+    shop.sweep_daily(25).await;
     assert_eq!(shop.confirmed().await, [""; 0]);
     for webhook in late.iter().chain(&late) {
         assert!(shop.cashier.receive(webhook).await.error.is_none());
@@ -279,16 +280,9 @@ async fn money_weeks_after_the_close_is_put_before_a_person_once_and_can_be_give
 #[tokio::test]
 async fn money_for_an_order_that_was_erased_waits_for_it_and_is_counted_as_unmatched() {
     let shop = Shop::open().await;
-    let session = shop.check_out(&form("A", 1000)).await;
-    shop.pay(&session);
-    let late = shop.line.webhooks();
-    shop.wait(DAY + 16 * 60);
-    shop.cashier.sweep().await.unwrap();
+    let late = shop.paid_unheard(&form("A", 1000)).await;
     shop.cashier.close(&order("A")).await.unwrap();
-    for _ in 0..25 {
-        shop.wait(DAY);
-        shop.cashier.sweep().await.unwrap();
-    }
+    shop.sweep_daily(25).await;
     let purged = shop.cashier.purge(Duration::from_secs(20 * DAY), 10).await;
     assert_eq!(purged.unwrap().orders, 0, "Adyen may still send");
     shop.cashier.erase(&order("A")).await.unwrap();
