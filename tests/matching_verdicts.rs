@@ -428,18 +428,57 @@ fn an_order_that_is_stated_again_is_one_order() {
 }
 
 #[test]
-fn a_registered_id_leads_the_payment_and_the_first_of_several_counts() {
+fn a_registered_id_leads_the_payment() {
     let link = |provider_id, order| ProviderLink { provider_id, order };
-    let links = [link("cs_1", "A"), link("p", "B")];
+    let links = [link("cs_1", "A"), link("p", "B"), link("x", "no order")];
     let orders = [order_a(), order_b()];
     for (entry, order) in [
         (unnamed("p"), Some("B")),
-        (unnamed("p").with_other_ids(&["cs_1"]), Some("A")),
+        (unnamed("q").with_other_ids(&["cs_1"]), Some("A")),
         (unnamed("p").with_other_ids(&["cs_2"]), Some("B")),
+        (unnamed("p").with_other_ids(&["x"]), Some("B")),
         (of(EntryKind::Refund, "r", 777, 2), Some("B")),
         (unnamed("q"), None),
     ] {
         let found = led(&orders, &links, &[entry]);
         assert_eq!(found[0].0.as_deref(), order, "{entry:?}");
+    }
+}
+
+#[test]
+fn ids_that_were_registered_for_several_orders_are_ambiguous_between_them() {
+    let link = |provider_id, order| ProviderLink { provider_id, order };
+    let named = |orders: &[OrderRow<'_>], links: &[ProviderLink<'_>], entry| -> Vec<String> {
+        let mut batch = batch(Policy::default(), orders, &[entry]);
+        links.iter().for_each(|link| batch.link(*link).unwrap());
+        let report = batch.run();
+        let entry = report.entries().next().unwrap();
+        if let Some(order) = entry.order {
+            return vec![order.to_owned()];
+        }
+        assert_eq!(entry.verdict.kind(), VerdictKind::Ambiguous);
+        let candidates = entry.verdict.candidates().iter();
+        candidates.map(|other| other.order.clone()).collect()
+    };
+    let orders = [order_b(), order_a()];
+    let two_ids = unnamed("p").with_other_ids(&["cs_1"]);
+    for links in [
+        [link("cs_1", "A"), link("p", "B")],
+        [link("p", "B"), link("cs_1", "A")],
+        [link("p", "A"), link("p", "B")],
+        [link("cs_1", "B"), link("cs_1", "A")],
+    ] {
+        assert_eq!(named(&orders, &links, two_ids), ["A", "B"], "{links:?}");
+    }
+    let twice = [link("cs_1", "A"), link("p", "A")];
+    assert_eq!(named(&orders, &twice, two_ids), ["A"]);
+    // Orders whose ids are read alike: the one that is named exactly, or else none.
+    let alike = ["A-11", "A-1-1"].map(|id| OrderRow::new(id, euros(2_531), day(0)));
+    for (order, expected) in [
+        ("A-1-1", vec!["A-1-1"]),
+        ("A-11", vec!["A-11"]),
+        ("a11", vec!["A-1-1", "A-11"]),
+    ] {
+        assert_eq!(named(&alike, &[link("p", order)], unnamed("p")), expected);
     }
 }

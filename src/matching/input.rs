@@ -253,6 +253,9 @@ impl EntryKind {
 }
 
 /// A provider's id that the host registered for an order before any payment came.
+///
+/// It leads entries without a reference. Where the ids of one entry are registered for several
+/// orders, it is ambiguous between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProviderLink<'a> {
     /// The provider's id: of the payment, or of its charge or checkout session.

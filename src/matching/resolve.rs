@@ -118,7 +118,7 @@ pub(crate) fn resolve<S: BuildHasher + Sync>(
     let same_id = same_ids(table, &of_ids, threads);
     absorb(table, &same_id, &mut found);
     by_reference(table, &same_key, &mut found);
-    by_registered_id(table, &keys, seed, threads, &mut found);
+    by_registered_id(table, &keys, &same_key, seed, threads, &mut found);
     by_text(table, &keys, &same_key, seed, threads, &mut found);
     by_same_id(table, &same_id, &mut found);
     found
@@ -179,36 +179,32 @@ fn by_reference(table: &Table, same_key: &Groups, found: &mut Resolution) {
         }
         let reference = table.entry(entry).and_then(super::table::Entry::reference);
         let raw = reference.map_or("", |span| table.text(span));
-        match one_order(table, same_key, found, first, raw) {
-            Ok(order) => found.set(entry, order, Rule::Reference),
-            Err(several) => {
+        let orders = orders_named(table, same_key, found, first, raw);
+        match orders.as_slice() {
+            [order] => found.set(entry, *order, Rule::Reference),
+            _ => {
                 found.set(entry, NONE, Rule::Reference);
-                found.refuse(entry, Finding::Ambiguous, several);
+                found.refuse(entry, Finding::Ambiguous, orders);
             }
         }
     }
 }
 
-/// Of the orders that share a key, the one whose id is `raw` byte for byte, or the only one.
-fn one_order(
+/// Of the orders that share a key, the one whose id is `raw` byte for byte, or else all.
+fn orders_named(
     table: &Table,
     same_key: &Groups,
     found: &Resolution,
     first: u32,
     raw: &str,
-) -> Result<u32, Vec<u32>> {
+) -> Vec<u32> {
     let mut standing = same_key.members(first);
     standing.retain(|row| !found.superseded.contains_key(row));
     if let Some(&exact) = standing.iter().find(|&&row| table.order_id(row) == raw) {
-        return Ok(exact);
+        return vec![exact];
     }
-    match standing.as_slice() {
-        [only] => Ok(*only),
-        _ => {
-            standing.sort_by_key(|&row| table.order_id(row));
-            Err(standing)
-        }
-    }
+    standing.sort_by_key(|&row| table.order_id(row));
+    standing
 }
 
 /// The id of an entry, unless it is withdrawn.
@@ -254,10 +250,12 @@ fn absorb(table: &Table, same_id: &Groups, found: &mut Resolution) {
     }
 }
 
-/// Looks up the ids that the host registered, for entries that no reference led home.
+/// Looks up the ids that the host registered, for entries that no reference led home. All ids of
+/// an entry count alike: where they name several orders, none of them is taken.
 fn by_registered_id<K, S>(
     table: &Table,
     keys: &Side<'_, K>,
+    same_key: &Groups,
     seed: &S,
     threads: usize,
     found: &mut Resolution,
@@ -294,12 +292,34 @@ fn by_registered_id<K, S>(
         text: table.arena(),
         key: |row: usize| probes.get(row).map(|(_, id)| *id),
     };
-    let links = join(&link_ids, &wanted, seed, threads).first;
-    for ((entry, _), link) in probes.iter().zip(links) {
-        let order = order_of_link.get(link as usize).copied().unwrap_or(NONE);
-        let order = found.superseded.get(&order).copied().unwrap_or(order);
-        if order != NONE && found.is_open(*entry) {
-            found.set(*entry, order, Rule::RegisteredId);
+    let Joined { first, repeated } = join(&link_ids, &wanted, seed, threads);
+    let same_id = Groups::of(&repeated);
+    let mut named: Vec<(u32, u32)> = Vec::new();
+    for ((entry, _), first) in probes.iter().zip(first).filter(|(_, link)| *link != NONE) {
+        for link in same_id.members(first) {
+            let order = order_of_link.get(link as usize).filter(|o| **o != NONE);
+            if let (Some(link), Some(order)) = (table.links.get(link as usize), order) {
+                let orders = orders_named(table, same_key, found, *order, table.text(link.order));
+                named.extend(orders.into_iter().map(|order| (*entry, order)));
+            }
+        }
+    }
+    lead_where_named(table, &named, Rule::RegisteredId, found);
+}
+
+/// Leads each entry to the order that it names, given as pairs of both, entry by entry. One that
+/// names several is refused.
+fn lead_where_named(table: &Table, named: &[(u32, u32)], rule: Rule, found: &mut Resolution) {
+    for pairs in named.chunk_by(|a, b| a.0 == b.0) {
+        let mut orders: Vec<u32> = pairs.iter().map(|(_, order)| *order).collect();
+        orders.sort_by_key(|&order| table.order_id(order));
+        orders.dedup();
+        let Some((entry, _)) = pairs.first() else {
+            continue;
+        };
+        match orders.as_slice() {
+            [order] => found.set(*entry, *order, rule),
+            _ => found.refuse(*entry, Finding::Ambiguous, orders),
         }
     }
 }
@@ -337,22 +357,12 @@ fn by_text<K, S>(
             key: |row: usize| probes.get(row).map(|(_, span)| *span),
         };
         let orders = join(keys, &wanted, seed, threads).first;
-        let mut named: HashMap<u32, Vec<u32>> = HashMap::new();
+        let mut named: Vec<(u32, u32)> = Vec::new();
         for ((entry, _), first) in probes.iter().zip(orders).filter(|(_, o)| *o != NONE) {
-            let orders = named.entry(*entry).or_default();
-            match one_order(table, same_key, found, first, "") {
-                Ok(order) => orders.push(order),
-                Err(several) => orders.extend(several),
-            }
+            let orders = orders_named(table, same_key, found, first, "");
+            named.extend(orders.into_iter().map(|order| (*entry, order)));
         }
-        for (entry, mut orders) in named {
-            orders.sort_by_key(|&order| table.order_id(order));
-            orders.dedup();
-            match orders.as_slice() {
-                [order] => found.set(entry, *order, Rule::Remittance),
-                _ => found.refuse(entry, Finding::Ambiguous, orders),
-            }
-        }
+        lead_where_named(table, &named, Rule::Remittance, found);
     }
     for row in 0..table.entries.len() as u32 {
         let entry = table.entry(row).filter(|_| found.is_open(row));

@@ -84,6 +84,7 @@ pub(crate) struct Entry {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Link {
     pub(crate) provider_id: Span,
+    pub(crate) order: Span,
     pub(crate) order_key: Span,
 }
 
@@ -254,19 +255,22 @@ impl Table {
     }
 
     pub(crate) fn push_link(&mut self, link: ProviderLink<'_>) -> Result<(), RowError> {
-        let id_len = id_length(link.provider_id)?;
         let key = self.rules.normalise(link.order);
-        let key_len = id_length(&key)?;
-        let start = self.room(link.provider_id.len() + key.len())?;
-        self.text.push_str(link.provider_id);
-        self.text.push_str(&key);
-        self.links.push(Link {
-            provider_id: Span { start, len: id_len },
-            order_key: Span {
-                start: start + u32::from(id_len),
-                len: key_len,
-            },
+        let texts = [link.provider_id, link.order, &key];
+        let mut start = self.room(texts.iter().map(|text| text.len()).sum())?;
+        let [provider_id, order, order_key] = texts.map(|text| {
+            let len = id_length(text)?;
+            let span = Span { start, len };
+            start += u32::from(len);
+            Ok(span)
         });
+        let link = Link {
+            provider_id: provider_id?,
+            order: order?,
+            order_key: order_key?,
+        };
+        texts.iter().for_each(|text| self.text.push_str(text));
+        self.links.push(link);
         Ok(())
     }
 
