@@ -36,6 +36,7 @@ impl<R: BufRead> Table<R> {
             budget: budget.clone(),
         };
         let mut reader = ::csv::ReaderBuilder::new()
+            .buffer_capacity(AHEAD)
             .delimiter(delimiter)
             .flexible(true)
             .from_reader(bounded);
@@ -170,7 +171,10 @@ fn likely_delimiter(line: &str) -> u8 {
     best.unwrap_or(b',')
 }
 
-/// The bytes that may still be read, for the file and for the row.
+/// How many bytes the CSV parser reads at a time, at most: some of them are of the rows to come.
+const AHEAD: usize = 8 << 10;
+
+/// How many bytes may still come, for the file and for the row; the last of them is one too many.
 #[derive(Clone)]
 struct Budget {
     file_left: Rc<Cell<u64>>,
@@ -181,16 +185,19 @@ struct Budget {
 
 impl Budget {
     fn new(options: &ReadOptions) -> Self {
-        Self {
-            file_left: Rc::new(Cell::new(options.file_bytes_max)),
-            row_left: Rc::new(Cell::new(options.row_bytes_max)),
+        let budget = Self {
+            file_left: Rc::new(Cell::new(options.file_bytes_max.saturating_add(1))),
+            row_left: Rc::default(),
             file_max: options.file_bytes_max,
             row_max: options.row_bytes_max,
-        }
+        };
+        budget.next_row();
+        budget
     }
 
     fn next_row(&self) {
-        self.row_left.set(self.row_max);
+        let most = self.row_max.saturating_add(AHEAD as u64);
+        self.row_left.set(most.saturating_add(1));
     }
 
     fn explain(&self, error: ::csv::Error, line: u64) -> ReadError {
@@ -208,8 +215,8 @@ impl Budget {
     }
 }
 
-/// Ends with an error where the budget does. What the CSV parser buffers ahead counts for the row
-/// that it is in, so that the bound of a row is kept only to that buffer's size.
+/// Ends with an error where the budget does. What is read ahead counts for the row that the parser
+/// is in, so that a row may have up to twice [`AHEAD`] more than its bound.
 struct Bounded<R> {
     input: R,
     budget: Budget,
