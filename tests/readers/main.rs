@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used)] // helpers beside the tests fail them
 
 mod bank;
+mod reports;
+mod tables;
 
 use std::io::BufRead;
 

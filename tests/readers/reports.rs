@@ -1,0 +1,406 @@
+//! Reports of providers: what each row of theirs is, and whose it is.
+
+use counterfoil::matching::EntryKind;
+use counterfoil::matching::payout::LineKind;
+use counterfoil::matching::readers::{EntryRecord, adyen, paypal, stripe};
+use serde_json::{Value, json};
+
+use super::{brief, options, rejected};
+
+/// A Stripe report of one row, in the columns that the rows below fill.
+fn stripe_report(row: &str) -> String {
+    let header = "balance_transaction_id,reporting_category,source_id,charge_id,\
+                  automatic_payout_id,automatic_payout_effective_at_utc,created_utc,currency,\
+                  gross,fee,net,customer_id,payment_method_type,description,\
+                  payment_metadata[order_id]";
+    format!("{header}\n{row}\n")
+}
+
+#[test]
+fn each_category_of_stripe_is_what_it_moves() {
+    use EntryKind::{DisputeOpened, DisputeWon, FailedRefund, Payment, Refund, Reversal};
+    for (category, entry, line) in [
+        ("charge", Some(Payment), Some(LineKind::Payment)),
+        ("charge_failure", Some(Reversal), Some(LineKind::Payment)),
+        (
+            "partial_capture_reversal",
+            Some(Refund),
+            Some(LineKind::Payment),
+        ),
+        ("refund", Some(Refund), Some(LineKind::Refund)),
+        ("refund_failure", Some(FailedRefund), Some(LineKind::Refund)),
+        ("dispute", Some(DisputeOpened), Some(LineKind::Dispute)),
+        (
+            "dispute_reversal",
+            Some(DisputeWon),
+            Some(LineKind::Dispute),
+        ),
+        ("fee", None, Some(LineKind::Fee)),
+        ("network_cost", None, Some(LineKind::Fee)),
+        ("platform_earning", None, Some(LineKind::Fee)),
+        ("risk_reserved_funds", None, Some(LineKind::Reserve)),
+        ("connect_reserved_funds", None, Some(LineKind::Reserve)),
+        ("currency_conversion", None, Some(LineKind::Conversion)),
+        ("payout", None, None),
+        ("payout_reversal", None, None),
+        ("other_adjustment", None, Some(LineKind::Adjustment)),
+    ] {
+        let row = format!("txn_1,{category},s_1,ch_1,po_1,,2026-11-02,eur,1.00,0.25,0.75,,,,");
+        let file = stripe_report(&row);
+        let entries = stripe::entries(file.as_bytes(), &options()).unwrap();
+        let lines = stripe::report(file.as_bytes(), &options()).unwrap();
+        assert_eq!((entries.rejected_count, lines.rejected_count), (0, 0));
+        assert_eq!(entries.rows.first().map(|e| e.kind), entry, "{category}");
+        assert_eq!(lines.rows.first().map(|l| l.kind), line, "{category}");
+    }
+}
+
+#[test]
+fn a_row_of_stripe_is_named_by_its_charge_its_source_or_itself() {
+    let named = |category: &str, source: &str, charge: &str| {
+        let row = format!(
+            "txn_1,{category},{source},{charge},po_1,,2026-11-02,eur,1.00,0.25,0.75,,,,A-1"
+        );
+        let file = stripe_report(&row);
+        let entry = stripe::entries(file.as_bytes(), &options())
+            .unwrap()
+            .rows
+            .remove(0);
+        let line = stripe::report(file.as_bytes(), &options())
+            .unwrap()
+            .rows
+            .remove(0);
+        assert_eq!((line.id.as_str(), line.payout.as_str()), ("txn_1", "po_1"));
+        assert_eq!((line.gross, line.fee, line.net), (100, 25, 75));
+        (entry.id, entry.parent, line.source)
+    };
+    let expected = |id: &str, parent: Option<&str>, source: &str| {
+        (id.to_owned(), parent.map(str::to_owned), source.to_owned())
+    };
+    assert_eq!(
+        named("charge", "py_1", "ch_1"),
+        expected("ch_1", None, "ch_1")
+    );
+    assert_eq!(named("charge", "py_1", ""), expected("py_1", None, "py_1"));
+    assert_eq!(named("charge", "", ""), expected("txn_1", None, "txn_1"));
+    let refund = expected("re_1", Some("ch_1"), "re_1");
+    assert_eq!(named("refund", "re_1", "ch_1"), refund);
+    assert_eq!(named("refund", "re_1", ""), expected("re_1", None, "re_1"));
+    let nameless = expected("txn_1", Some("ch_1"), "txn_1");
+    assert_eq!(named("refund", "", "ch_1"), nameless);
+}
+
+#[test]
+fn a_charge_at_stripe_keeps_what_is_known_of_it() {
+    let row =
+        "txn_1,charge,ch_1,ch_1,,,2026-11-02 10:00:00,jpy,100.00,1.00,99.00,cus_1,card,Gift,A-1";
+    let file = stripe_report(row);
+    let entries = stripe::entries(file.as_bytes(), &options()).unwrap();
+    let entry = &entries.rows[0];
+    let expected = ("ch_1", EntryKind::Payment, 100, None, Some("A-1"));
+    assert_eq!(brief(entry), expected);
+    assert_eq!(entry.source, "stripe");
+    assert_eq!(entry.customer.as_deref(), Some("cus_1"));
+    assert_eq!(entry.method.as_deref(), Some("card"));
+    assert_eq!(entry.text.as_deref(), Some("Gift"));
+    let lines = stripe::report(file.as_bytes(), &options()).unwrap();
+    assert_eq!(lines.rows[0].payout, "", "it is in no payout yet");
+}
+
+#[test]
+fn a_payout_of_stripe_is_what_left_the_balance() {
+    let payout = |own: &str, source: &str, arrives: &str| {
+        let row = format!(
+            "txn_1,payout,{source},,{own},{arrives},2026-11-05,eur,-23.00,0.00,-23.00,,,Text,"
+        );
+        let file = stripe_report(&row);
+        let payout = stripe::payouts(file.as_bytes(), &options())
+            .unwrap()
+            .rows
+            .remove(0);
+        assert_eq!(
+            (payout.net.minor(), payout.text.as_deref()),
+            (2300, Some("Text"))
+        );
+        (payout.id, payout.value_date.to_string())
+    };
+    let is = |id: &str, day: &str| (id.to_owned(), day.to_owned());
+    assert_eq!(
+        payout("po_1", "po_x", "2026-11-07"),
+        is("po_1", "2026-11-07")
+    );
+    assert_eq!(payout("", "po_x", ""), is("po_x", "2026-11-05"));
+    assert_eq!(payout("", "", ""), is("txn_1", "2026-11-05"));
+}
+
+/// An Adyen report of one row: its type, references, gross and net, each as debit and credit.
+fn adyen_report(kind: &str, psp: &str, modification: &str, amounts: &str) -> String {
+    format!(
+        "Merchant Account,Psp Reference,Merchant Reference,Payment Method,Creation Date,Type,\
+         Modification Reference,Gross Currency,Gross Debit (GC),Gross Credit (GC),Net Currency,\
+         Net Debit (NC),Net Credit (NC),Commission (NC),Markup (NC),Scheme Fees (NC),\
+         Interchange (NC),Batch Number\n\
+         AcmeNL,{psp},A-1,visa,2026-11-02 10:00:00,{kind},{modification},USD,{amounts},7\n"
+    )
+}
+
+#[test]
+fn each_type_of_adyen_is_what_it_moves() {
+    use EntryKind::{DisputeOpened, DisputeWon, FailedRefund, Payment, Refund};
+    for (kind, entry, line) in [
+        ("Settled", Some(Payment), Some(LineKind::Payment)),
+        ("Refunded", Some(Refund), Some(LineKind::Refund)),
+        (
+            "RefundedReversed",
+            Some(FailedRefund),
+            Some(LineKind::Refund),
+        ),
+        ("Chargeback", Some(DisputeOpened), Some(LineKind::Dispute)),
+        (
+            "SecondChargeback",
+            Some(DisputeOpened),
+            Some(LineKind::Dispute),
+        ),
+        (
+            "ChargebackReversed",
+            Some(DisputeWon),
+            Some(LineKind::Dispute),
+        ),
+        ("Fee", None, Some(LineKind::Fee)),
+        ("MiscCosts", None, Some(LineKind::Fee)),
+        ("PaymentCost", None, Some(LineKind::Fee)),
+        ("InvoiceDeduction", None, Some(LineKind::Fee)),
+        ("DepositCorrection", None, Some(LineKind::Reserve)),
+        ("Balancetransfer", None, Some(LineKind::Reserve)),
+        ("MerchantPayout", None, None),
+        ("ManualCorrected", None, Some(LineKind::Adjustment)),
+    ] {
+        let file = adyen_report(
+            kind,
+            "8816",
+            "8826",
+            ",60.00,EUR,,49.00,0.10,0.20,0.30,0.40",
+        );
+        let entries = adyen::entries(file.as_bytes(), &options()).unwrap();
+        let lines = adyen::report(file.as_bytes(), &options()).unwrap();
+        assert_eq!((entries.rejected_count, lines.rejected_count), (0, 0));
+        assert_eq!(entries.rows.first().map(|e| e.kind), entry, "{kind}");
+        assert_eq!(lines.rows.first().map(|l| l.kind), line, "{kind}");
+    }
+}
+
+#[test]
+fn a_row_of_adyen_is_read_in_the_currency_of_the_shopper_and_in_that_of_the_payout() {
+    let settled = adyen_report(
+        "Settled",
+        "8816",
+        "8826",
+        ",60.00,EUR,,49.00,0.10,0.20,0.30,0.40",
+    );
+    let rows = adyen::rows(settled.as_bytes(), &options()).unwrap().rows;
+    let row = &rows[0];
+    assert_eq!(
+        (row.line, row.batch.as_str(), row.kind.as_str()),
+        (2, "7", "Settled")
+    );
+    assert_eq!(
+        (row.psp_reference.as_deref(), row.modification.as_deref()),
+        (Some("8816"), Some("8826"))
+    );
+    assert_eq!(row.reference.as_deref(), Some("A-1"));
+    assert_eq!((row.currency.code(), row.net, row.fee), ("EUR", 4900, 100));
+    assert_eq!(row.booked_at.to_string(), "2026-11-02T10:00:00Z");
+    let line = &adyen::report(settled.as_bytes(), &options()).unwrap().rows[0];
+    assert_eq!((line.gross, line.fee, line.net), (5000, 100, 4900));
+    assert_eq!(
+        (line.id.as_str(), line.source.as_str()),
+        ("8826/Settled", "8816")
+    );
+    assert_eq!(line.payout, "batch 7");
+    let entry = &adyen::entries(settled.as_bytes(), &options()).unwrap().rows[0];
+    assert_eq!(
+        brief(entry),
+        ("8816", EntryKind::Payment, 6000, None, Some("A-1"))
+    );
+    assert_eq!(entry.amount.currency().code(), "USD");
+    assert_eq!(
+        (entry.source.as_str(), entry.account.as_str()),
+        ("adyen", "AcmeNL")
+    );
+    assert_eq!(entry.method.as_deref(), Some("visa"));
+
+    let refunded = adyen_report("Refunded", "8816", "8836", "30.00,,EUR,25.00,,,,,");
+    let line = &adyen::report(refunded.as_bytes(), &options()).unwrap().rows[0];
+    assert_eq!((line.gross, line.fee, line.net), (-2500, 0, -2500));
+    assert_eq!(
+        (line.id.as_str(), line.source.as_str()),
+        ("8836/Refunded", "8836")
+    );
+    let entry = &adyen::entries(refunded.as_bytes(), &options())
+        .unwrap()
+        .rows[0];
+    assert_eq!(
+        brief(entry),
+        ("8836", EntryKind::Refund, -3000, Some("8816"), Some("A-1"))
+    );
+
+    let fee = adyen_report("Fee", "", "November", ",,EUR,1.10,,,,,");
+    let line = &adyen::report(fee.as_bytes(), &options()).unwrap().rows[0];
+    assert_eq!((line.id.as_str(), line.net), ("batch 7/Fee/line 2", -110));
+    let paid = adyen_report("MerchantPayout", "", "TX 7", ",,EUR,48.90,,,,,");
+    let payout = &adyen::payouts(paid.as_bytes(), &options()).unwrap().rows[0];
+    assert_eq!((payout.id.as_str(), payout.net.minor()), ("batch 7", 4890));
+    assert_eq!(payout.value_date.to_string(), "2026-11-02");
+}
+
+/// A settled payment of 25.00 EUR, with some of its fields otherwise.
+fn paypal_record(changes: &Value) -> Value {
+    let mut info = json!({
+        "transaction_id": "1AB", "transaction_event_code": "T0006", "transaction_status": "S",
+        "transaction_initiation_date": "2026-11-02T09:30:00+0000",
+        "transaction_amount": {"currency_code": "EUR", "value": "25.00"},
+        "ending_balance": {"currency_code": "EUR", "value": "123.90"},
+    });
+    for (name, value) in changes.as_object().unwrap() {
+        info[name] = value.clone();
+    }
+    json!({ "transaction_info": info })
+}
+
+fn paypal_entries(records: &[Value]) -> (Vec<EntryRecord>, Vec<(u64, String)>) {
+    let page = json!({"transaction_details": records, "account_number": "XYZ"}).to_string();
+    let read = paypal::entries(page.as_bytes(), &options()).unwrap();
+    let reasons = rejected(&read)
+        .into_iter()
+        .map(|(line, text)| (line, text.to_owned()));
+    let reasons = reasons.collect();
+    (read.rows, reasons)
+}
+
+#[test]
+fn a_payment_at_paypal_keeps_what_is_known_of_it() {
+    let one = |record: Value| paypal_entries(&[record]).0.remove(0);
+    let all = json!({
+        "custom_field": "A-1", "invoice_id": "INV-1", "paypal_account_id": "OTHER",
+        "transaction_subject": "Gift", "transaction_note": "note",
+        "paypal_reference_id": "9AB", "paypal_reference_id_type": "TXN",
+    });
+    let mut record = paypal_record(&all);
+    record["payer_info"] = json!({"account_id": "PAYER"});
+    let entry = one(record);
+    assert_eq!(
+        brief(&entry),
+        ("1AB", EntryKind::Payment, 2500, None, Some("A-1"))
+    );
+    assert_eq!(
+        (entry.source.as_str(), entry.account.as_str()),
+        ("paypal", "XYZ")
+    );
+    assert_eq!(entry.customer.as_deref(), Some("PAYER"));
+    assert_eq!(entry.method.as_deref(), Some("paypal"));
+    assert_eq!(entry.text.as_deref(), Some("Gift"));
+    let fewer = json!({
+        "invoice_id": "INV-1", "paypal_account_id": "OTHER", "transaction_note": "note",
+    });
+    let entry = one(paypal_record(&fewer));
+    assert_eq!(entry.reference.as_deref(), Some("INV-1"));
+    assert_eq!(entry.customer.as_deref(), Some("OTHER"));
+    assert_eq!(entry.text.as_deref(), Some("note"));
+    // What a refund names is its payment only where it is said to be a transaction.
+    for (kind, parent) in [("TXN", Some("9AB")), ("ODR", None)] {
+        let refund = json!({
+            "transaction_event_code": "T1107", "paypal_reference_id": "9AB",
+            "transaction_amount": {"currency_code": "EUR", "value": "-25.00"},
+            "paypal_reference_id_type": kind,
+        });
+        assert_eq!(
+            one(paypal_record(&refund)).parent.as_deref(),
+            parent,
+            "{kind}"
+        );
+    }
+}
+
+#[test]
+fn a_record_of_paypal_without_a_balance_counts_only_while_it_is_under_way() {
+    let ids = |changes: Value| -> usize { paypal_entries(&[paypal_record(&changes)]).0.len() };
+    assert_eq!(ids(json!({"ending_balance": null})), 0);
+    let available = json!({"currency_code": "EUR", "value": "1.00"});
+    assert_eq!(
+        ids(json!({"ending_balance": null, "available_balance": available})),
+        1
+    );
+    assert_eq!(
+        ids(json!({"ending_balance": null, "transaction_status": "P"})),
+        1
+    );
+}
+
+#[test]
+fn records_of_paypal_that_are_not_sound_are_told_by_their_number() {
+    let bad = [
+        paypal_record(&json!({"transaction_id": ""})),
+        paypal_record(&json!({"transaction_amount": {"currency_code": "EUR", "value": "25.005"}})),
+        paypal_record(&json!({"transaction_initiation_date": "today"})),
+        paypal_record(&json!({"transaction_event_code": "T1107", "transaction_status": "X"})),
+    ];
+    let (rows, reasons) = paypal_entries(&bad);
+    assert!(rows.is_empty());
+    let starts = [
+        (1, "transaction_id is missing"),
+        (2, "amount “25.005”"),
+        (3, "time “today” is not one"),
+        (4, "transaction_status “X” is not known"),
+    ];
+    assert_eq!(reasons.len(), starts.len(), "{reasons:?}");
+    for ((line, reason), (expected, start)) in reasons.iter().zip(starts) {
+        assert!(
+            *line == expected && reason.starts_with(start),
+            "{line} {reason}"
+        );
+    }
+}
+
+#[test]
+fn amounts_of_nothing_and_other_events_of_paypal_are_told_apart() {
+    let kind = |code: &str, status: &str, value: &str| {
+        let record = paypal_record(&json!({
+            "transaction_event_code": code, "transaction_status": status,
+            "transaction_amount": {"currency_code": "EUR", "value": value},
+        }));
+        let (rows, reasons) = paypal_entries(&[record]);
+        assert_eq!(reasons, []);
+        rows.first().map(|entry| entry.kind)
+    };
+    assert_eq!(kind("T0006", "S", "0.00"), Some(EntryKind::Payment));
+    assert_eq!(kind("T1107", "S", "0.00"), Some(EntryKind::Refund));
+    // A dispute takes money, and gives it back when it is won.
+    assert_eq!(kind("T1201", "S", "-1.00"), Some(EntryKind::DisputeOpened));
+    assert_eq!(kind("T1202", "S", "1.00"), Some(EntryKind::DisputeWon));
+    for status in ["P", "D", "V"] {
+        assert_eq!(kind("T1107", status, "-1.00"), None, "{status}");
+        assert_eq!(kind("T1201", status, "-1.00"), None, "{status}");
+    }
+    assert_eq!(kind("T1111", "S", "-1.00"), None);
+}
+
+#[test]
+fn pages_of_paypal_follow_each_other_and_may_be_empty() {
+    let first = json!({"transaction_details": [paypal_record(&json!({}))]}).to_string();
+    let second = json!({"transaction_details": [
+        paypal_record(&json!({"transaction_id": "2AB"})), {"transaction_info": {}},
+    ]});
+    let read = paypal::entries(format!("{first}\n{second}").as_bytes(), &options()).unwrap();
+    let ids: Vec<_> = read.rows.iter().map(|entry| entry.id.as_str()).collect();
+    assert_eq!(ids, ["1AB", "2AB"]);
+    assert_eq!(read.rejected[0].line, 3);
+    let empty = br#"{"transaction_details": []}"#;
+    assert_eq!(paypal::entries(&empty[..], &options()).unwrap().rows, []);
+    let error = paypal::entries(&b"  "[..], &options())
+        .unwrap_err()
+        .to_string();
+    assert_eq!(
+        error,
+        "this is not a PayPal transaction search: it is empty"
+    );
+}
