@@ -7,10 +7,18 @@
 
 mod flow;
 
-use counterfoil::cashier::{LineFinding, ReconciledLine, ReconciledPayout};
-use counterfoil::payout::{Payout, PayoutLineKind, PayoutLineSource};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use counterfoil::cashier::{Cashier, LineFinding, ReconciledLine, ReconciledPayout};
+use counterfoil::http::{Transport, TransportError};
+use counterfoil::id::Namespace;
+use counterfoil::payout::{Payout, PayoutLineKind, PayoutLineSource, PayoutStatus};
+use counterfoil::providers::stripe::{Stripe, StripeConfig};
 use counterfoil::request::Period;
-use counterfoil::simulator::{Answer, SimulatedProvider};
+use counterfoil::simulator::stripe::StripeSimulator;
+use counterfoil::simulator::{Answer, SimulatedProvider, SimulatorTransport};
 use counterfoil::{ErrorKind, Test};
 use futures_util::TryStreamExt;
 
@@ -145,6 +153,83 @@ async fn a_strangers_payment_and_a_dispute_are_named() {
             .all(|payout| payout.sums.residuals.is_empty())
     );
     assert!(!explained.iter().all(ReconciledPayout::is_explained));
+}
+
+/// The lines of a payout that failed add up to it as before, and nothing has come.
+#[tokio::test]
+async fn a_payout_that_was_sent_back_is_not_explained() {
+    let shop = Shop::open().await;
+    paid(&shop, "A", 10_000).await;
+    assert!(
+        paid_out(&shop)
+            .await
+            .iter()
+            .all(ReconciledPayout::is_explained)
+    );
+    let made = payouts(&shop).await.remove(0);
+    shop.account
+        .lock()
+        .dashboard()
+        .fail_payout(made.id.raw())
+        .unwrap();
+    let failed = payouts(&shop).await;
+    let failed = failed.iter().find(|payout| payout.id == made.id).unwrap();
+    assert_eq!(failed.status, PayoutStatus::Failed);
+    let error = shop.cashier.reconcile_payout(failed).await.unwrap_err();
+    assert_eq!(kind_of(error), ErrorKind::Conflict);
+}
+
+/// A provider that lists each line a second time, under another id.
+#[derive(Debug)]
+struct Twice(Arc<SimulatorTransport<StripeSimulator>>);
+
+#[async_trait]
+impl Transport for Twice {
+    async fn send(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Result<http::Response<Bytes>, TransportError> {
+        let is_list = request.uri().path() == "/v1/balance_transactions";
+        let answer = self.0.send(request).await?;
+        if !is_list {
+            return Ok(answer);
+        }
+        let mut list: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
+        let lines = list["data"].as_array_mut().unwrap();
+        for mut line in lines.clone() {
+            line["id"] = format!("{}x", line["id"].as_str().unwrap()).into();
+            lines.push(line);
+        }
+        Ok(answer.map(|_| list.to_string().into()))
+    }
+}
+
+#[tokio::test]
+async fn a_payment_or_refund_that_is_listed_twice_is_explained_once() {
+    let shop = Shop::open().await;
+    let first = paid(&shop, "A", 10_000).await;
+    let given_back = shop.cashier.refund(&refund(&first, 4_000, "r")).await;
+    given_back.unwrap();
+    shop.account.wait(10 * DAY);
+    let config = StripeConfig::<Test>::new("sk_test_flow", "whsec_flow").unwrap();
+    let config = config.with_transport(Arc::new(Twice(Arc::clone(&shop.account.line))));
+    let provider = Stripe::new(config).unwrap();
+    let provider = provider.into_provider(Namespace::new("shop").unwrap());
+    let cashier = Cashier::open(provider, Arc::clone(&shop.store) as _).await;
+    let cashier = cashier.unwrap();
+    let mut findings = Vec::new();
+    for payout in payouts(&shop).await {
+        let found = cashier.reconcile_payout(&payout).await.unwrap();
+        findings.extend(found.lines.into_iter().map(|line| line.finding));
+    }
+    let explained = |finding: &&LineFinding| **finding == LineFinding::Explained;
+    assert_eq!(findings.iter().filter(explained).count(), 2, "{findings:?}");
+    for known in [10_000, 4_000] {
+        let other = LineFinding::OtherAmount {
+            known: eur(known).money(),
+        };
+        assert!(findings.contains(&other), "{findings:?}");
+    }
 }
 
 #[tokio::test]

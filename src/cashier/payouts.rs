@@ -12,7 +12,7 @@ use crate::id::{OrderId, PaymentId};
 use crate::matching::payout::{PayoutMatch, PayoutRow, PayoutVerdict, ReportRow, match_by_report};
 use crate::mode::Mode;
 use crate::money::Money;
-use crate::payout::{Payout, PayoutLine, PayoutLineKind, PayoutLineSource};
+use crate::payout::{Payout, PayoutLine, PayoutLineKind, PayoutLineSource, PayoutStatus};
 
 impl<M: Mode> Cashier<M> {
     /// Explains a payout line by line, and names what the lines leave over. Nothing is changed, so
@@ -20,19 +20,24 @@ impl<M: Mode> Cashier<M> {
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] if the provider lists no lines, [`ErrorKind::Conflict`] if it
-    /// does not list all lines of this payout, or not yet, and the provider's.
+    /// does not list all lines of this payout, or not yet, or if no money came of it since it was
+    /// called off or sent back, and the provider's.
     pub async fn reconcile_payout(&self, payout: &Payout<M>) -> Result<ReconciledPayout<M>> {
         let provider = self.provider(payout.id.provider())?;
         if !payout.lines_complete {
             let message = "the provider does not list all lines of this payout, or not yet";
             return Err(Error::new(ErrorKind::Conflict, message));
         }
+        if matches!(payout.status, PayoutStatus::Canceled | PayoutStatus::Failed) {
+            let message = "the payout was called off or sent back: no money came of it";
+            return Err(Error::new(ErrorKind::Conflict, message));
+        }
         let listed = provider.list_payout_lines(payout.id.clone());
         let listed: Vec<PayoutLine<M>> = listed.try_collect().await?;
         let mut lines = Vec::with_capacity(listed.len());
-        let mut orders = BTreeMap::new();
+        let mut explained = Explained::default();
         for line in listed {
-            lines.push(self.explain(provider, line, &mut orders).await?);
+            lines.push(self.explain(provider, line, &mut explained).await?);
         }
         let row = PayoutRow::of(payout, 0).ok_or_else(|| {
             let message = "the payout's time is outside the calendar";
@@ -58,7 +63,7 @@ impl<M: Mode> Cashier<M> {
         &self,
         provider: &Provider<M>,
         line: PayoutLine<M>,
-        orders: &mut BTreeMap<OrderId, Option<OrderRecord<M>>>,
+        explained: &mut Explained<M>,
     ) -> Result<ReconciledLine<M>> {
         let payment = payment_of(provider, &line).await?;
         let mut order = None;
@@ -71,14 +76,17 @@ impl<M: Mode> Cashier<M> {
             order = Some(reference.order.clone());
         }
         if let Some(id) = &order
-            && !orders.contains_key(id)
+            && !explained.orders.contains_key(id)
         {
             let record = self.read(id).await?.map(|stored| stored.record);
-            orders.insert(id.clone(), record);
+            explained.orders.insert(id.clone(), record);
         }
-        let record = order.as_ref().and_then(|id| orders.get(id)?.as_ref());
+        let gross = explained.with(&line);
+        let record = order
+            .as_ref()
+            .and_then(|id| explained.orders.get(id)?.as_ref());
         let finding = match record {
-            Some(record) => record.judge(&line, payment.as_ref()),
+            Some(record) => record.judge(&line, gross, payment.as_ref()),
             None if line.source == PayoutLineSource::None => LineFinding::NotAboutOrders,
             None => LineFinding::Stranger,
         };
@@ -88,6 +96,40 @@ impl<M: Mode> Cashier<M> {
             finding,
             line,
         })
+    }
+}
+
+/// What the lines so far were about.
+struct Explained<M: Mode> {
+    orders: BTreeMap<OrderId, Option<OrderRecord<M>>>,
+    /// What they add up to, in minor units, for each thing that they are for.
+    sums: BTreeMap<(PayoutLineKind, String, &'static str), Option<i64>>,
+}
+
+impl<M: Mode> Default for Explained<M> {
+    fn default() -> Self {
+        Self {
+            orders: BTreeMap::new(),
+            sums: BTreeMap::new(),
+        }
+    }
+}
+
+impl<M: Mode> Explained<M> {
+    /// What the lines of one kind and source come to with this one: a payment that is listed twice,
+    /// each time under another id, is more than what was taken. `None` past 64 bits.
+    fn with(&mut self, line: &PayoutLine<M>) -> Option<Money> {
+        let source = match &line.source {
+            PayoutLineSource::Payment(payment) => payment.to_string(),
+            PayoutLineSource::Refund(refund, _) => refund.to_string(),
+            PayoutLineSource::Dispute(dispute, _) => dispute.to_string(),
+            PayoutLineSource::None => return Some(line.gross),
+        };
+        let currency = line.gross.currency();
+        let key = (line.kind.clone(), source, currency.code());
+        let sum = self.sums.entry(key).or_insert(Some(0));
+        *sum = sum.and_then(|sum| sum.checked_add(line.gross.minor()));
+        sum.map(|minor| Money::new(minor, currency))
     }
 }
 
@@ -114,8 +156,13 @@ async fn payment_of<M: Mode>(
 }
 
 impl<M: Mode> OrderRecord<M> {
-    /// Compares a line with what is known of its payment.
-    fn judge(&self, line: &PayoutLine<M>, payment: Option<&PaymentId<M>>) -> LineFinding {
+    /// Compares a line, `gross` with those before it of its kind, with what is known of its payment.
+    fn judge(
+        &self,
+        line: &PayoutLine<M>,
+        gross: Option<Money>,
+        payment: Option<&PaymentId<M>>,
+    ) -> LineFinding {
         let entry = payment.and_then(|payment| self.payment(payment));
         let Some((entry, payment)) = entry.and_then(|e| Some((e, e.ledger.payment()?))) else {
             return LineFinding::Unheard;
@@ -123,8 +170,11 @@ impl<M: Mode> OrderRecord<M> {
         let known = match &line.source {
             // One line of several captures is a part of what was taken.
             PayoutLineSource::Payment(_) => {
-                let is_part = line.gross.currency() == payment.captured.currency()
-                    && line.gross.minor() <= payment.captured.minor();
+                let taken = payment.captured;
+                let is_part = gross.is_some_and(|gross| {
+                    gross.currency() == taken.currency()
+                        && (1..=taken.minor()).contains(&gross.minor())
+                });
                 return match is_part {
                     true => LineFinding::Explained,
                     false => LineFinding::OtherAmount {
@@ -150,8 +200,10 @@ impl<M: Mode> OrderRecord<M> {
             None => LineFinding::Unheard,
             Some(known) => {
                 let sign = if is_given_back { 1 } else { -1 };
-                let is_same = known.currency() == line.gross.currency()
-                    && known.minor().checked_mul(sign) == Some(line.gross.minor());
+                let is_same = gross.is_some_and(|gross| {
+                    known.currency() == gross.currency()
+                        && known.minor().checked_mul(sign) == Some(gross.minor())
+                });
                 match is_same {
                     true => LineFinding::Explained,
                     false => LineFinding::OtherAmount { known },

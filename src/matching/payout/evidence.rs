@@ -91,6 +91,8 @@ pub enum PayoutReason {
     SeveralExplanations,
     /// Another payout of the same rail came on the same day.
     SeveralPayouts,
+    /// A payout before it has the same id, and with it the lines.
+    Repeated,
     /// An amount does not fit 64 bits.
     TooLarge,
     /// The search would have taken more steps than the host allows.
@@ -282,6 +284,7 @@ impl fmt::Display for PayoutReason {
             Self::NoLines => "no payment is due in it",
             Self::SeveralExplanations => "more than one explanation is probable",
             Self::SeveralPayouts => "another payout of its rail came on the same day",
+            Self::Repeated => "a payout before it has the same id",
             Self::TooLarge => "an amount does not fit 64 bits",
             Self::BudgetExceeded => "the search would exceed its budget",
         })
@@ -452,6 +455,7 @@ mod tests {
             PayoutReason::NoLines,
             PayoutReason::SeveralExplanations,
             PayoutReason::SeveralPayouts,
+            PayoutReason::Repeated,
             PayoutReason::TooLarge,
             PayoutReason::BudgetExceeded,
         ];

@@ -139,14 +139,22 @@ pub fn match_by_report<'a>(
             wrong_one_in: None,
         });
     }
-    let payouts = payouts.iter().filter_map(|payout| {
-        let sum = sums.get(payout.id)?;
-        Some(sum.close(payout))
+    // The lines explain a payout once, however often it is given. What is left has been given before.
+    let payouts = payouts.iter().map(|payout| match sums.remove(payout.id) {
+        Some(sum) => sum.close(payout),
+        None => repeated(payout),
     });
     PayoutMatches {
         payouts: payouts.collect(),
         lines,
     }
+}
+
+/// A payout that was given before: its lines are in that one.
+fn repeated(payout: &PayoutRow<'_>) -> PayoutMatch {
+    let mut found = Sum::new(payout).close(payout);
+    found.verdict = PayoutVerdict::Open(PayoutReason::Repeated);
+    found
 }
 
 /// The lines of one payout, added up.
@@ -324,6 +332,15 @@ mod tests {
             (found.payouts[0].lines, found.payouts[0].lines_open),
             (1, 1)
         );
+        let euros = PayoutRow {
+            net: Money::new(1_000, Currency::EUR),
+            ..payout(0)
+        };
+        let known = HashSet::from(["p_1"]);
+        let twice = match_by_report(&[payout(1_000), payout(1_000), euros], &[line], &known);
+        let verdicts: Vec<_> = twice.payouts.iter().map(|p| p.verdict).collect();
+        let again = PayoutVerdict::Open(PayoutReason::Repeated);
+        assert_eq!(verdicts, [PayoutVerdict::Closed, again, again]);
         let none = close(1_000, &[]);
         assert_eq!(
             none.payouts[0].verdict,

@@ -363,6 +363,18 @@ mod tests {
     }
 
     #[test]
+    fn sums_that_do_not_fit_explain_nothing() {
+        let mut terms = terms();
+        terms.methods = vec![MethodTerm::new("card", "CARD", 2)];
+        let most = |id| card(id, i64::MAX, "2026-11-16");
+        let payouts = [payout("po_1", i64::MAX, "2026-11-18")];
+        let found = match_by_terms(&payouts, &[most("p_1"), most("p_2")], &terms);
+        let too_large = PayoutVerdict::Open(PayoutReason::TooLarge);
+        assert_eq!(found.payouts[0].verdict, too_large);
+        assert!(found.lines.iter().all(|line| line.payout.is_none()));
+    }
+
+    #[test]
     fn evidence_survives_storage() {
         let lines = [
             card("p_1", 1_000, "2026-11-16"),

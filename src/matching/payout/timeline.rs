@@ -117,7 +117,8 @@ impl<'a> Timeline<'a> {
         let batch = |((day, slot), next): (&(Day, Slot), Option<Day>)| {
             let after = self.terms.calendar.business_days_after(*day, 1);
             Batch {
-                residual: self.paid(slot).saturating_sub(expected(slot)),
+                // What does not fit is told where the payout is closed.
+                residual: self.residual(slot).unwrap_or(0),
                 nets: self.can_be_late(slot).map(|(_, net)| net).collect(),
                 has_next: next.is_none() || next == after,
             }
@@ -125,9 +126,11 @@ impl<'a> Timeline<'a> {
         self.days.iter().zip(following).map(batch).collect()
     }
 
-    fn paid(&self, slot: &Slot) -> i64 {
-        let nets = slot.payouts.iter().filter_map(|at| self.payouts.get(*at));
-        nets.fold(0_i64, |sum, payout| sum.saturating_add(payout.net.minor()))
+    /// What was paid on a day less what its lines add up to; `None` past 64 bits.
+    fn residual(&self, slot: &Slot) -> Option<i64> {
+        let payouts = slot.payouts.iter().filter_map(|at| self.payouts.get(*at));
+        let paid = sum(payouts.map(|payout| payout.net.minor()))?;
+        paid.checked_sub(expected(slot)?)
     }
 
     /// Only payments slip: what goes back is taken on the day it is booked.
@@ -216,8 +219,8 @@ impl<'a> Timeline<'a> {
         odds: &BatchOdds,
     ) -> PayoutMatch {
         let currency = payout.net.currency();
-        let expected = expected(slot);
-        let residual = self.paid(slot).saturating_sub(expected);
+        let expected = expected(slot).unwrap_or(0);
+        let residual = self.residual(slot);
         let mut residuals = Vec::new();
         let mut name = |label, minor| {
             if minor != 0 {
@@ -226,10 +229,11 @@ impl<'a> Timeline<'a> {
             }
         };
         let verdict = match (came_in, goes_out) {
+            _ if residual.is_none() => PayoutVerdict::Open(PayoutReason::TooLarge),
             _ if slot.payouts.len() > 1 => PayoutVerdict::Open(PayoutReason::SeveralPayouts),
             (Some(came_in), Some(goes_out)) => {
                 let slipped = came_in.saturating_sub(goes_out);
-                let unexplained = residual.saturating_sub(slipped);
+                let unexplained = residual.unwrap_or(0).saturating_sub(slipped);
                 name(ResidualLabel::SlippedIn, came_in);
                 name(ResidualLabel::SlippedOut, goes_out.saturating_neg());
                 name(ResidualLabel::Unexplained, unexplained);
@@ -242,7 +246,7 @@ impl<'a> Timeline<'a> {
                 }
             }
             _ => {
-                name(ResidualLabel::Unexplained, residual);
+                name(ResidualLabel::Unexplained, residual.unwrap_or(0));
                 PayoutVerdict::Open(if odds.over_budget {
                     PayoutReason::BudgetExceeded
                 } else {
@@ -305,9 +309,13 @@ fn sound(closes: &[Option<bool>]) -> Vec<bool> {
     closes.iter().map(is_sound).collect()
 }
 
-fn expected(slot: &Slot) -> i64 {
-    let nets = slot.lines.iter().map(|(_, net)| *net);
-    nets.fold(0_i64, i64::saturating_add)
+fn expected(slot: &Slot) -> Option<i64> {
+    sum(slot.lines.iter().map(|(_, net)| *net))
+}
+
+/// The sum, whatever the order; `None` past 64 bits.
+fn sum(amounts: impl Iterator<Item = i64>) -> Option<i64> {
+    i64::try_from(amounts.map(i128::from).sum::<i128>()).ok()
 }
 
 #[cfg(test)]
