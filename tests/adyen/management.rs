@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::shop::{ACCOUNT, Shop};
 
+const CHECKOUT: &str = "Checkout webservice role";
 const TEST: &str = "https://management-test.adyen.com/v3";
 
 fn me(client_key: &str, roles: &[&str]) -> Value {
@@ -23,12 +24,16 @@ fn merchant(status: &str) -> Value {
 #[tokio::test]
 async fn the_account_is_the_merchant_account_and_may_charge() {
     for (roles, status, can_charge) in [
-        (["Checkout webservice role"], "Active", Some(true)),
-        (["Checkout webservice role"], "PreActive", Some(false)),
+        ([CHECKOUT], "Active", Some(true)),
+        ([CHECKOUT], "PreActive", Some(false)),
         (["Management API - Account read"], "Active", Some(false)),
     ] {
         let shop = Shop::open();
         shop.wire.answer(200, &me("test_UCXCS7BXZVCU7IHU", &roles));
+        let may_pay = roles == [CHECKOUT];
+        if may_pay {
+            shop.wire.answer(200, &json!({"paymentMethods": []}));
+        }
         shop.wire.answer(200, &merchant(status));
         let account = shop.provider.account().await.unwrap();
         assert_eq!((&*account.id, account.mode), (ACCOUNT, ModeKind::Test));
@@ -40,20 +45,37 @@ async fn the_account_is_the_merchant_account_and_may_charge() {
             .wire
             .requests()
             .iter()
-            .map(|r| r.uri().to_string())
+            .map(|r| format!("{} {}", r.method(), r.uri()))
             .collect();
-        assert_eq!(
-            lines,
-            [format!("{TEST}/me"), format!("{TEST}/merchants/{ACCOUNT}")]
-        );
+        let mut expected = vec![
+            format!("GET {TEST}/me"),
+            "POST https://checkout-test.adyen.com/v72/paymentMethods".to_owned(),
+            format!("GET {TEST}/merchants/{ACCOUNT}"),
+        ];
+        if !may_pay {
+            expected.remove(1);
+        }
+        assert_eq!(lines, expected);
     }
+}
+
+/// The prefix of another company's live hosts shows in no setting, and the Management API has none.
+#[tokio::test]
+async fn an_account_that_cannot_pay_where_payments_go_is_not_open() {
+    let shop = Shop::open();
+    shop.wire.answer(200, &me("test_1", &[CHECKOUT]));
+    let refused = json!({"status": 403, "errorCode": "901", "message": "Invalid Merchant Account", "errorType": "security"});
+    shop.wire.answer(403, &refused);
+    let error = shop.provider.account().await.unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::Credentials);
+    assert_eq!(shop.wire.requests().len(), 2);
 }
 
 #[tokio::test]
 async fn a_key_may_pay_without_being_allowed_to_look_at_the_account() {
     let shop = Shop::open();
-    shop.wire
-        .answer(200, &me("test_1", &["Checkout webservice role"]));
+    shop.wire.answer(200, &me("test_1", &[CHECKOUT]));
+    shop.wire.answer(200, &json!({"paymentMethods": []}));
     shop.wire.answer(403, &json!({"type": "x", "title": "Forbidden", "status": 403, "detail": "", "errorCode": "00_403"}));
     let account = shop.provider.account().await.unwrap();
     assert_eq!((account.can_charge, account.currencies.len()), (None, 0));

@@ -151,6 +151,8 @@ impl<M: Mode> Adyen<M> {
         let takes_payments = |role: &String| role.to_ascii_lowercase().starts_with("checkout");
         if !credential.is_active || !credential.roles.iter().any(takes_payments) {
             read.can_charge = Some(false);
+        } else {
+            self.may_pay().await?;
         }
         let request = ApiRequest::get(Operation::Account, &["merchants", account]);
         let answer = match self.client.manage(request).await {
@@ -171,6 +173,18 @@ impl<M: Mode> Adyen<M> {
             }
             Ok(read)
         })
+    }
+}
+
+impl<M: Mode> Adyen<M> {
+    /// Asks the Checkout API what can be paid with: another company's prefix of the live hosts and
+    /// a key that may not pay there show only where payments go.
+    async fn may_pay(&self) -> Result<()> {
+        let question = json!({"merchantAccount": &*self.client.merchant_account});
+        let request = ApiRequest::post(Operation::Account, &["paymentMethods"])
+            .json(question.to_string())
+            .read_only();
+        self.client.get(request).await.map(drop)
     }
 }
 
