@@ -101,6 +101,19 @@ fn the_modes_are_never_mixed() {
         "{text}"
     );
 
+    // Also where it is the one before in one of them: events of the other mode would be believed.
+    let text = fault(
+        ModeKind::Live,
+        &[(
+            "COUNTERFOIL_STRIPE_LIVE_WEBHOOK_SECRET_PREVIOUS",
+            Some("whsec_hidden1"),
+        )],
+    );
+    assert!(
+        text.contains("COUNTERFOIL_STRIPE_TEST_WEBHOOK_SECRET and COUNTERFOIL_STRIPE_LIVE_WEBHOOK_SECRET_PREVIOUS are the same"),
+        "{text}"
+    );
+
     let all_live: Vec<_> = GOOD.iter().map(|(name, _)| (*name, None)).collect();
     let text = fault(ModeKind::Live, &all_live);
     assert!(
@@ -149,6 +162,9 @@ fn a_variable_that_is_meant_as_a_setting_must_be_one() {
         "{text}"
     );
 
+    let text = fault(ModeKind::Test, &[("COUNTERFOIL_Mode", Some("live"))]);
+    assert!(text.contains("write COUNTERFOIL_MODE"), "{text}");
+
     let others = [
         ("COUNTERFOIL_SHARED", "/somewhere"),
         ("PATH", "/bin"),
@@ -156,6 +172,40 @@ fn a_variable_that_is_meant_as_a_setting_must_be_one() {
     ];
     let read = Configuration::from_vars(&Registry::built_in(), others).unwrap();
     assert_eq!(read.mode(), Some(ModeKind::Live));
+}
+
+/// As a file of variables can have them: which of the two is meant is not guessed.
+#[test]
+fn a_variable_that_is_set_twice_is_a_fault() {
+    let key = "COUNTERFOIL_STRIPE_LIVE_SECRET_KEY";
+    let again = [
+        (key, "sk_live_hidden"),
+        ("COUNTERFOIL_MODE", "test"),
+        ("COUNTERFOIL_MODE", "live"),
+    ];
+    let twice = GOOD.into_iter().chain(again);
+    let error = Configuration::from_vars(&Registry::built_in(), twice).unwrap_err();
+    let text = error.to_string();
+    for name in [key, "COUNTERFOIL_MODE"] {
+        assert!(text.contains(&format!("{name} is set twice")), "{text}");
+    }
+    assert!(!text.contains("hidden"), "{text}");
+}
+
+#[test]
+fn a_provider_without_settings_names_those_that_it_needs() {
+    let registry = Registry::built_in();
+    let none = Configuration::from_vars(&registry, [("PATH", "/bin")]).unwrap();
+    let fault = |provider| {
+        let made = none.configure_one(&registry, provider, ModeKind::Live);
+        made.unwrap_err().to_string()
+    };
+    for part in ["NAMESPACE", "CLIENT_ID", "CLIENT_SECRET", "WEBHOOK_ID"] {
+        let variable = format!("COUNTERFOIL_PAYPAL_LIVE_{part}");
+        assert!(fault("paypal").contains(&variable), "{}", fault("paypal"));
+    }
+    let text = fault("papyal");
+    assert!(text.contains("registered: adyen, paypal, stripe"), "{text}");
 }
 
 #[test]
@@ -184,7 +234,7 @@ fn a_file_tells_every_fault_at_once_and_no_value() {
         "provider": {},
         "providers": {
             "stripe": {
-                "test": { "namespace": 12345678, "secret_key": ["hidden"], "a": "1", "a": "2" },
+                "test": { "namespace": 12345678, "secret_key": ["hidden"], "a": "1", "a": "2", "b": 5.5511 },
                 "sandbox": { "secret_key": "hidden" },
                 "live": "hidden"
             }
@@ -198,13 +248,14 @@ fn a_file_tells_every_fault_at_once_and_no_value() {
         "providers.stripe.test.namespace must be text, in quotes",
         "providers.stripe.test.secret_key must be text",
         "providers.stripe.test has a twice",
+        "providers.stripe.test.b must be text",
         "providers.stripe.sandbox must be called test or live",
         "providers.stripe.live must be a table",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(
-        !text.contains("hidden") && !text.contains("12345678"),
+        !text.contains("hidden") && !text.contains("12345678") && !text.contains("5511"),
         "{text}"
     );
 

@@ -100,7 +100,13 @@ impl Configuration {
             }
             match place_of(registry, rest) {
                 Some((provider, mode, setting)) => {
-                    read.section(provider, mode).insert(setting, value.into());
+                    let before = read.section(provider, mode).insert(setting, value.into());
+                    if before.is_some() {
+                        faults.push(format!("{name} is set twice"));
+                    }
+                }
+                None if rest.eq_ignore_ascii_case("MODE") => {
+                    faults.push(format!("{name} is no setting: write COUNTERFOIL_MODE"));
                 }
                 None if is_meant_as_setting(registry, rest) => faults.push(format!(
                     "{name} is no setting: write COUNTERFOIL_<provider>_<TEST or LIVE>_<setting>, \
@@ -182,9 +188,13 @@ impl Configuration {
         provider: &str,
         mode: ModeKind,
     ) -> Result<Configured> {
+        let kind = registry.kind(provider)?;
         let settings = self.settings(provider, mode).ok_or_else(|| {
-            let key = self.origin.key(provider, mode, "<setting>");
-            let message = format!("{provider} has no settings for {mode} mode: set {key}");
+            let required = kind.settings.iter().filter(|setting| setting.is_required);
+            let names = required.map(|setting| self.origin.key(provider, mode, setting.name));
+            let names: Vec<_> = names.collect();
+            let names = names.join(", ");
+            let message = format!("{provider} has no settings for {mode} mode: set {names}");
             Error::new(ErrorKind::Settings, message)
         })?;
         let mut faults = self.shared_credentials(registry, provider);
@@ -196,25 +206,32 @@ impl Configuration {
         configured
     }
 
-    /// The credentials that stand in both modes: one of the two is in the wrong place.
-    fn shared_credentials(&self, registry: &Registry, provider: &str) -> Vec<String> {
+    /// The credentials that stand in both modes, be it under another name: one of the two is in the
+    /// wrong place.
+    fn shared_credentials<'s>(&'s self, registry: &Registry, provider: &str) -> Vec<String> {
         let section = |mode| self.sections.get(&(provider.to_owned(), mode));
         let (Some(test), Some(live)) = (section(ModeKind::Test), section(ModeKind::Live)) else {
             return Vec::new();
         };
         let kind = registry.kinds().find(|(name, _)| *name == provider);
         let known = kind.map_or(&[][..], |(_, kind)| kind.settings);
-        let credentials = known.iter().filter(|setting| setting.is_credential);
-        let both = credentials.filter_map(|setting| {
-            let (test, live) = (test.get(setting.name)?, live.get(setting.name)?);
-            (test.expose() == live.expose()).then_some(setting.name)
-        });
-        both.map(|setting| {
-            let key = |mode| self.origin.key(provider, mode, setting);
-            let (test, live) = (key(ModeKind::Test), key(ModeKind::Live));
-            format!("{test} and {live} are the same: one of them is in the wrong place")
-        })
-        .collect()
+        let credentials = |section: &'s Section| {
+            let names = known.iter().filter(|setting| setting.is_credential);
+            names.filter_map(|setting| Some((setting.name, section.get(setting.name)?.expose())))
+        };
+        let mut faults = Vec::new();
+        for (in_test, test) in credentials(test) {
+            for (in_live, live) in credentials(live) {
+                if test == live && !test.is_empty() {
+                    let test = self.origin.key(provider, ModeKind::Test, in_test);
+                    let live = self.origin.key(provider, ModeKind::Live, in_live);
+                    faults.push(format!(
+                        "{test} and {live} are the same: one of them is in the wrong place"
+                    ));
+                }
+            }
+        }
+        faults
     }
 
     fn empty(origin: Origin) -> Self {
@@ -232,6 +249,9 @@ impl Configuration {
     }
 
     fn take_mode(&mut self, key: &str, text: &str, faults: &mut Vec<String>) {
+        if self.mode.is_some() {
+            faults.push(format!("{key} is set twice"));
+        }
         match text.parse() {
             Ok(mode) => self.mode = Some(mode),
             Err(_) => faults.push(format!("{key} must be `test` or `live`")),
@@ -384,6 +404,10 @@ impl<'de> Visitor<'de> for TreeVisitor {
     }
 
     fn visit_u64<E>(self, _: u64) -> std::result::Result<Tree, E> {
+        Ok(Tree::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> std::result::Result<Tree, E> {
         Ok(Tree::Other)
     }
 

@@ -130,17 +130,22 @@ impl Registry {
     /// [`ErrorKind::Settings`] for a name that is not registered, and for settings that are
     /// missing, malformed, unknown or of the other mode: all of them at once.
     pub fn configure(&self, name: &str, settings: Settings) -> Result<Configured> {
-        let Some(kind) = self.kinds.get(name) else {
+        let kind = self.kind(name)?;
+        let named = ProviderName::new(name)
+            .map_err(|error| Error::new(ErrorKind::Settings, error.to_string()))?;
+        (kind.maker)(settings.for_provider(named, kind.settings))
+    }
+
+    /// The kind that is registered as `name`.
+    fn kind(&self, name: &str) -> Result<&ProviderKind> {
+        self.kinds.get(name).ok_or_else(|| {
             let known: Vec<_> = self.kinds.keys().map(AsRef::as_ref).collect();
             let message = format!(
                 "no provider is called {name:?}; registered: {}",
                 known.join(", ")
             );
-            return Err(Error::new(ErrorKind::Settings, message));
-        };
-        let named = ProviderName::new(name)
-            .map_err(|error| Error::new(ErrorKind::Settings, error.to_string()))?;
-        (kind.maker)(settings.for_provider(named, kind.settings))
+            Error::new(ErrorKind::Settings, message)
+        })
     }
 }
 

@@ -258,8 +258,8 @@ fn fault_of(value: &str) -> Option<&'static str> {
         Some("has white space around it")
     } else if value.starts_with(['"', '\'', '`', '\u{2018}', '\u{201c}']) {
         Some("has quotes around it")
-    } else if value.contains(char::is_control) {
-        Some("has a control character in it")
+    } else if value.contains(|c: char| c.is_control() || is_invisible(c)) {
+        Some("has an invisible character in it")
     } else if PLACEHOLDERS.iter().any(|mark| lower.starts_with(mark))
         || INSIDE.iter().any(|mark| lower.contains(mark))
         || value.contains('\u{2026}')
@@ -268,6 +268,11 @@ fn fault_of(value: &str) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+/// What a web page or an editor leaves in a text without being seen, such as a byte order mark.
+const fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]

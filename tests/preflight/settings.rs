@@ -1,8 +1,13 @@
 //! Settings that no provider can be made of: each fault is told, and nothing else was looked at.
 
-use counterfoil::ModeKind;
+use std::sync::Arc;
+
+use counterfoil::cashier::MemoryStore;
 use counterfoil::preflight::{CheckKind, Readiness, Verdict};
-use counterfoil::registry::{Configuration, Registry};
+use counterfoil::registry::{Configuration, Configured, Registry};
+use counterfoil::{ModeKind, Test};
+
+use super::shop::{Acme, preflight};
 
 /// What is right, and what is put in its place with the words that must tell of it. A value of
 /// `hidden` must not be told.
@@ -28,6 +33,7 @@ const PROVIDERS: [Provider; 3] = [
             ("SECRET_KEY", "${STRIPE_KEY}", "placeholder"),
             ("SECRET_KEY", "sk_live_hidden ", "white space"),
             ("SECRET_KEY", "sk_live_hidden\n", "white space"),
+            ("SECRET_KEY", "\u{feff}sk_live_hidden", "invisible"),
             ("SECRET_KEY", "'sk_live_hidden'", "quotes"),
             ("SECRET_KEY", "\u{201c}sk_live_hidden\u{201d}", "quotes"),
             ("SECRET_KEY", "pk_live_hidden", "publishable"),
@@ -75,6 +81,8 @@ const PROVIDERS: [Provider; 3] = [
         ],
         wrong: &[
             ("API_KEY", "<api key>", "placeholder"),
+            ("API_KEY", "AQE\u{200b}hidden", "invisible"),
+            ("API_KEY", "AQE\u{0445}hidden", "not ASCII"),
             ("API_KEY", "live_hidden", "client key"),
             ("API_KEY", "ws_hidden", "the name of an API credential"),
             ("API_KEY", HMAC_KEY, "swapped"),
@@ -107,7 +115,7 @@ async fn settings_that_are_wrong_are_told_one_by_one() {
             let variables = variables.map(|(setting, value)| (variable(setting), value));
             let configuration = Configuration::from_vars(&registry, variables).unwrap();
             let made = configuration.configure_one(&registry, name, ModeKind::Live);
-            let preflight = super::shop::preflight();
+            let preflight = preflight();
             let report = preflight
                 .check_configured(name, ModeKind::Live, &made)
                 .await;
@@ -124,4 +132,26 @@ async fn settings_that_are_wrong_are_told_one_by_one() {
         }
     }
     println!("{planted} settings that are wrong found");
+}
+
+/// All twelve checks may be right of it, and no money would be taken.
+#[tokio::test]
+async fn what_was_made_for_the_other_mode_is_wrong() {
+    let made = Ok(Configured::Test(Acme::<Test>::new().provider()));
+    let preflight = preflight().with_store(Arc::new(MemoryStore::new()));
+    let preflight = preflight.vouching(CheckKind::Mode, "never mind");
+    let report = preflight.check_configured("acme", ModeKind::Live, &made);
+    let report = report.await;
+    assert_eq!(report.readiness(), Readiness::Blocked, "{report}");
+    let mode = report.check(CheckKind::Mode).unwrap();
+    assert_eq!(mode.verdict(), Verdict::Fail, "{report}");
+    let seen = "the settings: test mode, and live mode is meant";
+    assert!(report.to_string().contains(seen), "{report}");
+
+    let meant = preflight.check_configured("acme", ModeKind::Test, &made);
+    let meant = meant.await;
+    assert_eq!(
+        meant.check(CheckKind::Mode).unwrap().verdict(),
+        Verdict::Pass
+    );
 }

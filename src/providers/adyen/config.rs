@@ -64,9 +64,9 @@ const LIVE_HOSTS: &[&str] = &["adyenpayments.com", "-live.adyen.com"];
 /// use counterfoil::{Live, Test};
 ///
 /// let hmac_key = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-/// let test = AdyenConfig::<Test>::new("AQE…", "ShopECOM", hmac_key)?;
+/// let test = AdyenConfig::<Test>::new("AQE1", "ShopECOM", hmac_key)?;
 /// let prefix = LivePrefix::new("1797a841fbb37ca7-Shop")?;
-/// let live = AdyenConfig::<Live>::new("AQE…", "ShopECOM", hmac_key, prefix)?;
+/// let live = AdyenConfig::<Live>::new("AQE1", "ShopECOM", hmac_key, prefix)?;
 /// # Ok::<(), counterfoil::Error>(())
 /// ```
 ///
@@ -75,7 +75,7 @@ const LIVE_HOSTS: &[&str] = &["adyenpayments.com", "-live.adyen.com"];
 /// use counterfoil::Live;
 /// use counterfoil::providers::adyen::AdyenConfig;
 ///
-/// let live = AdyenConfig::<Live>::new("AQE…", "ShopECOM", hmac_key);
+/// let live = AdyenConfig::<Live>::new("AQE1", "ShopECOM", hmac_key);
 /// ```
 #[derive(Clone)]
 pub struct AdyenConfig<M: Mode> {
@@ -309,8 +309,10 @@ impl ReadSettings {
 }
 
 fn check_api_key(key: &str) -> Result<()> {
-    if key.is_empty() || key.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(credentials("api_key is empty, or has white space in it"));
+    if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(credentials(
+            "api_key is empty, or has white space or a character that is not ASCII in it",
+        ));
     }
     if key.starts_with("test_") || key.starts_with("live_") {
         return Err(credentials(

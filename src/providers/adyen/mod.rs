@@ -131,7 +131,7 @@ const KEY_RETENTION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// use counterfoil::{Provider, Test};
 ///
 /// let hmac_key = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-/// let config = AdyenConfig::<Test>::new("AQE…", "ShopECOM", hmac_key)?;
+/// let config = AdyenConfig::<Test>::new("AQE1", "ShopECOM", hmac_key)?;
 /// let adyen = Adyen::new(config)?;
 /// let provider: Provider<Test> = adyen.clone().into_provider(Namespace::new("shop")?);
 /// # Ok::<(), counterfoil::Error>(())
