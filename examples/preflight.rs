@@ -97,9 +97,17 @@ async fn look(options: &Options) -> Result<Report> {
 }
 
 fn from_file(path: &str) -> Result<Configuration> {
-    let text = std::fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
-    // The message alone: the rest would quote a line that may hold a secret.
-    toml::from_str(&text).map_err(|error| refused(error.message().to_owned()))
+    let text = std::fs::read_to_string(path).map_err(|e| refused(format!("{path}: {e}")))?;
+    // The message and the line alone: the rest would quote what may hold a secret.
+    toml::from_str(&text).map_err(|error| {
+        let start = error.span().map_or(0, |span| span.start);
+        let line = text.get(..start).unwrap_or_default().lines().count();
+        let place = match line {
+            0 => path.to_owned(),
+            line => format!("{path}, line {line}"),
+        };
+        refused(format!("{place}: {}", error.message()))
+    })
 }
 
 fn refused(message: String) -> Error {
@@ -227,6 +235,9 @@ impl Options {
         }
         if options.probes && options.endpoint.is_none() {
             return Err("--probe needs --endpoint".to_owned());
+        }
+        if options.mode == ModeKind::Live && matches!(options.source, Source::Simulator) {
+            return Err("--live needs --env or --file: a simulator has no live mode".to_owned());
         }
         Ok(options)
     }

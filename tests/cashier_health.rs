@@ -148,6 +148,7 @@ async fn health_counts_webhooks_and_outlives_the_process() {
     );
     let webhooks = &provider.webhooks;
     assert_eq!((webhooks.last_at, webhooks.events), (Some(genuine_at), 2));
+    assert_eq!(webhooks.last_of_money_at, Some(genuine_at));
     assert_eq!(webhooks.last_refused_at, Some(clock.now()));
     assert_eq!(webhooks.refused["wrong signature"], 3);
     assert_eq!(webhooks.set_aside["wrong mode"], 1);

@@ -228,11 +228,20 @@ fn it_ends_with_nought_only_if_nothing_fails_and_nothing_is_unknown() {
         "{text}"
     );
     let (code, text) = run(&["--file", "nowhere.toml"], &[]);
-    assert_eq!(code, 1, "{text}");
+    assert!(code == 1 && text.contains("nowhere.toml: "), "{text}");
+    let unquoted = "[providers.stripe.test]\nsecret_key = sk_test_hidden\n";
+    let unquoted = File::new("unquoted.toml", unquoted);
+    let (code, text) = run(&["--file", unquoted.path()], &[]);
+    assert!(
+        code == 1 && text.contains("unquoted.toml, line 2: "),
+        "{text}"
+    );
     for misread in [
         &["--vouch", "store"][..],
         &["--probe"],
         &["--evidence"],
+        // Else a simulated shop would be looked at, and found right for test mode.
+        &["--live"],
         &["--sparkle"],
     ] {
         let (code, text) = run(misread, &[]);

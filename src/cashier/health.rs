@@ -118,6 +118,16 @@ pub(crate) async fn last_sweep(
     Ok(note.and_then(|note| note.last_at))
 }
 
+/// When a genuine webhook about money last came, as the store has it; `None` if none is noted.
+pub(crate) async fn last_news_of_money(
+    store: &dyn Store,
+    provider: &ProviderName,
+) -> Result<Option<Timestamp>> {
+    let row = store.note(&note_of(provider)).await?;
+    let note = row.and_then(|row| serde_json::from_str::<WebhookHealth>(&row.body).ok());
+    Ok(note.and_then(|note| note.last_of_money_at))
+}
+
 /// `None` for what only a newer version can read; the errors of the store stay errors.
 fn or_newer<T>(outcome: Result<T>) -> Result<Option<T>> {
     match outcome {
@@ -195,6 +205,9 @@ pub struct ProviderHealth {
 pub struct WebhookHealth {
     /// When the last genuine one came.
     pub last_at: Option<Timestamp>,
+    /// When the last genuine one came that tells of money, which only the provider sends: a sample
+    /// that a preflight posts tells of nothing.
+    pub last_of_money_at: Option<Timestamp>,
     /// Events of this mode, account and installation, repetitions among them.
     pub events: u64,
     /// How many of those this library does not know.
@@ -216,6 +229,7 @@ pub struct WebhookHealth {
 impl WebhookHealth {
     fn add(&mut self, more: &Self) {
         self.last_at = self.last_at.max(more.last_at);
+        self.last_of_money_at = self.last_of_money_at.max(more.last_of_money_at);
         self.last_refused_at = self.last_refused_at.max(more.last_refused_at);
         self.events = self.events.saturating_add(more.events);
         self.unrecognized = self.unrecognized.saturating_add(more.unrecognized);
@@ -247,8 +261,11 @@ impl Counts {
             counts.last_at = Some(now);
             for event in &delivery.events {
                 counts.events += 1;
-                let is_unknown = matches!(event.kind(), EventKind::Unrecognized);
-                counts.unrecognized += u64::from(is_unknown);
+                match event.kind() {
+                    EventKind::Unrecognized => counts.unrecognized += 1,
+                    EventKind::NotAboutPayments => {}
+                    _ => counts.last_of_money_at = Some(now),
+                }
             }
             for notice in &delivery.set_aside {
                 let reason = notice.reason.name().to_owned();

@@ -77,6 +77,10 @@ impl Store for MemoryStore {
         check_mode(stamped, mode)
     }
 
+    async fn is_durable(&self) -> Result<Option<bool>> {
+        Ok(Some(false))
+    }
+
     async fn order(&self, id: &OrderId) -> Result<Option<OrderRow>> {
         Ok(self.tables().orders.get(id).cloned())
     }

@@ -75,9 +75,9 @@ mod turns;
 use std::sync::Arc;
 
 pub use concerns::Concern;
-#[cfg(feature = "preflight")]
-pub(crate) use health::last_sweep;
 pub use health::{Health, ProviderHealth, Unreadable, WebhookHealth};
+#[cfg(feature = "preflight")]
+pub(crate) use health::{last_news_of_money, last_sweep};
 pub use memory::MemoryStore;
 pub use outbox::{Confirmation, ConfirmationKind};
 pub use patience::Patience;

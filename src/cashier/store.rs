@@ -26,6 +26,12 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// [`WrongMode`](crate::ErrorKind::WrongMode) if it was stamped with the other mode.
     async fn open(&self, mode: ModeKind) -> Result<()>;
 
+    /// Whether what is committed stays when the process ends and the machine falls; `None` where
+    /// that cannot be told, which a preflight takes as unknown.
+    async fn is_durable(&self) -> Result<Option<bool>> {
+        Ok(None)
+    }
+
     /// Reads an order.
     async fn order(&self, id: &OrderId) -> Result<Option<OrderRow>>;
 

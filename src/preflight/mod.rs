@@ -208,14 +208,15 @@ impl Preflight {
         }
     }
 
-    /// Runs them on what settings made, or on the settings alone if nothing could be made of them.
+    /// Runs them on what settings made for `mode`, or on the settings alone if nothing could be made
+    /// of them. What was made for the other mode is wrong, however right it is otherwise.
     pub async fn check_configured(
         &self,
         provider: &str,
         mode: ModeKind,
         configured: &Result<Configured>,
     ) -> Report {
-        match configured {
+        let mut report = match configured {
             Ok(Configured::Test(provider)) => self.check(provider).await,
             Ok(Configured::Live(provider)) => self.check(provider).await,
             Err(error) => Report {
@@ -228,7 +229,18 @@ impl Preflight {
                 fingerprint: None,
                 checks: checks::without_provider(error),
             },
+        };
+        if report.mode != mode {
+            let seen = format!(
+                "the settings: {} mode, and {mode} mode is meant",
+                report.mode
+            );
+            let of_mode = |check: &&mut Check| check.kind == CheckKind::Mode;
+            if let Some(check) = report.checks.iter_mut().find(of_mode) {
+                check.fail(seen, "load the settings of the mode that is meant");
+            }
         }
+        report
     }
 
     /// What a rehearsal must have been made with to count here: the provider's operations, its

@@ -60,6 +60,10 @@ impl Store for BrittleStore {
         self.kept.open(mode).await
     }
 
+    async fn is_durable(&self) -> Result<Option<bool>> {
+        self.answers()?.is_durable().await
+    }
+
     async fn order(&self, id: &OrderId) -> Result<Option<OrderRow>> {
         self.answers()?.order(id).await
     }

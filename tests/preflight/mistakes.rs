@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use counterfoil::capability::Operation;
 use counterfoil::clock::{ManualClock, Timestamp};
-use counterfoil::id::Namespace;
+use counterfoil::id::{Namespace, OrderId};
 use counterfoil::money::{Currency, Money};
 use counterfoil::preflight::{CheckKind, Evidence, Preflight, Readiness, Report, Verdict};
 use counterfoil::setup::WebhookEndpoint;
@@ -115,6 +116,16 @@ const MISTAKES: &[(&str, Plant, CheckKind, Verdict)] = &[
     (
         "the host's address without https",
         |s| set(s, |p| p.with_endpoint("http://shop.example/webhooks")),
+        CheckKind::WebhookEndpoint,
+        FAIL,
+    ),
+    (
+        "a password in the host's address",
+        |s| {
+            set(s, |p| {
+                p.with_endpoint("https://psp:hidden@shop.example/webhooks")
+            })
+        },
         CheckKind::WebhookEndpoint,
         FAIL,
     ),
@@ -284,6 +295,7 @@ const MISTAKES: &[(&str, Plant, CheckKind, Verdict)] = &[
         |s| {
             let mut stranger = first_payment();
             stranger.id = "acme:live:pay_2".parse().unwrap();
+            stranger.reference.as_mut().unwrap().order = OrderId::new("A-2").unwrap();
             s.acme.payments.as_mut().unwrap().push(stranger);
         },
         CheckKind::Keys,
@@ -331,6 +343,18 @@ const MISTAKES: &[(&str, Plant, CheckKind, Verdict)] = &[
         FAIL,
     ),
     (
+        "a store that is gone with the process",
+        |s| store(s, Defect::Forgets),
+        CheckKind::Store,
+        FAIL,
+    ),
+    (
+        "a store that does not say whether it forgets",
+        |s| store(s, Defect::SaysNotWhetherItForgets),
+        CheckKind::Store,
+        UNKNOWN,
+    ),
+    (
         "a store that writes parts of a batch",
         |s| store(s, Defect::WritesParts),
         CheckKind::Store,
@@ -369,6 +393,15 @@ const MISTAKES: &[(&str, Plant, CheckKind, Verdict)] = &[
     (
         "a scenario that was not tried",
         |s| drop(s.evidence.passed.pop()),
+        CheckKind::Rehearsal,
+        FAIL,
+    ),
+    (
+        "a rehearsal in which nothing has passed",
+        |s| {
+            let passed = std::mem::take(&mut s.evidence.passed);
+            s.evidence.not_applicable.extend(passed);
+        },
         CheckKind::Rehearsal,
         FAIL,
     ),
@@ -417,6 +450,24 @@ const MISTAKES: &[(&str, Plant, CheckKind, Verdict)] = &[
         UNKNOWN,
     ),
     (
+        "a first payment that the cashier has not taken",
+        |s| {
+            let mut other = first_payment();
+            other.id = "acme:live:pay_3".parse().unwrap();
+            s.acme.payments = Ok(vec![other]);
+            set(s, |p| p.with_first_payment("acme:live:pay_3"));
+        },
+        CheckKind::FirstPayment,
+        UNKNOWN,
+    ),
+    (
+        // The secret is of its kind, and what it signs is accepted: it is another endpoint's.
+        "a secret that no webhook of the provider's is signed with",
+        |s| s.acme.payments.as_mut().unwrap()[0].created_at = NOW.saturating_add(HOUR),
+        CheckKind::FirstPayment,
+        UNKNOWN,
+    ),
+    (
         "a first payment made in the dashboard",
         |s| {
             s.acme.payments.as_mut().unwrap()[0].reference = None;
@@ -447,6 +498,10 @@ async fn every_mistake_is_found_by_the_check_for_it() {
         let check = report.check(*kind).unwrap();
         assert_eq!(check.verdict(), *verdict, "{what}: {report}");
         assert_ne!(report.readiness(), Readiness::Ready, "{what}: {report}");
+        assert!(
+            !format!("{report:?}").contains("hidden"),
+            "{what}: {report}"
+        );
         let has_todo = check.findings.iter().all(|finding| {
             finding.verdict == Verdict::Pass
                 || finding.todo.as_ref().is_some_and(|todo| !todo.is_empty())
@@ -497,6 +552,15 @@ async fn what_is_vouched_for_passes_unless_it_is_seen_to_be_wrong() {
     shop.acme.account().can_charge = Some(false);
     set(&mut shop, |p| p.vouching(CheckKind::Account, "never mind"));
     assert_eq!(fly(shop).await.readiness(), Readiness::Blocked);
+}
+
+/// What the host has named need not be seen by listing payments too.
+#[tokio::test]
+async fn named_installations_do_for_a_provider_that_lists_no_payments() {
+    let mut shop = Shop::new();
+    shop.acme.capabilities = shop.acme.capabilities.without(Operation::ListPayments);
+    let report = fly(shop).await;
+    assert_eq!(report.readiness(), Readiness::Ready, "{report}");
 }
 
 async fn fly(mut shop: Shop) -> Report {

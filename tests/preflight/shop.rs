@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use counterfoil::capability::{Capabilities, Operation};
-use counterfoil::cashier::MemoryStore;
 use counterfoil::clock::{ManualClock, Timestamp};
 use counterfoil::id::{Attempt, EventId, Namespace, OrderId, PaymentId, ProviderName, Reference};
 use counterfoil::mode::Mode;
@@ -19,6 +18,8 @@ use counterfoil::webhook::{
 };
 use counterfoil::{Error, ErrorKind, Live, PaymentProvider, Provider, Result};
 use http::HeaderMap;
+
+use super::store::Kept;
 
 pub(crate) const NOW: Timestamp = Timestamp::from_unix(1_795_000_000);
 pub(crate) const URL: &str = "https://shop.example/webhooks";
@@ -157,7 +158,7 @@ pub(crate) fn preflight() -> Preflight {
         .with_currencies(&[Currency::EUR])
         .with_other_namespaces(&[Namespace::new("shop-fr").unwrap()])
         .with_last_sweep(NOW.saturating_sub(Duration::from_secs(60)))
-        .with_store(Arc::new(MemoryStore::new()))
+        .with_store(Arc::new(Kept::store()))
 }
 
 fn error(kind: &ErrorKind) -> Error {

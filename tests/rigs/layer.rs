@@ -30,6 +30,10 @@ pub trait Layer: Debug + Send + Sync + 'static {
         self.inner().open(mode)
     }
 
+    fn is_durable(&self) -> impl Future<Output = Result<Option<bool>>> + Send {
+        self.inner().is_durable()
+    }
+
     fn order(&self, id: &OrderId) -> impl Future<Output = Result<Option<OrderRow>>> + Send {
         async move { self.inner().order(id).await }
     }
@@ -51,6 +55,10 @@ pub struct Layered<L>(pub L);
 impl<L: Layer> Store for Layered<L> {
     async fn open(&self, mode: ModeKind) -> Result<()> {
         self.0.open(mode).await
+    }
+
+    async fn is_durable(&self) -> Result<Option<bool>> {
+        self.0.run(self.0.is_durable()).await
     }
 
     async fn order(&self, id: &OrderId) -> Result<Option<OrderRow>> {

@@ -7,9 +7,11 @@ use futures_util::{Stream, TryStreamExt};
 
 use super::{Answered, Look, tells};
 use crate::capability::Operation;
+use crate::cashier::{Store, last_news_of_money};
 use crate::error::{ErrorKind, Result};
 use crate::id::PaymentId;
 use crate::mode::{Mode, ModeKind};
+use crate::payment::Payment;
 use crate::preflight::report::{Check, CheckKind};
 use crate::request::{Account, Period};
 
@@ -192,7 +194,39 @@ impl<M: Mode> Look<'_, M> {
                 "give the whole of it back",
             );
         }
+        if let Some(store) = &self.preflight.store
+            && let Err(error) = self.heard_of(&mut check, store.as_ref(), &payment).await
+        {
+            tells(&mut check, "the store", &error);
+        }
         check
+    }
+
+    /// Whether the cashier has the first payment, and whether the provider's own webhooks arrive: a
+    /// secret of another endpoint is well formed, and signs samples as well as the right one.
+    async fn heard_of(
+        &self,
+        check: &mut Check,
+        store: &dyn Store,
+        payment: &Payment<M>,
+    ) -> Result<()> {
+        match store.order_of_payment(&payment.id.to_string()).await? {
+            Some(order) => check.pass(format!("the store has it for the order {order}")),
+            None => check.unknown(
+                "the store does not have it",
+                "give the store of the cashier that took it, or vouch for it by name",
+            ),
+        }
+        let heard_at = last_news_of_money(store, self.provider.name()).await?;
+        match heard_at.filter(|at| *at >= payment.created_at) {
+            Some(at) => check.pass(format!("a webhook about money came at {at}")),
+            None => check.unknown(
+                "no webhook about money has come since it was made",
+                "compare the webhook secret with the endpoint's, and see what the provider says of \
+                 its deliveries; a sweep writes down what came",
+            ),
+        }
+        Ok(())
     }
 }
 

@@ -110,6 +110,9 @@ impl<M: Mode> Look<'_, M> {
         if !missing.is_empty() {
             check.fail(format!("not tried: {}", missing.join(", ")), AGAIN);
         }
+        if all.iter().all(|evidence| evidence.passed.is_empty()) {
+            check.fail("no scenario has passed", AGAIN);
+        }
         if check.findings.is_empty() {
             for evidence in all {
                 let mut seen = format!(
@@ -148,7 +151,11 @@ impl<M: Mode> Look<'_, M> {
             check.fail(seen, AGAIN);
         }
         if *evidence.fingerprint != *fingerprint(self.provider, &self.preflight.currencies) {
-            check.fail("the configuration has changed since", AGAIN);
+            check.fail(
+                "it was with another configuration: the provider's operations, version or types of \
+                 webhooks, or the shop's currencies",
+                AGAIN,
+            );
         }
         if at > now || at.abs_diff(now) > self.preflight.evidence_age_max {
             check.fail(format!("it is dated {at}"), AGAIN);

@@ -41,6 +41,8 @@ impl<'p, M: Mode> Look<'p, M> {
         let account = self.provider.account().await;
         let at = self.preflight.clock.now();
         let answered = Answered { account, at };
+        // It opens the store, which other checks then read.
+        let store = self.store().await;
         vec![
             self.settings(),
             self.mode(&answered),
@@ -50,7 +52,7 @@ impl<'p, M: Mode> Look<'p, M> {
             self.clock(&answered),
             self.keys().await,
             self.currencies(),
-            self.store().await,
+            store,
             self.sweep().await,
             self.rehearsal(),
             self.first_payment().await,

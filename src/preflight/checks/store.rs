@@ -35,6 +35,21 @@ impl<M: Mode> Look<'_, M> {
                 return check;
             }
         }
+        match store.is_durable().await {
+            Ok(Some(true)) => check.pass("what it holds stays when the process ends"),
+            Ok(Some(false)) if M::KIND == ModeKind::Test => {
+                check.pass("what it holds can be lost with the process, for a trial");
+            }
+            Ok(Some(false)) => check.fail(
+                "what it holds can be lost with the process or the machine",
+                "use a database that writes to the disk before it answers",
+            ),
+            Ok(None) => check.unknown(
+                "whether what it holds stays when the process ends is not known",
+                "look it up, and vouch for it by name",
+            ),
+            Err(error) => tells(&mut check, "whether what it holds stays", &error),
+        }
         if let Err(error) = self.try_store(&mut check, store.as_ref()).await {
             tells(&mut check, "it cannot be tried", &error);
         }

@@ -22,6 +22,13 @@ impl<M: Mode> Look<'_, M> {
             );
             return check;
         };
+        if has_user(url) {
+            check.fail(
+                "the address of the endpoint has a user or a password in it",
+                "take it out of the address, which is shown and logged: the signature proves who sends",
+            );
+            return check;
+        }
         self.address(&mut check, url);
         let endpoints = match self.provider.webhook_endpoints().await {
             Ok(endpoints) => endpoints,
@@ -317,6 +324,13 @@ fn forged(genuine: Option<&WebhookRequest>) -> WebhookRequest {
         }
         None => WebhookRequest::new(http::HeaderMap::new(), "{}"),
     }
+}
+
+/// Whether an address holds a user, and perhaps a password, before its host.
+fn has_user(url: &str) -> bool {
+    let uri = url.parse::<http::Uri>().ok();
+    let authority = uri.as_ref().and_then(http::Uri::authority);
+    authority.is_some_and(|authority| authority.as_str().contains('@'))
 }
 
 /// An address without what is easily mistaken in it.

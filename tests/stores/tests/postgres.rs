@@ -25,6 +25,20 @@ async fn version_of(store: &PostgresStore, name: &str) -> Option<u64> {
     order.map(|row| row.version)
 }
 
+/// What is answered before it is on the disk can be forgotten.
+#[tokio::test]
+async fn a_server_that_answers_before_it_writes_is_not_durable() {
+    let Some(server) = Server::find("what PostgreSQL says of its durability") else {
+        return;
+    };
+    let options = server.database().await;
+    let hasty = options.clone().options([("synchronous_commit", "off")]);
+    for (options, is_durable) in [(options, true), (hasty, false)] {
+        let store = opened(&options).await;
+        assert_eq!(store.is_durable().await.unwrap(), Some(is_durable));
+    }
+}
+
 /// The server ends the connection while the commit waits for a lock.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_whose_connection_is_ended_is_unknown_and_undone() {

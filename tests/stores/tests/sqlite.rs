@@ -29,6 +29,20 @@ async fn writes_until_it_is_killed() {
     }
 }
 
+/// Also where the file is named as SQLite names a database in memory.
+#[tokio::test]
+async fn a_file_is_durable_and_memory_is_not() -> Result<()> {
+    let folder = Folder::new();
+    for (store, is_durable) in [
+        (SqliteStore::connect(folder.file()).await?, true),
+        (SqliteStore::connect(":memory:").await?, false),
+        (SqliteStore::in_memory().await?, false),
+    ] {
+        assert_eq!(store.is_durable().await?, Some(is_durable));
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn what_was_answered_is_there_after_a_kill_and_nothing_is_torn() -> Result<()> {
     let folder = Folder::new();

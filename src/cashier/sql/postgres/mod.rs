@@ -185,6 +185,13 @@ impl Store for PostgresStore {
         }
     }
 
+    async fn is_durable(&self) -> Result<Option<bool>> {
+        let settings = "SELECT current_setting('fsync') <> 'off' \
+             AND current_setting('synchronous_commit') <> 'off'";
+        let safe: Vec<(bool,)> = self.read(|| query_as(settings)).await?;
+        Ok(safe.first().map(|(safe,)| *safe))
+    }
+
     async fn order(&self, id: &OrderId) -> Result<Option<OrderRow>> {
         let found = self.read(|| query_as(queries::ORDER).bind(id.as_str()));
         let found = found.await?.pop();

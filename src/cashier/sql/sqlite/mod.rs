@@ -118,6 +118,14 @@ impl Store for SqliteStore {
         }
     }
 
+    async fn is_durable(&self) -> Result<Option<bool>> {
+        let (file,): (String,) = query_as(statements::FILE)
+            .fetch_one(&self.writer)
+            .await
+            .map_err(undone)?;
+        Ok(Some(!file.is_empty()))
+    }
+
     async fn order(&self, id: &OrderId) -> Result<Option<OrderRow>> {
         let query = query_as(queries::ORDER).bind(id.as_str());
         let found = query.fetch_optional(&self.readers).await.map_err(undone)?;
