@@ -534,3 +534,29 @@ fn what_finds_no_order_says_why() {
         assert_eq!(reason(shop), Some(why), "{story}");
     }
 }
+
+/// A payment can come late for an order that was closed, so that an equal one that is still open is
+/// no more than one of two.
+#[test]
+fn an_order_that_was_closed_is_a_rival_of_an_equal_one() {
+    let closed = order("B", 0).with_closed_at(Timestamp::from_unix(HOUR_S));
+    let a = order("A", 3 * HOUR_S);
+    let p = paid("p", 10_000, 4 * HOUR_S);
+    assert!(Shop::new(&[a], &[p]).rule().is_some());
+    for rival in [order("B", 0), closed] {
+        let shop = Shop::new(&[a, rival], &[p]);
+        assert_ne!(shop.led()[0].1, VerdictKind::Paid, "{shop:?}");
+        assert_eq!(shop.first(), None, "{shop:?}");
+    }
+    // Nor is it one of two that a sum makes up.
+    let of = |id, minor| {
+        let order = OrderRow::new(id, euros(minor), Timestamp::from_unix(0));
+        order.with_customer("c")
+    };
+    let parts = [of("A", 10_000), of("B", 2_531)];
+    let whole = of("C", 12_531).with_closed_at(Timestamp::from_unix(HOUR_S));
+    let p = paid("p", 12_531, DAY_S).with_customer("c");
+    let shop = Shop::new(&parts, &[p]);
+    assert_eq!(shop.rule(), Some(Rule::ManyOrders));
+    assert_eq!(shop.and_order(whole).first(), None);
+}

@@ -44,13 +44,16 @@ pub(super) fn assign(scene: &mut Scene<'_>) -> usize {
             if scene.torn.contains(n) {
                 continue;
             }
-            if regret >= PROVEN_MIN {
-                proven.push((*n, *order));
-                continue;
-            }
             let Some(payment) = scene.payment(*n) else {
                 continue;
             };
+            // Costs are of open orders: one that was closed may explain the payment as well.
+            let is_closed = |o: u32| scene.order(o).is_some_and(|o| !o.is_open_at(payment));
+            let may_be_late = scene.of_amount(payment).any(is_closed);
+            if regret >= PROVEN_MIN && !may_be_late {
+                proven.push((*n, *order));
+                continue;
+            }
             let (mut candidates, _) = scene.ranked(payment);
             candidates.retain(|candidate| candidate != order);
             candidates.insert(0, *order);

@@ -72,6 +72,13 @@ struct Owed {
     open: Option<i64>,
 }
 
+impl Owed {
+    /// Whether it was not closed yet when the payment was made.
+    const fn is_open_at(&self, payment: &Paid) -> bool {
+        payment.at <= self.closed_at
+    }
+}
+
 /// A payment as the search sees it.
 #[derive(Debug, Clone, Copy)]
 struct Paid {

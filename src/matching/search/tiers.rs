@@ -97,8 +97,8 @@ fn by_customer_amount(scene: &Scene<'_>, n: u32, payment: &Paid) -> Option<(u32,
 
 /// The amount within the rail's window, the only pair within its guard window.
 fn by_amount_window(scene: &Scene<'_>, n: u32, payment: &Paid) -> Option<(u32, Rule)> {
-    let order = only(scene.candidates(payment)).filter(|_| !scene.torn.contains(&n))?;
-    let owed = scene.order(order)?;
+    let order = only(scene.of_amount(payment)).filter(|_| !scene.torn.contains(&n))?;
+    let owed = scene.order(order).filter(|owed| owed.is_open_at(payment))?;
     let in_time = payment.at.saturating_sub(owed.placed_at) <= payment.window.accept_s;
     let accepted = in_time && only(scene.rivals(owed)) == Some(n);
     accepted.then_some((order, Rule::AmountWindow))
@@ -109,13 +109,13 @@ fn by_nearness(scene: &Scene<'_>, n: u32, payment: &Paid) -> Option<(u32, Rule)>
     if scene.torn.contains(&n) {
         return None;
     }
-    let orders: Vec<u32> = scene.candidates(payment).take(CANDIDATES_MAX).collect();
+    let orders: Vec<u32> = scene.of_amount(payment).take(CANDIDATES_MAX).collect();
     let order = nearest(&orders, payment.window.prompt_s, |o| {
         scene
             .order(o)
             .map(|o| payment.at.saturating_sub(o.placed_at))
     })?;
-    let owed = scene.order(order)?;
+    let owed = scene.order(order).filter(|owed| owed.is_open_at(payment))?;
     let payments: Vec<u32> = scene.rivals(owed).take(CANDIDATES_MAX).collect();
     let back = nearest(&payments, payment.window.prompt_s, |p| {
         scene
@@ -373,7 +373,7 @@ fn split_of_nobody(scene: &mut Scene<'_>) -> usize {
                 amount: sum,
                 ..*one
             };
-            for order in scene.candidates(&together).take(2) {
+            for order in scene.of_amount(&together).take(2) {
                 solutions.push((order, vec![*n, *other]));
             }
         }
@@ -388,7 +388,8 @@ fn split_of_nobody(scene: &mut Scene<'_>) -> usize {
         let place = |instant: i64| pairs_at.partition_point(|at| *at < instant) as i64;
         let tried = place(part.at.saturating_add(1)) - place(from) - 1;
         let chance = tried.saturating_mul(200) > owed.open.unwrap_or(0);
-        let in_time = part.at.saturating_sub(owed.placed_at) <= part.window.accept_s;
+        let in_time =
+            part.at.saturating_sub(owed.placed_at) <= part.window.accept_s && owed.is_open_at(part);
         in_time && !chance && scene.rivals(owed).next().is_none()
     })
 }
@@ -404,10 +405,10 @@ fn many_orders(scene: &mut Scene<'_>) -> usize {
             continue;
         };
         let mut orders = open_orders(scene, customer, &payment);
-        let same = |o: &Owed| o.currency == payment.currency && payment.at <= o.closed_at;
+        let same = |o: &Owed| o.currency == payment.currency;
         orders.retain(|o| scene.order(*o).is_some_and(same));
         let open = |o: &u32| scene.order(*o).and_then(|o| o.open).unwrap_or_default();
-        // A single order of that amount, even among others, is a rival of every sum.
+        // A single order of that amount, even among others or closed, is a rival of every sum.
         if orders.len() < 2 || orders.iter().any(|o| open(o) == payment.amount) {
             continue;
         }
@@ -423,7 +424,9 @@ fn many_orders(scene: &mut Scene<'_>) -> usize {
         let first = scene.first_payment(payment.at.saturating_sub(payment.window.guard_s));
         let alone = only(scene.paid_by_customer.from(&customer, first)) == Some(n);
         let rival = chosen.iter().filter_map(|o| scene.order(*o));
-        let rival = rival.into_iter().any(|o| scene.rivals(o).next().is_some());
+        let rival = rival
+            .into_iter()
+            .any(|o| !o.is_open_at(&payment) || scene.rivals(o).next().is_some());
         if let Some(&first) = chosen.first().filter(|_| alone && !rival) {
             accepted += 1;
             scene.shares.extend(chosen.iter().map(|order| (n, *order)));
@@ -444,6 +447,13 @@ impl Scene<'_> {
 
     /// The open orders of a payment's amount within its guard window that nothing contradicts.
     pub(super) fn candidates<'s>(&'s self, payment: &'s Paid) -> impl Iterator<Item = u32> + 's {
+        let of_amount = self.of_amount(payment);
+        of_amount.filter(|o| self.order(*o).is_some_and(|o| o.is_open_at(payment)))
+    }
+
+    /// The same, and those that were closed before the payment: it may come late for one of them,
+    /// so that they are rivals of an open one.
+    pub(super) fn of_amount<'s>(&'s self, payment: &'s Paid) -> impl Iterator<Item = u32> + 's {
         let sum = (payment.currency, payment.amount);
         let first = self.first_order(payment.at.saturating_sub(payment.window.guard_s));
         let own = payment
@@ -459,7 +469,6 @@ impl Scene<'_> {
             .flatten()
             .take_while(in_window)
             .chain(of_any.from(&sum, first).take_while(in_window))
-            .filter(|o| self.order(*o).is_some_and(|o| payment.at <= o.closed_at))
     }
 
     /// The payments left that have this order among their candidates.
