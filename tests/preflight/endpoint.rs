@@ -13,6 +13,7 @@ use super::shop::Acme;
 pub(crate) enum Way {
     Right,
     Redirects,
+    BehindALogin,
     Closed,
     AltersBodies,
     TakesAll,
@@ -51,6 +52,7 @@ impl Transport for Host {
         match self.way {
             Way::Right => {}
             Way::Redirects => return answer(308),
+            Way::BehindALogin => return answer(401),
             Way::TakesAll => return answer(200),
             Way::AltersBodies => {
                 webhook = WebhookRequest::new(webhook.headers().clone(), "altered");

@@ -14,6 +14,7 @@ mod evidence;
 mod layer;
 mod mistakes;
 mod paypal;
+mod readiness;
 mod report;
 mod settings;
 mod shop;

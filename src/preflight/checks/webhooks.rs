@@ -270,6 +270,9 @@ impl<M: Mode> Look<'_, M> {
     }
 }
 
+/// What [`WebhookRefusal::answer`](crate::webhook::WebhookRefusal::answer) says of a forged one.
+const REFUSED: u16 = 400;
+
 /// Posts a genuine webhook and a forged one to the host's own endpoint.
 async fn probe(
     check: &mut Check,
@@ -286,6 +289,13 @@ async fn probe(
         Some(300..400) => check.fail(
             "the endpoint redirects",
             "register the address that it redirects to: providers follow none",
+        ),
+        // Without a genuine one, nothing else would tell a login or a wrong path from the shop.
+        Some(status) if genuine.is_none() && status != REFUSED => check.unknown(
+            format!(
+                "the endpoint answers {status} to a forged webhook, where the shop says {REFUSED}"
+            ),
+            "see whether it is the shop that answers, and no login, firewall or other path",
         ),
         Some(status) => check.pass(format!("the endpoint refuses a forged webhook: {status}")),
         None => check.fail(
