@@ -30,6 +30,7 @@ struct Details {
     code: Option<Box<str>>,
     request_id: Option<Box<str>>,
     payment: Option<Box<str>>,
+    item: Option<Box<str>>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -114,6 +115,7 @@ impl Error {
             code: None,
             request_id: None,
             payment: None,
+            item: None,
             source: None,
         }))
     }
@@ -153,6 +155,14 @@ impl Error {
     #[must_use]
     pub fn with_payment<M: Mode>(mut self, payment: &PaymentId<M>) -> Self {
         self.0.payment = Some(payment.to_string().into());
+        self
+    }
+
+    /// Adds which thing of a list could not be read, by the provider's name for it, cut to 64
+    /// harmless characters.
+    #[must_use]
+    pub fn with_item(mut self, item: &str) -> Self {
+        self.0.item = Some(harmless(item));
         self
     }
 
@@ -228,6 +238,13 @@ impl Error {
     pub fn payment<M: Mode>(&self) -> Option<PaymentId<M>> {
         self.0.payment.as_deref()?.parse().ok()
     }
+
+    /// The thing of a list that could not be read, by the provider's name for it. The list goes on
+    /// behind such an error; every other one ends it.
+    #[must_use]
+    pub fn item(&self) -> Option<&str> {
+        self.0.item.as_deref()
+    }
 }
 
 impl fmt::Display for Error {
@@ -240,6 +257,9 @@ impl fmt::Display for Error {
             write!(f, "{operation}: ")?;
         }
         write!(f, "{}: {}", details.kind.name(), details.message)?;
+        if let Some(item) = &details.item {
+            write!(f, " [in {item}]")?;
+        }
         if let Some(code) = &details.code {
             write!(f, " [code {code}]")?;
         }
@@ -271,6 +291,7 @@ impl fmt::Debug for Error {
             ("code", some(&self.0.code)),
             ("request_id", some(&self.0.request_id)),
             ("payment", some(&self.0.payment)),
+            ("item", some(&self.0.item)),
             ("source", some(&self.0.source)),
         ] {
             if let Some(value) = value {

@@ -1,16 +1,15 @@
 //! What a host holds: a provider with every check applied once.
 
 mod look;
+mod pages;
 mod prove;
 mod sent;
 
-use std::collections::HashSet;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
 use futures_util::Stream;
-use futures_util::stream::try_unfold;
 use tracing::Instrument;
 use tracing::field::Empty;
 
@@ -30,8 +29,8 @@ use crate::payout::{Payout, PayoutLine};
 use crate::provider::PaymentProvider;
 use crate::refund::Refund;
 use crate::request::{
-    Account, CaptureMode, CaptureRequest, Checkout, CompleteRequest, CreateRequest, Cursor, Page,
-    Period, RefundRequest,
+    Account, CaptureMode, CaptureRequest, Checkout, CompleteRequest, CreateRequest, Period,
+    RefundRequest,
 };
 use crate::telemetry::{
     PAYMENT_PROVIDER, TARGET, WEBHOOK_RECEIVED, WEBHOOK_REFUSED, WEBHOOK_SET_ASIDE, within,
@@ -46,6 +45,9 @@ use crate::webhook::{
 /// cannot do is refused before anything is sent; and an answer is compared with what was asked: the
 /// amount and currency of a write, the reference of a creation, the id of what is fetched. Clones
 /// share everything.
+///
+/// A thing in a list that cannot be read comes as an error that names it ([`Error::item`]), behind
+/// what else is on its page, and the list goes on behind it. Any other error ends a list.
 #[derive(Clone)]
 pub struct Provider<M: Mode> {
     inner: Arc<dyn PaymentProvider<Mode = M>>,
@@ -446,38 +448,6 @@ impl<M: Mode> Provider<M> {
         )
     }
 
-    fn pages<'p, T, F>(
-        &'p self,
-        operation: Operation,
-        fetch: impl FnMut(Option<Cursor>) -> F + 'p,
-    ) -> impl Stream<Item = Result<T>> + 'p
-    where
-        T: 'p,
-        F: Future<Output = Result<Page<T>>> + 'p,
-    {
-        let start = (Vec::new().into_iter(), None, true, HashSet::new(), fetch);
-        try_unfold(
-            start,
-            move |(mut items, mut next, mut has_more, mut been, mut fetch)| async move {
-                loop {
-                    if let Some(item) = items.next() {
-                        return Ok(Some((item, (items, next, has_more, been, fetch))));
-                    }
-                    if !has_more {
-                        return Ok(None);
-                    }
-                    let page = self.run(operation, fetch(next.take())).await?;
-                    has_more = page.next.is_some();
-                    if page.next.iter().any(|next| !been.insert(next.clone())) {
-                        return Err(goes_back().in_operation(self.name(), operation));
-                    }
-                    next = page.next;
-                    items = page.items.into_iter();
-                }
-            },
-        )
-    }
-
     fn command_key(&self, operation: &str, id: &PaymentId<M>, command: &str) -> IdempotencyKey {
         IdempotencyKey::for_command(operation, &self.namespace, id, command)
     }
@@ -513,11 +483,6 @@ impl<M: Mode> fmt::Debug for Provider<M> {
 
 fn another(asked: &impl fmt::Display) -> Error {
     let message = format!("{asked} was asked for, and the answer is about another");
-    Error::new(ErrorKind::UnexpectedResponse, message)
-}
-
-fn goes_back() -> Error {
-    let message = "a list says that it goes on, and goes on from where it was before";
     Error::new(ErrorKind::UnexpectedResponse, message)
 }
 

@@ -28,7 +28,8 @@ use crate::webhook::{Notice, WebhookRefusal, WebhookRefusalKind, WebhookRequest}
 /// An implementor says in [`capabilities`](Self::capabilities) what it can do and implements those
 /// methods; the handle never calls the others. Every answer must be checked to be of mode
 /// [`Self::Mode`] before it becomes a value here, and a failure whose outcome is not known must be
-/// an error with [`Effect::Unknown`](crate::Effect::Unknown).
+/// an error with [`Effect::Unknown`](crate::Effect::Unknown). One thing in a list that cannot be
+/// read must not take the others with it: see [`Page::of_each`].
 #[async_trait]
 pub trait PaymentProvider: Debug + Send + Sync + 'static {
     /// The mode of its credentials. One type has one mode.

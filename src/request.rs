@@ -373,12 +373,53 @@ impl Period {
 pub struct Cursor(pub Box<str>);
 
 /// A part of a provider's list.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
+#[non_exhaustive]
 pub struct Page<T> {
     /// The items, in the provider's order.
     pub items: Vec<T>,
+    /// Why others of the same part could not be read, each with its name in [`Error::item`].
+    pub unreadable: Vec<Error>,
     /// Where the list goes on; `None` at its end.
     pub next: Option<Cursor>,
+}
+
+impl<T> Page<T> {
+    /// A part of which everything could be read.
+    #[must_use]
+    pub const fn new(items: Vec<T>, next: Option<Cursor>) -> Self {
+        Self {
+            items,
+            unreadable: Vec::new(),
+            next,
+        }
+    }
+
+    /// A part of which each thing was read by itself, given with the provider's name for it. One
+    /// that cannot be read takes none of the others with it.
+    ///
+    /// # Errors
+    /// What is not wrong with that one thing: [`ErrorKind::WrongMode`],
+    /// [`ErrorKind::Credentials`], [`ErrorKind::Settings`] and [`ErrorKind::RateLimited`].
+    pub fn of_each<N: AsRef<str>>(
+        each: impl IntoIterator<Item = (N, Result<T>)>,
+        next: Option<Cursor>,
+    ) -> Result<Self> {
+        let mut page = Self::new(Vec::new(), next);
+        for (name, read) in each {
+            match read {
+                Ok(item) => page.items.push(item),
+                Err(error) => match error.kind() {
+                    ErrorKind::WrongMode
+                    | ErrorKind::Credentials
+                    | ErrorKind::Settings
+                    | ErrorKind::RateLimited { .. } => return Err(error),
+                    _ => page.unreadable.push(error.with_item(name.as_ref())),
+                },
+            }
+        }
+        Ok(page)
+    }
 }
 
 /// Whose account the credentials open.
@@ -391,7 +432,8 @@ pub struct Account {
     pub mode: ModeKind,
     /// Whether it can take payments now, if the provider says.
     pub can_charge: Option<bool>,
-    /// The currencies that it settles in, if the provider says.
+    /// The currencies that it settles in, if the provider says; one that [`Currency`] does not know
+    /// is left out.
     pub currencies: Vec<Currency>,
     /// The time on the provider's clock when it answered, if the answer is dated.
     pub answered_at: Option<Timestamp>,

@@ -99,6 +99,41 @@ async fn a_dispute_of_a_strange_payment_concerns_no_order() {
 }
 
 #[tokio::test]
+async fn a_dispute_that_cannot_be_read_hides_no_other_and_is_told_until_it_can() {
+    let (cashier, hands) = quiet(all_but(&[])).await;
+    let payment = cashier.check_out(&page("A", 1000)).await.unwrap();
+    let paid = hands.set(payment.id.raw(), PaymentStatus::Captured);
+    let opened_at = hands.clock.now();
+    let open = |name, at| {
+        let status = DisputeStatus::NeedsResponse;
+        Dispute::new(dispute_id(name), paid.id.clone(), status, paid.amount, at)
+    };
+    hands.books().unreadable = vec!["d1"];
+    hands.books().disputes = vec![open("d2", opened_at)];
+    let told = async |unreadable: &[&str], disputes| {
+        let swept = cashier.sweep().await.unwrap();
+        assert_eq!(
+            (swept.failures, swept.disputes),
+            (unreadable.len(), disputes)
+        );
+        let health = cashier.health().await.unwrap();
+        assert_eq!(health.providers[0].unreadable_disputes, unreadable);
+        hands.clock.advance(Duration::from_secs(3601));
+    };
+    told(&["d1"], 1).await;
+    told(&["d1"], 0).await;
+    // A month later it can be read: the list still goes back to where it was opened.
+    hands.books().disputes.remove(0);
+    hands.clock.advance(Duration::from_secs(30 * DAY));
+    told(&["d1"], 0).await;
+    hands.books().unreadable.clear();
+    hands.books().disputes = vec![open("d1", opened_at)];
+    told(&[], 1).await;
+    let record = cashier.order(&order("A")).await.unwrap();
+    assert_eq!(record.payments[0].ledger.disputes().count(), 2);
+}
+
+#[tokio::test]
 async fn a_hold_that_lapses_and_a_refund_that_ages_are_told_ahead_and_once() {
     let shop = Shop::open().await;
     let held = shop.held("H", 1000).await;

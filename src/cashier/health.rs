@@ -36,6 +36,8 @@ impl<M: Mode> Cashier<M> {
                 mode: M::KIND,
                 webhooks: webhooks.map(|(counts, _)| counts).unwrap_or_default(),
                 has_newer_counts,
+                unreadable_disputes: or_newer(self.unreadable_disputes(name).await)?
+                    .unwrap_or_default(),
                 last_swept_at: last_sweep(&*self.store, name).await?,
                 tried_last_until: self.wellness.rests_until(name, at),
             });
@@ -192,6 +194,9 @@ pub struct ProviderHealth {
     /// Whether a newer version keeps those counts, so that this one can neither read nor add to
     /// them.
     pub has_newer_counts: bool,
+    /// The disputes that it lists and that could not be read, by its names for them. They are tried
+    /// again every hour for half a year; until then see its dashboard.
+    pub unreadable_disputes: Vec<String>,
     /// When a sweep last came to its end on any node, give or take half a minute.
     pub last_swept_at: Option<Timestamp>,
     /// Until when new attempts try it last, since checkouts failed in this process.

@@ -28,7 +28,8 @@ pub struct Swept {
     /// How many of those orders have something open at a provider that cannot be asked, so that
     /// only its webhooks tell. A person is told after [`Patience::silence`](super::Patience).
     pub silent: usize,
-    /// How many events, orders, lists and notes could not be finished. They come again.
+    /// How many events, orders, lists, disputes in them and notes could not be finished. They come
+    /// again.
     pub failures: usize,
     /// Whether more is due now: sweep again.
     pub has_more: bool,
@@ -126,7 +127,10 @@ impl<M: Mode> Cashier<M> {
         swept.failures += failures;
         for provider in self.providers.iter() {
             match self.list_disputes_of(provider).await {
-                Ok(taken) => swept.disputes += taken,
+                Ok(read) => {
+                    swept.disputes += read.taken;
+                    swept.failures += read.unreadable;
+                }
                 Err(error) => {
                     unfinished("disputes", provider.name(), &error);
                     swept.failures += 1;

@@ -44,12 +44,13 @@ impl<M: Mode> Provider<M> {
             }
             EventKind::Dispute(dispute) => {
                 let listed = self.list_disputes(around(dispute.created_at));
-                let found = find(listed, |listed| listed.id == dispute.id).await?;
+                let found =
+                    find(listed, dispute.id.raw(), |listed| listed.id == dispute.id).await?;
                 EventKind::Dispute(Box::new(found))
             }
             EventKind::Payout(payout) => {
                 let listed = self.list_payouts(around(payout.created_at));
-                let found = find(listed, |listed| listed.id == payout.id).await?;
+                let found = find(listed, payout.id.raw(), |listed| listed.id == payout.id).await?;
                 EventKind::Payout(Box::new(found))
             }
             EventKind::Unclear(unclear) => EventKind::Unclear(unclear.clone()),
@@ -63,11 +64,19 @@ fn around(created_at: Timestamp) -> Period {
     Period::since(created_at.saturating_sub(EARLIER))
 }
 
-async fn find<T>(list: impl Stream<Item = Result<T>>, is_it: impl Fn(&T) -> bool) -> Result<T> {
+/// What else in the list cannot be read is passed over.
+async fn find<T>(
+    list: impl Stream<Item = Result<T>>,
+    name: &str,
+    is_it: impl Fn(&T) -> bool,
+) -> Result<T> {
     pin_mut!(list);
-    while let Some(listed) = list.next().await.transpose()? {
-        if is_it(&listed) {
-            return Ok(listed);
+    while let Some(listed) = list.next().await {
+        match listed {
+            Ok(listed) if is_it(&listed) => return Ok(listed),
+            Ok(_) => {}
+            Err(error) if error.item().is_some_and(|item| item != name) => {}
+            Err(error) => return Err(error),
         }
     }
     let message = "the provider lists no such thing as the notice is about";

@@ -26,6 +26,8 @@ pub struct Books {
     pub payments: BTreeMap<String, Payment<Test>>,
     pub refunds: Vec<Refund<Test>>,
     pub disputes: Vec<Dispute<Test>>,
+    /// Disputes that it lists and that nobody can read.
+    pub unreadable: Vec<&'static str>,
     pub keys: Vec<String>,
     pub completions: u32,
     pub fetches: u32,
@@ -234,7 +236,7 @@ impl PaymentProvider for Quiet {
         _: Option<&Cursor>,
     ) -> Result<Page<Refund<Test>>> {
         let items = self.books().refunds.clone();
-        Ok(Page { items, next: None })
+        Ok(Page::new(items, None))
     }
 
     async fn list_disputes(
@@ -248,13 +250,20 @@ impl PaymentProvider for Quiet {
         let all = books.disputes.iter();
         let listed =
             all.filter(|dispute| period.from.is_none_or(|from| dispute.created_at >= from));
-        let items = listed.cloned().collect();
+        let unreadable = books.unreadable.iter().map(|name| {
+            let message = "it does not say of which payment";
+            let error = Error::new(ErrorKind::UnexpectedResponse, message);
+            (name.to_string(), Err(error))
+        });
+        // The list does not begin with what can be read.
+        let listed = listed.map(|dispute| (dispute.id.to_string(), Ok(dispute.clone())));
+        let each: Vec<_> = unreadable.chain(listed).collect();
         let other = match after {
             Some(Cursor(after)) if **after == *"a" => "b",
             _ => "a",
         };
         let next = books.circles.then(|| Cursor(other.into()));
-        Ok(Page { items, next })
+        Page::of_each(each, next)
     }
 
     async fn verify_webhook(

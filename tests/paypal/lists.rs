@@ -8,8 +8,8 @@ use counterfoil::clock::Timestamp;
 use counterfoil::payout::PayoutStatus;
 use counterfoil::providers::paypal::PayPal;
 use counterfoil::request::Period;
-use counterfoil::{ErrorKind, ModeKind, PaymentProvider};
-use futures_util::TryStreamExt;
+use counterfoil::{ErrorKind, ModeKind, PaymentProvider, Result};
+use futures_util::{Stream, StreamExt, TryStreamExt};
 use serde_json::{Value, json};
 
 use crate::answers::{self, CAPTURE, ORDER, ORDER_PATH, capture};
@@ -191,6 +191,81 @@ async fn disputes_are_listed_to_the_end_each_with_its_payment() {
         "2026-11-15T12:00:00Z"
     );
     assert_eq!(value(&queries[1], "next_page_token"), "AB+1");
+}
+
+/// What a list has, and the names of what in it could not be read.
+async fn told_apart<T>(list: impl Stream<Item = Result<T>>) -> (Vec<T>, Vec<String>) {
+    let (mut read, mut unreadable) = (Vec::new(), Vec::new());
+    let mut list = std::pin::pin!(list);
+    while let Some(listed) = list.next().await {
+        match listed {
+            Ok(item) => read.push(item),
+            Err(error) => unreadable.push(error.item().expect("the list goes on").to_owned()),
+        }
+    }
+    (read, unreadable)
+}
+
+#[tokio::test]
+async fn a_dispute_that_cannot_be_read_hides_no_other() {
+    let script = Arc::new(Script::default());
+    let item = |id: &str| json!({"dispute_id": id, "create_time": "2026-11-16T11:00:00Z"});
+    let list = "GET /v1/customer/disputes";
+    let ids = ["PP-D-1", "PP-D-2", "PP-D-3", "PP-D-4", "PP-D-5"];
+    let items: Vec<_> = ids.into_iter().map(item).collect();
+    script.json(list, 200, json!({"items": items, "links": []}));
+    // The seller's id of a transaction is not required, and any currency may be new.
+    for (id, transaction, currency) in [
+        ("PP-D-1", json!({"buyer_transaction_id": "9AB"}), "USD"),
+        ("PP-D-2", json!({"seller_transaction_id": CAPTURE}), "USD"),
+        ("PP-D-3", json!({"seller_transaction_id": CAPTURE}), "QQQ"),
+        ("PP-D-4", json!({"seller_transaction_id": CAPTURE}), "USD"),
+    ] {
+        let dispute = json!({
+            "dispute_id": id, "status": "OPEN", "disputed_transactions": [transaction],
+            "dispute_amount": {"currency_code": currency, "value": "20.00"},
+        });
+        script.json(&format!("{list}/{id}"), 200, dispute);
+    }
+    script.json(&format!("{list}/PP-D-5"), 500, json!({}));
+    let provider = script::provider(&script);
+    let since = Period::since(NOW.saturating_sub(DAY));
+    let (disputes, unreadable) = told_apart(provider.list_disputes(since)).await;
+    let read: Vec<_> = disputes.iter().map(|dispute| dispute.id.raw()).collect();
+    assert_eq!(read, ["PP-D-2", "PP-D-4"]);
+    assert_eq!(unreadable, ["PP-D-1", "PP-D-3", "PP-D-5"]);
+}
+
+#[tokio::test]
+async fn a_payment_or_payout_that_cannot_be_read_hides_no_other() {
+    let script = Arc::new(Script::default());
+    let other = "9AB1";
+    let mut strange = row(other, "T0006", "20.00", "S");
+    strange["transaction_info"]["transaction_amount"]["currency_code"] = "QQQ".into();
+    let mut nameless = row("", "T0006", "1.00", "S");
+    nameless["transaction_info"]["transaction_id"].take();
+    let mut payout = row("9CC1", "T0400", "-1.00", "S");
+    payout["transaction_info"]["transaction_amount"]["currency_code"] = "QQQ".into();
+    let paid_out = row("9CC2", "T0400", "-1.00", "S");
+    let paid = row(CAPTURE, "T0006", "20.00", "S");
+    let rows = json!([strange, nameless, payout, paid_out, paid]);
+    script.json(SEARCH, 200, page(rows, 1));
+    let captures = "GET /v2/payments/captures/";
+    let mut of_tomorrow = capture(other, "COMPLETED", "20.00");
+    of_tomorrow["amount"]["currency_code"] = "QQQ".into();
+    script.json(&format!("{captures}{other}"), 200, of_tomorrow);
+    let known = capture(CAPTURE, "COMPLETED", "20.00");
+    script.json(&format!("{captures}{CAPTURE}"), 200, known);
+    script.json(&format!("GET {ORDER_PATH}"), 200, answers::paid());
+    let provider = script::provider(&script);
+    let since = Period::since(NOW.saturating_sub(DAY));
+    let (payments, unreadable) = told_apart(provider.list_payments(since)).await;
+    assert_eq!(payments.len(), 1);
+    assert_eq!(payments[0].id.raw(), ORDER);
+    assert_eq!(unreadable, [other, "unnamed"]);
+    let (payouts, unreadable) = told_apart(provider.list_payouts(since)).await;
+    assert_eq!(payouts.len(), 1);
+    assert_eq!(unreadable, ["9CC1"]);
 }
 
 #[tokio::test]

@@ -199,7 +199,7 @@ impl<M: Mode> PaymentProvider for Acme<M> {
         let mut items = self.payments.clone().map_err(|kind| error(&kind))?;
         // The first payment is of long ago.
         items.retain(|payment| payment.id.raw() != "pay_1");
-        Ok(Page { items, next: None })
+        Ok(Page::new(items, None))
     }
 
     fn sample_webhooks(&self, now: Timestamp) -> Vec<WebhookRequest> {

@@ -235,7 +235,7 @@ impl PaymentProvider for Line {
         self.read(|bank| {
             let account = bank.payments.get(payment.raw());
             let items = account.map_or_else(Vec::new, |account| account.refunds.clone());
-            Ok(Page { items, next: None })
+            Ok(Page::new(items, None))
         })
         .await
     }

@@ -1,14 +1,22 @@
 //! Lists, disputes, payouts and the account.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use bytes::Bytes;
+use counterfoil::clock::ManualClock;
 use counterfoil::dispute::DisputeStatus;
-use counterfoil::id::PayoutId;
+use counterfoil::http::{Transport, TransportError};
+use counterfoil::id::{Namespace, PayoutId};
 use counterfoil::money::{Currency, Money};
 use counterfoil::payout::{PayoutLineKind, PayoutLineSource};
+use counterfoil::providers::stripe::{Stripe, StripeConfig};
 use counterfoil::request::Period;
-use counterfoil::{ErrorKind, ModeKind};
-use futures_util::TryStreamExt;
+use counterfoil::simulator::SimulatorTransport;
+use counterfoil::simulator::stripe::StripeSimulator;
+use counterfoil::{ErrorKind, ModeKind, Provider, Test};
+use futures_util::{StreamExt, TryStreamExt};
 
 use crate::shop::{START, Shop, money};
 
@@ -104,6 +112,80 @@ async fn disputes_are_listed_with_their_payment() {
     shop.simulator().dashboard().lose_dispute(&opened).unwrap();
     let listed: Vec<_> = disputes().try_collect().await.unwrap();
     assert_eq!(listed[0].status, DisputeStatus::Lost);
+}
+
+#[tokio::test]
+async fn a_payment_in_a_currency_that_is_not_known_hides_no_other() {
+    let shop = Shop::open(64);
+    let mut made = Vec::new();
+    for (order, amount) in [
+        ("A-1", "10.00 EUR"),
+        ("A-2", "20.00 GBP"),
+        ("A-3", "30.00 EUR"),
+    ] {
+        let paid = shop.charge(order, amount, "pm_card_visa").await;
+        made.push(paid.unwrap().id);
+        shop.advance(Duration::from_secs(1));
+    }
+    let dispute = shop
+        .simulator()
+        .dashboard()
+        .open_dispute(made[1].raw())
+        .unwrap();
+    let guilders = Arc::new(Guilders(SimulatorTransport::new(Arc::clone(
+        &shop.simulator,
+    ))));
+    let config = StripeConfig::<Test>::new("sk_test_shop", "whsec_1").unwrap();
+    let config = config.with_clock(Arc::new(ManualClock::new(START)));
+    let stripe: Provider<Test> = Stripe::new(config.with_transport(guilders))
+        .unwrap()
+        .into_provider(Namespace::new("shop").unwrap());
+
+    let listed: Vec<_> = stripe.list_payments(Period::default()).collect().await;
+    let [newest, oldest, error] = &listed[..] else {
+        panic!("{listed:?}");
+    };
+    assert_eq!(newest.as_ref().unwrap().id, made[2]);
+    assert_eq!(oldest.as_ref().unwrap().id, made[0]);
+    let error = error.as_ref().unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::UnexpectedResponse);
+    assert_eq!(error.item(), Some(made[1].raw()));
+    let disputes: Vec<_> = stripe.list_disputes(Period::default()).collect().await;
+    let unreadable = disputes[0].as_ref().unwrap_err();
+    assert_eq!(unreadable.item(), Some(&*dispute));
+
+    // Whether an attempt was charged is told whatever else was.
+    let reference = "shop:A-3:1".parse().unwrap();
+    assert_eq!(stripe.find_payments(&reference).await.unwrap().len(), 1);
+    let account = stripe.account().await.unwrap();
+    assert_eq!((account.mode, account.currencies), (ModeKind::Test, vec![]));
+}
+
+/// Stripe after a currency was renamed: pounds are guilders, and the account settles in nothing else.
+#[derive(Debug)]
+struct Guilders(SimulatorTransport<StripeSimulator>);
+
+#[async_trait]
+impl Transport for Guilders {
+    async fn send(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Result<http::Response<Bytes>, TransportError> {
+        let is_account = matches!(request.uri().path(), "/v1/account" | "/v1/balance");
+        let answer = self.0.send(request).await?;
+        Ok(answer.map(|body| {
+            let mut text = String::from_utf8(body.to_vec()).unwrap();
+            let renamed: &[_] = if is_account {
+                &["eur", "usd", "gbp"]
+            } else {
+                &["gbp"]
+            };
+            for code in renamed {
+                text = text.replace(&format!("\"{code}\""), "\"ang\"");
+            }
+            text.into()
+        }))
+    }
 }
 
 #[tokio::test]

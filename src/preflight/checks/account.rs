@@ -232,5 +232,9 @@ impl<M: Mode> Look<'_, M> {
 
 /// Reads the first page of a list.
 async fn reads<T>(list: impl Stream<Item = Result<T>>) -> Result<()> {
-    pin!(list).try_next().await.map(drop)
+    match pin!(list).try_next().await {
+        // One thing in it cannot be read: the list itself can.
+        Err(error) if error.item().is_some() => Ok(()),
+        read => read.map(drop),
+    }
 }

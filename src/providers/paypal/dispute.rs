@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 
 use super::PayPal;
 use super::convert::time_or;
@@ -42,11 +42,12 @@ impl<M: Mode> PayPal<M> {
             }
             Ok((ids, next_token(&list.links)))
         })?;
-        let fetched = stream::iter(ids).map(|id| async move { self.fetch_dispute(&id).await });
-        Ok(Page {
-            items: fetched.buffered(AT_A_TIME).try_collect().await?,
-            next,
-        })
+        let fetched = stream::iter(ids).map(|id| async move {
+            let dispute = self.fetch_dispute(&id).await;
+            (id, dispute)
+        });
+        let fetched: Vec<_> = fetched.buffered(AT_A_TIME).collect().await;
+        Page::of_each(fetched, next)
     }
 
     async fn fetch_dispute(&self, id: &str) -> Result<Dispute<M>> {

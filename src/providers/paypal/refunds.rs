@@ -87,11 +87,9 @@ impl<M: Mode> PayPal<M> {
             return Err(without_order());
         };
         let reader = self.client.reader(found.payment.as_of);
-        let refunds = order.refunds().map(|refund| reader.refund(refund));
-        Ok(Page {
-            items: refunds.collect::<Result<_>>()?,
-            next: None,
-        })
+        let refunds = order.refunds();
+        let each = refunds.map(|refund| (refund.id.as_str(), reader.refund(refund)));
+        Page::of_each(each, None)
     }
 
     /// The refund that was made under a command before, if one was. PayPal forgets keys after 45

@@ -4,12 +4,13 @@
 //! Sources: PayPal's OpenAPI description of the transaction search, and
 //! <https://developer.paypal.com/docs/transaction-search/transaction-event-codes/>.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 
 use super::PayPal;
-use super::convert::money;
+use super::convert::{missing, money};
 use super::wire::{Transaction, TransactionDetail, Transactions};
 use crate::capability::Operation;
 use crate::clock::Timestamp;
@@ -25,6 +26,8 @@ const WINDOW: Duration = Duration::from_secs(31 * 24 * 60 * 60);
 const HISTORY: Duration = Duration::from_secs(3 * 365 * 24 * 60 * 60);
 /// How many payments are fetched at a time.
 const AT_A_TIME: usize = 8;
+/// What a row is called in errors that has no name.
+const WITHOUT_ID: &str = "unnamed";
 
 impl<M: Mode> PayPal<M> {
     /// The payments of a page of transactions. A row says too little, so each is fetched.
@@ -36,19 +39,22 @@ impl<M: Mode> PayPal<M> {
         let operation = Operation::ListPayments;
         let (rows, next) = self.rows(operation, period, after).await?;
         let rows = rows.into_iter().filter(is_payment);
-        let mut ids: Vec<String> = rows.filter_map(|row| row.transaction_id).collect();
+        let mut ids: Vec<_> = rows.map(|row| row.transaction_id).collect();
         ids.dedup();
-        let fetched = stream::iter(ids);
-        let fetched = fetched.map(|id| async move { self.fetch_listed(operation, &id).await });
-        let fetched: Vec<_> = fetched.buffered(AT_A_TIME).try_collect().await?;
-        let mut items: Vec<Payment<M>> = Vec::new();
-        for payment in fetched.into_iter().flatten() {
-            // Several captures of one order are one payment.
-            if !items.iter().any(|known| known.id == payment.id) {
-                items.push(payment);
-            }
-        }
-        Ok(Page { items, next })
+        let fetched = stream::iter(ids).map(|id| async move {
+            let Some(id) = id else {
+                return Some((WITHOUT_ID.to_owned(), Err(missing("transaction_id"))));
+            };
+            let payment = self.fetch_listed(operation, &id).await.transpose()?;
+            Some((id, payment))
+        });
+        let fetched: Vec<_> = fetched.buffered(AT_A_TIME).collect().await;
+        let mut page: Page<Payment<M>> = Page::of_each(fetched.into_iter().flatten(), next)?;
+        // Several captures of one order are one payment.
+        let mut known = HashSet::new();
+        page.items
+            .retain(|payment| known.insert(payment.id.clone()));
+        Ok(page)
     }
 
     pub(super) async fn payouts_page(
@@ -59,11 +65,11 @@ impl<M: Mode> PayPal<M> {
         let (rows, next) = self.rows(Operation::ListPayouts, period, after).await?;
         let reader = self.client.reader(self.client.now());
         let transfers = rows.iter().filter(|row| is_transfer(row));
-        let items: Result<Vec<_>> = transfers.map(|row| reader.payout(row)).collect();
-        Ok(Page {
-            items: items?,
-            next,
-        })
+        let each = transfers.map(|row| {
+            let id = row.transaction_id.as_deref();
+            (id.unwrap_or(WITHOUT_ID), reader.payout(row))
+        });
+        Page::of_each(each, next)
     }
 
     /// A payment that the search names, unless PayPal has no capture of this id: then it was paid
@@ -159,9 +165,10 @@ impl Place {
     }
 }
 
-/// T00nn: a payment; those that the account itself has sent are negative.
+/// T00nn: a payment; those that the account itself has sent are negative. One whose amount cannot be
+/// read is looked at by its id.
 fn is_payment(row: &Transaction) -> bool {
-    is_of(row, "T00") && money(&row.transaction_amount).is_ok_and(|money| money.is_positive())
+    is_of(row, "T00") && money(&row.transaction_amount).map_or(true, |money| money.is_positive())
 }
 
 /// T04nn: a withdrawal from the balance to a bank.

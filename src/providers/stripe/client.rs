@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::http::{ApiClient, ApiRequest, ApiResponse, Authorization, BaseUrl, RetryHint};
 use crate::id::{IdempotencyKey, ProviderName};
 use crate::mode::Mode;
-use crate::request::{Cursor, Page, Period};
+use crate::request::{Cursor, Period};
 
 /// The version of the API that requests and answers are written for.
 pub(super) const API_VERSION: &str = "2026-08-26.dahlia";
@@ -323,23 +323,21 @@ pub(super) fn is_replayed(response: &ApiResponse) -> bool {
     response.header(&IDEMPOTENT_REPLAYED) == Some("true")
 }
 
-/// The part of a list behind `after`, which goes on behind the last of the objects that Stripe
+/// Where the list that was read behind `after` goes on: behind the last of the objects that Stripe
 /// sent.
-pub(super) fn page_of<T>(
-    items: Vec<T>,
+pub(super) fn next_of(
     last_id: Option<&str>,
     has_more: bool,
     after: Option<&Cursor>,
-) -> Result<Page<T>> {
-    let next = match last_id {
-        _ if !has_more => None,
-        Some(id) if after.is_none_or(|after| *after.0 != *id) => Some(Cursor(id.into())),
+) -> Result<Option<Cursor>> {
+    match last_id {
+        _ if !has_more => Ok(None),
+        Some(id) if after.is_none_or(|after| *after.0 != *id) => Ok(Some(Cursor(id.into()))),
         _ => {
             let message = "a list says that it goes on, and has nothing new to go on from";
-            return Err(Error::new(ErrorKind::UnexpectedResponse, message));
+            Err(Error::new(ErrorKind::UnexpectedResponse, message))
         }
-    };
-    Ok(Page { items, next })
+    }
 }
 
 pub(super) fn pair(name: impl Into<String>, value: impl Into<String>) -> (String, String) {

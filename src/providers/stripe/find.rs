@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::client::page_of;
+use super::client::next_of;
 use super::convert::{reference_of, unexpected};
 use super::wire::{List, Object, REFERENCE_KEY};
 use super::{Stripe, last_id};
@@ -127,7 +127,8 @@ impl<M: Mode> Stripe<M> {
                                 ids.push(reader.payment_id(id)?);
                             }
                         }
-                        page_of(ids, last_id(&list), list.has_more, after.as_ref())
+                        let next = next_of(last_id(&list), list.has_more, after.as_ref())?;
+                        Ok(Page::new(ids, next))
                     })?;
             found.extend(page.items);
             match page.next {
@@ -149,12 +150,9 @@ impl<M: Mode> Stripe<M> {
                 .client
                 .read(&answer, |reader, list: List<Object<'_>>| {
                     let items = of_reference(&list, reference).map(|o| reader.payment(o));
-                    page_of(
-                        items.collect::<Result<Vec<_>>>()?,
-                        last_id(&list),
-                        list.has_more,
-                        after.as_ref(),
-                    )
+                    let items = items.collect::<Result<Vec<_>>>()?;
+                    let next = next_of(last_id(&list), list.has_more, after.as_ref())?;
+                    Ok(Page::new(items, next))
                 })?;
             found.extend(page.items);
             match page.next {

@@ -55,7 +55,7 @@ use async_trait::async_trait;
 pub use config::{KIND, StripeConfig};
 pub use webhook::{SIGNATURE_HEADER, sign};
 
-use self::client::{Client, page_of};
+use self::client::{Client, next_of};
 use self::webhook::Verifier;
 use self::wire::{List, Object};
 use crate::capability::{Capabilities, Operation, unsupported};
@@ -240,8 +240,7 @@ impl<M: Mode> PaymentProvider for Stripe<M> {
             .intents(Operation::ListPayments, period, after)
             .await?;
         self.client.read(&answer, |reader, list: List<Object<'_>>| {
-            let items: Result<Vec<_>> = list.data.iter().map(|o| reader.payment(o)).collect();
-            page_of(items?, last_id(&list), list.has_more, after)
+            each_of(&list, |object| reader.payment(object), after)
         })
     }
 
@@ -282,8 +281,7 @@ impl<M: Mode> PaymentProvider for Stripe<M> {
     ) -> Result<Page<Dispute<M>>> {
         let answer = self.client.disputes(period, after).await?;
         self.client.read(&answer, |reader, list: List<Object<'_>>| {
-            let items: Result<Vec<_>> = list.data.iter().map(|o| reader.dispute(o)).collect();
-            page_of(items?, last_id(&list), list.has_more, after)
+            each_of(&list, |object| reader.dispute(object), after)
         })
     }
 
@@ -294,8 +292,7 @@ impl<M: Mode> PaymentProvider for Stripe<M> {
     ) -> Result<Page<Payout<M>>> {
         let answer = self.client.payouts(period, after).await?;
         self.client.read(&answer, |reader, list: List<Object<'_>>| {
-            let items: Result<Vec<_>> = list.data.iter().map(|o| reader.payout(o)).collect();
-            page_of(items?, last_id(&list), list.has_more, after)
+            each_of(&list, |object| reader.payout(object), after)
         })
     }
 
@@ -311,10 +308,12 @@ impl<M: Mode> PaymentProvider for Stripe<M> {
         self.client.read(
             &answer,
             |reader, list: List<wire::BalanceTransaction<'_>>| {
-                let rows = list.data.iter().map(|row| reader.payout_line(payout, row));
-                let items: Result<Vec<_>> = rows.filter_map(Result::transpose).collect();
+                let rows = list.data.iter().filter_map(|row| {
+                    let read = reader.payout_line(payout, row).transpose()?;
+                    Some((&*row.id, read))
+                });
                 let last = list.data.last().map(|row| &*row.id);
-                page_of(items?, last, list.has_more, after)
+                Page::of_each(rows, next_of(last, list.has_more, after)?)
             },
         )
     }
@@ -327,19 +326,19 @@ impl<M: Mode> PaymentProvider for Stripe<M> {
                 .read(&answer, |reader, balance: wire::Balance<'_>| {
                     reader.check_mode(Some(balance.livemode))?;
                     let codes = balance.available.iter();
-                    let currencies: Result<Vec<_>> = codes
-                        .map(|amount| convert::currency(&amount.currency))
-                        .collect();
-                    Ok((ModeKind::from_livemode(balance.livemode), currencies?))
+                    let known = codes.filter_map(|amount| convert::currency(&amount.currency).ok());
+                    Ok((
+                        ModeKind::from_livemode(balance.livemode),
+                        known.collect::<Vec<_>>(),
+                    ))
                 })?;
         let answer = self.client.account().await?;
         let answered_at = answer.date();
         self.client.read(&answer, |_, account: wire::Account<'_>| {
             let mut read = Account::new(&account.id, mode);
             read.can_charge = account.charges_enabled;
-            if let Some(code) = account.default_currency.as_deref() {
-                currencies.push(convert::currency(code)?);
-            }
+            let default = account.default_currency.as_deref();
+            currencies.extend(default.and_then(|code| convert::currency(code).ok()));
             currencies.sort_unstable();
             currencies.dedup();
             read.currencies = currencies;
@@ -383,6 +382,21 @@ fn capabilities() -> Capabilities {
         .with_voidable_checkouts()
         .with_partial_refunds()
         .with_idempotent_writes(Duration::from_secs(24 * 60 * 60))
+}
+
+/// Each object of a list as `read` reads it.
+fn each_of<'a, T>(
+    list: &List<Object<'a>>,
+    read: impl Fn(&Object<'a>) -> Result<T>,
+    after: Option<&Cursor>,
+) -> Result<Page<T>> {
+    let next = next_of(last_id(list), list.has_more, after)?;
+    let each = list.data.iter();
+    Page::of_each(each.map(|object| (name_of(object), read(object))), next)
+}
+
+fn name_of<'o>(object: &'o Object<'_>) -> &'o str {
+    object.id.as_deref().unwrap_or("unnamed")
 }
 
 fn last_id<'l>(list: &'l List<Object<'_>>) -> Option<&'l str> {

@@ -1,8 +1,8 @@
 //! Refunds: one for each command, for ever.
 
-use super::client::{page_of, pair};
+use super::client::{next_of, pair};
 use super::wire::{COMMAND_KEY, Link, List, Object};
-use super::{Stripe, amount, error, last_id};
+use super::{Stripe, amount, error, last_id, name_of};
 use crate::capability::Operation;
 use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::id::{IdempotencyKey, PaymentId};
@@ -62,10 +62,7 @@ impl<M: Mode> Stripe<M> {
         // Refunds are listed by intent; a session without one has none.
         let payment = self.fetch(Operation::ListRefunds, raw).await?;
         if payment.is_checkout {
-            return Ok(Page {
-                items: Vec::new(),
-                next: None,
-            });
+            return Ok(Page::new(Vec::new(), None));
         }
         self.refunds_page(Operation::ListRefunds, payment.id.raw(), after)
             .await
@@ -87,6 +84,10 @@ impl<M: Mode> Stripe<M> {
             if let Some(refund) = page.items.into_iter().find(same) {
                 return Ok(Some(refund));
             }
+            // One that cannot be read may be this command's: nothing is given back a second time.
+            if let Some(unreadable) = page.unreadable.into_iter().next() {
+                return Err(unreadable);
+            }
             match page.next {
                 Some(next) => after = Some(next),
                 None => return Ok(None),
@@ -105,14 +106,13 @@ impl<M: Mode> Stripe<M> {
             .refunds(operation, owner(payment), payment, after)
             .await?;
         self.client.read(&answer, |reader, list: List<Object<'_>>| {
-            let mut items = Vec::with_capacity(list.data.len());
-            for (index, object) in list.data.iter().enumerate() {
+            let next = next_of(last_id(&list), list.has_more, after)?;
+            let each = list.data.iter().enumerate().filter_map(|(index, object)| {
                 let is_oldest = !list.has_more && index + 1 == list.data.len();
-                if !is_release(object, is_oldest) {
-                    items.push(reader.refund(object)?);
-                }
-            }
-            page_of(items, last_id(&list), list.has_more, after)
+                let is_given_back = !is_release(object, is_oldest);
+                is_given_back.then(|| (name_of(object), reader.refund(object)))
+            });
+            Page::of_each(each, next)
         })
     }
 }
