@@ -152,6 +152,57 @@ async fn a_refund_names_the_capture_that_it_is_taken_from() {
 }
 
 #[tokio::test]
+async fn a_dispute_that_was_lost_in_part_counts_what_was_taken() {
+    let endpoint = Endpoint::new();
+    let moved = |party: &str, direction: &str, reason: &str, value: &str| {
+        json!({"affected_party": party, "type": direction, "reason": reason,
+            "amount": answers::amount(value)})
+    };
+    let settled =
+        |direction: &str, value: &str| moved("SELLER", direction, "DISPUTE_SETTLEMENT", value);
+    let mut in_dollars = settled("DEBIT", "9.00");
+    in_dollars["amount"]["currency_code"] = "USD".into();
+    let lost = json!({"outcome_code": "RESOLVED_BUYER_FAVOUR"});
+    let mut lost_in_part = lost.clone();
+    lost_in_part["amount_refunded"] = answers::amount("7.00");
+    let won = json!({"outcome_code": "RESOLVED_SELLER_FAVOUR"});
+    for (outcome, movements, counted) in [
+        (&lost, json!([]), 2000),
+        (&lost_in_part, json!([]), 700),
+        (&lost_in_part, json!([settled("DEBIT", "6.00")]), 600),
+        (
+            &lost,
+            json!([
+                settled("DEBIT", "20.00"),
+                settled("CREDIT", "12.50"),
+                moved("SELLER", "DEBIT", "DISPUTE_FEE", "15.00"),
+                moved("BUYER", "CREDIT", "DISPUTE_SETTLEMENT", "20.00"),
+            ]),
+            750,
+        ),
+        // How much of the disputed euros these are, nobody says.
+        (&lost, json!([in_dollars]), 2000),
+        (
+            &won,
+            json!([settled("DEBIT", "20.00"), settled("CREDIT", "20.00")]),
+            2000,
+        ),
+    ] {
+        let resource = json!({
+            "dispute_id": "PP-D-4012", "status": "RESOLVED", "dispute_outcome": outcome,
+            "dispute_amount": answers::amount("20.00"), "money_movements": movements,
+            "disputed_transactions": [{"seller_transaction_id": CAPTURE}],
+        });
+        let told = endpoint.told("CUSTOMER.DISPUTE.RESOLVED", "dispute", resource);
+        let event = told.await;
+        let EventKind::Dispute(dispute) = event.kind() else {
+            panic!("{:?}", event.kind())
+        };
+        assert_eq!(dispute.amount.minor(), counted, "{outcome} {movements}");
+    }
+}
+
+#[tokio::test]
 async fn a_dispute_is_told_with_its_payment() {
     let endpoint = Endpoint::new();
     for (status, stage, outcome, expected) in [

@@ -11,7 +11,9 @@ use counterfoil::{Effect, ErrorKind, Test};
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::answers::{self, CAPTURE, HOLD, ORDER, ORDER_PATH, capture, hold, order};
+use crate::answers::{
+    self, CAPTURE, HOLD, ORDER, ORDER_PATH, REFUND, capture, hold, order, refund,
+};
 use crate::script::{self, Reply, Script, body, header, id, money};
 
 fn request(amount: &str) -> CreateRequest {
@@ -167,9 +169,10 @@ async fn every_state_of_an_order_is_read() {
         ("COMPLETED", captured("COMPLETED"), "Captured", 2000),
         (
             "COMPLETED",
+            // How much is left, nobody says.
             captured("PARTIALLY_REFUNDED"),
-            "Captured",
-            2000,
+            "Unrecognized",
+            0,
         ),
         ("COMPLETED", captured("REFUNDED"), "Captured", 2000),
         ("COMPLETED", captured("PENDING"), "Pending", 0),
@@ -423,6 +426,80 @@ async fn a_hold_is_voided_and_what_was_captured_is_not() {
         .unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::Unsupported);
     assert_eq!(script.lines(), [get]);
+}
+
+#[tokio::test]
+async fn a_void_of_the_rest_is_done_once_however_often_it_is_asked_for() {
+    let get = format!("GET {ORDER_PATH}");
+    let post = format!("POST /v2/payments/authorizations/{HOLD}/void");
+    let taken_of = |hold: Value| {
+        let payments = json!({
+            "authorizations": [hold], "captures": [capture(CAPTURE, "COMPLETED", "12.00")],
+        });
+        order("AUTHORIZE", "COMPLETED", payments)
+    };
+    let script = Arc::new(Script::default());
+    script.json(&get, 200, taken_of(hold("PARTIALLY_CAPTURED", "20.00")));
+    script.json(&get, 200, taken_of(hold("VOIDED", "20.00")));
+    script.json(&post, 200, hold("VOIDED", "20.00"));
+    let provider = script::provider(&script);
+    for posts in [1, 0] {
+        let voided = provider.void(&id(ORDER)).await.unwrap();
+        let payment = voided.payment().unwrap();
+        assert_eq!(payment.status, PaymentStatus::Captured);
+        assert_eq!(
+            (payment.captured.minor(), payment.capturable.minor()),
+            (1200, 0)
+        );
+        let sent = script.take();
+        let sent = sent.iter().filter(|r| r.method() == Method::POST);
+        assert_eq!(sent.count(), posts);
+    }
+
+    // Another was faster, between the look and the void.
+    let script = Arc::new(Script::default());
+    script.json(&get, 200, taken_of(hold("PARTIALLY_CAPTURED", "20.00")));
+    script.json(&get, 200, taken_of(hold("VOIDED", "20.00")));
+    script.refuse(&post, 422, "PREVIOUSLY_VOIDED");
+    assert!(script::provider(&script).void(&id(ORDER)).await.is_ok());
+
+    // What has lapsed needs no letting go; what was taken whole cannot be.
+    let mut lapsed = hold("PARTIALLY_CAPTURED", "20.00");
+    lapsed["expiration_time"] = "2026-11-16T11:59:59Z".into();
+    let script = Arc::new(Script::default());
+    script.json(&get, 200, taken_of(lapsed));
+    assert!(script::provider(&script).void(&id(ORDER)).await.is_ok());
+    let script = Arc::new(Script::default());
+    script.json(&get, 200, taken_of(hold("CAPTURED", "20.00")));
+    let error = script::provider(&script).void(&id(ORDER)).await;
+    assert_eq!(error.unwrap_err().kind(), &ErrorKind::Conflict);
+}
+
+#[tokio::test]
+async fn a_capture_alone_never_says_that_nothing_went_back_where_a_part_did() {
+    let script = Arc::new(Script::default());
+    let path = format!("GET /v2/payments/captures/{CAPTURE}");
+    script.json(&path, 200, capture(CAPTURE, "PARTIALLY_REFUNDED", "20.00"));
+    let provider = script::provider(&script);
+    let alone = provider.fetch_payment(&id(CAPTURE)).await.unwrap();
+    let unknown = PaymentStatus::Unrecognized("PARTIALLY_REFUNDED".into());
+    assert_eq!((alone.status, alone.captured.minor()), (unknown, 0));
+    // Its order tells how much.
+    let payments = json!({
+        "captures": [capture(CAPTURE, "PARTIALLY_REFUNDED", "20.00")],
+        "refunds": [refund(REFUND, CAPTURE, "COMPLETED", "5.00", "")],
+    });
+    script.json(
+        &format!("GET {ORDER_PATH}"),
+        200,
+        order("CAPTURE", "COMPLETED", payments),
+    );
+    let whole = provider.fetch_payment(&id(CAPTURE)).await.unwrap();
+    assert_eq!(whole.status, PaymentStatus::Captured);
+    assert_eq!(
+        (whole.captured.minor(), whole.refunded.minor()),
+        (2000, 500)
+    );
 }
 
 #[tokio::test]

@@ -76,13 +76,14 @@ impl<'p, M: Mode> Reader<'p, M> {
             .filter_map(|transaction| transaction.seller_transaction_id.as_deref())
             .next()
             .ok_or_else(|| missing("seller_transaction_id"))?;
-        let mut read = Dispute::new(
-            id,
-            self.payment_id(payment)?,
-            dispute_status(dispute),
-            money(&dispute.dispute_amount)?,
-            self.as_of,
-        );
+        let status = dispute_status(dispute);
+        let disputed = money(&dispute.dispute_amount)?;
+        let amount = match status {
+            DisputeStatus::Lost => taken_for(dispute, disputed)?,
+            _ => disputed,
+        };
+        let payment = self.payment_id(payment)?;
+        let mut read = Dispute::new(id, payment, status, amount, self.as_of);
         read.reason = dispute.reason.as_deref().map(Into::into);
         read.respond_by = dispute
             .seller_response_due_date
@@ -254,6 +255,43 @@ fn dispute_status(dispute: &wire::Dispute) -> DisputeStatus {
         }
         other => DisputeStatus::Unrecognized(other.into()),
     }
+}
+
+/// What a lost dispute has cost, which can be less than was disputed: what was taken from the seller
+/// to settle it, or else what the payer was given. Fees are no part of it. In another currency than
+/// the disputed amount neither says how much of that is gone, and then all of it counts.
+///
+/// Source: the description of disputes, `money_movements` and `dispute_outcome.amount_refunded`. That
+/// every lost dispute has one of them is not verified.
+fn taken_for(dispute: &wire::Dispute, disputed: Money) -> Result<Money> {
+    let currency = disputed.currency();
+    let mut settled = None;
+    for movement in &dispute.money_movements {
+        let is_settlement = movement.affected_party.as_deref() == Some("SELLER")
+            && movement.reason.as_deref() == Some("DISPUTE_SETTLEMENT");
+        if !is_settlement {
+            continue;
+        }
+        let amount = money(&movement.amount)?;
+        if amount.currency() != currency {
+            return Ok(disputed);
+        }
+        let before = settled.unwrap_or(Money::zero(currency));
+        settled = Some(match movement.direction.as_deref() {
+            Some("DEBIT") => before.checked_add(amount)?,
+            Some("CREDIT") => before.checked_sub(amount)?,
+            _ => return Ok(disputed),
+        });
+    }
+    let outcome = dispute.dispute_outcome.as_ref();
+    let given = match outcome.and_then(|outcome| outcome.amount_refunded.as_ref()) {
+        Some(given) => Some(from_wire(given)?),
+        None => None,
+    };
+    let taken = settled
+        .or(given)
+        .filter(|taken| taken.currency() == currency);
+    Ok(taken.filter(|taken| taken.minor() >= 0).unwrap_or(disputed))
 }
 
 /// Source: the transaction search's description of `transaction_status`.

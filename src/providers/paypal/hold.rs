@@ -6,7 +6,7 @@ use super::PayPal;
 use super::amount::to_wire;
 use super::convert::money;
 use super::error::is_out_of_state;
-use super::payment::{active_hold, is_refused, refusal_of};
+use super::payment::{active_hold, is_refused, refusal_of, rest_is_gone};
 use super::wire::{Authorization, Capture, Order};
 use crate::capability::Operation;
 use crate::error::{Effect, Error, ErrorKind, Result};
@@ -105,6 +105,10 @@ impl<M: Mode> PayPal<M> {
                            money moves unless it is completed";
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
+        let is_gone = |order: &Order| rest_is_gone(&payment, order);
+        if found.order.as_ref().is_some_and(is_gone) {
+            return Ok(payment);
+        }
         let hold = found.order.as_ref().and_then(first_hold);
         let Some(hold) = hold.filter(|_| is_held(&payment)) else {
             let message = "the payment was captured: refund it";
@@ -120,8 +124,14 @@ impl<M: Mode> PayPal<M> {
             refused,
         ) {
             (Ok(now), None) => Ok(now.payment),
-            (Ok(now), Some(_)) if now.payment.status == PaymentStatus::Canceled => Ok(now.payment),
-            (Ok(_), Some(refused)) => Err(refused),
+            (Ok(now), Some(refused)) => {
+                let is_canceled = now.payment.status == PaymentStatus::Canceled;
+                let is_gone = |order: &Order| rest_is_gone(&now.payment, order);
+                match is_canceled || now.order.as_ref().is_some_and(is_gone) {
+                    true => Ok(now.payment),
+                    false => Err(refused),
+                }
+            }
             (Err(error), None) => Err(error.with_effect(Effect::Applied)),
             (Err(_), Some(refused)) => Err(refused.with_effect(Effect::Unknown)),
         }

@@ -16,6 +16,8 @@ use crate::payment::{NextAction, Payment, PaymentStatus};
 /// not say it in an answer; by its pages it is three hours (not checked again for this version),
 /// and this is twice that.
 const APPROVABLE: Duration = Duration::from_secs(6 * 60 * 60);
+/// The status of a capture of which a part went back.
+const PARTLY_REFUNDED: &str = "PARTIALLY_REFUNDED";
 
 impl<M: Mode> Reader<'_, M> {
     /// Reads an order with all that was done with it.
@@ -40,10 +42,13 @@ impl<M: Mode> Reader<'_, M> {
         }
         payment.is_checkout = payment.aliases.is_empty();
         payment.reference = reference_of(order);
-        payment.captured = sums.taken;
-        payment.refunded = sums.refunded;
+        // What is not known in full is not counted as the host's.
+        if let Some(refunded) = sums.refunded {
+            payment.captured = sums.taken;
+            payment.refunded = refunded;
+            payment.captured_at = sums.first_taken_at;
+        }
         payment.fee = sums.fee;
-        payment.captured_at = sums.first_taken_at;
         if let Some(held) = held.filter(|held| held.can_be_captured() && !sums.is_final) {
             payment.capturable = at_least_zero(held.amount.checked_sub(sums.drawn)?);
             payment.capture_before = held.until;
@@ -68,6 +73,10 @@ impl<M: Mode> Reader<'_, M> {
         self.check_mode(&capture.links)?;
         let amount = money(&capture.amount)?;
         let status = match capture_class(&capture.status) {
+            // How much went back its order tells, and the capture does not.
+            Class::Taken if capture.status == PARTLY_REFUNDED => {
+                PaymentStatus::Unrecognized(PARTLY_REFUNDED.into())
+            }
             Class::Taken => PaymentStatus::Captured,
             Class::Pending => PaymentStatus::Pending,
             Class::Refused => PaymentStatus::Failed(refusal_of(capture)),
@@ -136,7 +145,8 @@ struct Sums {
     drawn: Money,
     /// Whether a capture has let the rest of its hold go.
     is_final: bool,
-    refunded: Money,
+    /// `None` if a part went back and no refund is listed that says how much.
+    refunded: Option<Money>,
     /// All fees, once all are known.
     fee: Option<Money>,
     first_taken_at: Option<Timestamp>,
@@ -178,9 +188,11 @@ impl Sums {
         let refunded = if refunds.peek().is_some() {
             let standing = refunds.filter(|refund| holds_money(refund));
             let amounts: Result<Vec<_>> = standing.map(|refund| money(&refund.amount)).collect();
-            Money::sum(currency, amounts?)?
+            Some(Money::sum(currency, amounts?)?)
         } else {
-            sent_back
+            let mut captures = order.captures();
+            let is_unsaid = captures.any(|capture| capture.status == PARTLY_REFUNDED);
+            (!is_unsaid).then_some(sent_back)
         };
         let fees = fees.filter(|fees| !fees.is_empty());
         let fee = match fees.as_deref() {
@@ -258,6 +270,19 @@ pub(super) fn active_hold(order: &Order) -> Option<&Authorization> {
     open.or_else(|| order.authorizations().max_by_key(newest))
 }
 
+/// Whether a part of what was held was taken, and the rest was let go or has lapsed.
+pub(super) fn rest_is_gone<M: Mode>(payment: &Payment<M>, order: &Order) -> bool {
+    let is_part = payment.captured.minor() < payment.amount.minor();
+    let held = held_by(order, payment.as_of).ok().flatten();
+    let is_gone = |held: &Held| {
+        matches!(
+            held.status,
+            PaymentStatus::Canceled | PaymentStatus::Expired
+        )
+    };
+    is_part && held.as_ref().is_some_and(is_gone)
+}
+
 fn held_by(order: &Order, now: Timestamp) -> Result<Option<Held>> {
     active_hold(order)
         .map(|hold| Held::read(hold, now))
@@ -267,6 +292,9 @@ fn held_by(order: &Order, now: Timestamp) -> Result<Option<Held>> {
 /// Money that has moved comes first, then money that is held, then the order's own word. An order
 /// that is `COMPLETED` can have a capture that is pending or was refused.
 fn order_status(order: &Order, sums: &Sums, held: Option<&Held>) -> PaymentStatus {
+    if sums.refunded.is_none() {
+        return PaymentStatus::Unrecognized(PARTLY_REFUNDED.into());
+    }
     if sums.taken.is_positive() {
         return PaymentStatus::Captured;
     }

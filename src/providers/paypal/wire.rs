@@ -165,6 +165,8 @@ pub(super) struct Dispute {
     pub(super) dispute_amount: Option<Amount>,
     pub(super) dispute_life_cycle_stage: Option<String>,
     pub(super) dispute_outcome: Option<DisputeOutcome>,
+    #[serde(default)]
+    pub(super) money_movements: Vec<MoneyMovement>,
     pub(super) seller_response_due_date: Option<String>,
     pub(super) create_time: Option<String>,
     #[serde(default)]
@@ -176,6 +178,17 @@ pub(super) struct Dispute {
 #[derive(Debug, Deserialize)]
 pub(super) struct DisputeOutcome {
     pub(super) outcome_code: Option<String>,
+    /// What the payer was given, by whoever gave it.
+    pub(super) amount_refunded: Option<Amount>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct MoneyMovement {
+    pub(super) affected_party: Option<String>,
+    pub(super) amount: Option<Amount>,
+    #[serde(rename = "type")]
+    pub(super) direction: Option<String>,
+    pub(super) reason: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
