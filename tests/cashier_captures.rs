@@ -125,6 +125,24 @@ async fn a_refund_whose_key_is_forgotten_is_looked_for_and_not_given_again() {
     }
 }
 
+/// Of two wishes that differ only in their names, one is done and the other was lost.
+#[tokio::test]
+async fn a_refund_in_doubt_is_not_taken_for_one_that_was_given_before() {
+    let shop = Shop::open().await;
+    let id = shop.paid("A", 1000).await;
+    let first = refund(&id, 300, "first");
+    shop.cashier.refund(&first).await.unwrap();
+    let rule = FaultRule::next(Fault::DropBefore).with_method(http::Method::POST);
+    shop.account.lock().faults().script(rule);
+    let second = refund(&id, 300, "second");
+    shop.cashier.refund(&second).await.unwrap_err();
+    shop.account.wait(61);
+    shop.cashier.sweep().await.unwrap();
+    assert_eq!(shop.account.lock().ledger()[0].refunded.minor(), 600);
+    let record = shop.record("A").await;
+    assert_ne!(record.commands[0].refund, record.commands[1].refund);
+}
+
 #[tokio::test]
 async fn the_rest_is_let_go_after_a_part_was_taken() {
     let shop = Shop::open().await;
@@ -138,6 +156,7 @@ async fn the_rest_is_let_go_after_a_part_was_taken() {
     shop.deliver().await;
     let short = eur(600).money();
     assert_eq!(shop.standing("A").await, Standing::PartlyPaid { short });
+    assert_eq!(shop.confirmed().await, ["authorized:1", "partly_paid"]);
     let more = shop.cashier.capture(&capture(&id, 600, "more")).await;
     assert_eq!(kind_of(more.unwrap_err()), ErrorKind::Conflict);
     // What is missing can be paid by another attempt.

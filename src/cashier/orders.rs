@@ -88,6 +88,7 @@ impl<M: Mode> Cashier<M> {
                 if record.order.closed_at.is_some() {
                     return Ok(());
                 }
+                record.being_paid()?;
                 let is_unpaid = record.received().is_ok_and(|received| received.is_zero());
                 let is_open = record
                     .attempts

@@ -2,10 +2,14 @@
 //! must be completed, one whose signatures leave the body out.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use counterfoil::capability::{Capabilities, Operation};
+use counterfoil::capture::{Capture, Change};
+use counterfoil::cashier::{Cashier, MemoryStore, OrderRecord};
 use counterfoil::clock::{Clock, ManualClock, Timestamp};
 use counterfoil::dispute::Dispute;
 use counterfoil::error::{Decline, DeclineReason};
@@ -13,7 +17,9 @@ use counterfoil::id::{DisputeId, EventId, IdempotencyKey, Namespace, PaymentId, 
 use counterfoil::id::{Reference, RefundId};
 use counterfoil::payment::{Payment, PaymentStatus};
 use counterfoil::refund::{Refund, RefundStatus};
-use counterfoil::request::{CompleteRequest, CreateRequest, Cursor, Page, Period, RefundRequest};
+use counterfoil::request::{
+    CaptureRequest, CompleteRequest, CreateRequest, Cursor, Page, Period, RefundRequest,
+};
 use counterfoil::webhook::{
     Authenticity, EventDraft, EventKind, Notice, SetAside, SetAsideReason, WebhookRefusal,
     WebhookRefusalKind, WebhookRequest,
@@ -34,8 +40,11 @@ pub struct Books {
     /// How many of the next writes get no answer, after they are done or instead.
     pub unanswered: u32,
     pub unheard: u32,
-    /// Whether completions are declined.
+    /// How many of the next questions about a payment get no answer.
+    pub unasked: u32,
+    /// Whether completions are declined; whether every write is refused as invalid.
     pub declines: bool,
+    pub refuses: bool,
     /// Whether a search finds what was not searched for, too.
     pub finds_all: bool,
     /// Whether a list goes round in a circle of two pages; how many pages were read of it.
@@ -47,6 +56,9 @@ impl Books {
     /// Notes the key of a write that may not arrive.
     fn arrive(&mut self, key: &IdempotencyKey) -> Result<()> {
         self.keys.push(key.as_str().to_owned());
+        if self.refuses {
+            return Err(Error::new(ErrorKind::InvalidRequest, "refused"));
+        }
         lose(&mut self.unheard)
     }
 }
@@ -106,6 +118,9 @@ impl Hands {
         if status == PaymentStatus::Captured {
             payment.captured = payment.amount;
         }
+        if status == PaymentStatus::Authorized {
+            payment.capturable = payment.amount;
+        }
         payment.status = status;
         payment.as_of = self.clock.now();
         payment.clone()
@@ -123,8 +138,11 @@ pub fn notice(id: &str, signature: &str, about: &About) -> WebhookRequest {
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub enum About {
     Payment(Box<Payment<Test>>),
+    Capture(Box<Capture<Test>>),
     Refund(Box<Refund<Test>>),
     Dispute(Box<Dispute<Test>>),
+    Nothing,
+    SomethingNew,
 }
 
 pub fn dispute_id(raw: &str) -> DisputeId<Test> {
@@ -154,7 +172,7 @@ impl PaymentProvider for Quiet {
         key: &IdempotencyKey,
     ) -> Result<Payment<Test>> {
         let mut books = self.books();
-        books.keys.push(key.as_str().to_owned());
+        books.arrive(key)?;
         let raw = format!("q{}", &key.as_str()[3..12]);
         if let Some(made) = books.payments.get(&raw) {
             return Ok(made.clone());
@@ -188,6 +206,19 @@ impl PaymentProvider for Quiet {
         Ok(completed)
     }
 
+    /// It only receives the request, and tells by a notice what came of it.
+    async fn capture(
+        &self,
+        request: &CaptureRequest<Test>,
+        key: &IdempotencyKey,
+    ) -> Result<Change<Test>> {
+        self.books().arrive(key)?;
+        Ok(Change::Received {
+            payment: request.payment.clone(),
+            request: key.as_str().into(),
+        })
+    }
+
     async fn refund(
         &self,
         request: &RefundRequest<Test>,
@@ -212,6 +243,7 @@ impl PaymentProvider for Quiet {
     async fn fetch_payment(&self, id: &PaymentId<Test>) -> Result<Payment<Test>> {
         let mut books = self.books();
         books.fetches += 1;
+        lose(&mut books.unasked)?;
         let payment = books.payments.get(id.raw()).cloned();
         payment.ok_or_else(unknown)
     }
@@ -289,8 +321,11 @@ impl PaymentProvider for Quiet {
         }
         let kind = match about {
             About::Payment(payment) => EventKind::Payment(payment),
+            About::Capture(capture) => EventKind::Capture(capture),
             About::Refund(refund) => EventKind::Refund(refund),
             About::Dispute(dispute) => EventKind::Dispute(dispute),
+            About::Nothing => EventKind::NotAboutPayments,
+            About::SomethingNew => EventKind::Unrecognized,
         };
         let id = EventId::new(self.name.clone(), &id).unwrap();
         let draft = EventDraft::new(id, "news", self.clock.now(), kind);
@@ -305,6 +340,84 @@ pub fn all_but(without: &[Operation]) -> Capabilities {
         .filter(|operation| !without.contains(operation))
         .collect();
     Capabilities::new(&rest)
+        .with_partial_capture()
+        .with_multiple_captures()
         .with_partial_refunds()
-        .with_idempotent_writes(std::time::Duration::from_secs(super::DAY))
+        .with_idempotent_writes(Duration::from_secs(super::DAY))
+}
+
+/// A shop at such a provider, and its order A of 1000.
+pub struct Shop {
+    pub cashier: Cashier<Test>,
+    pub hands: Hands,
+    pub notices: AtomicU32,
+}
+
+impl Shop {
+    /// One that learns from notices alone.
+    pub async fn open() -> Self {
+        Self::without(&[
+            Operation::FetchPayment,
+            Operation::FindPayments,
+            Operation::ListRefunds,
+            Operation::ListDisputes,
+            Operation::Complete,
+        ])
+        .await
+    }
+
+    pub async fn without(operations: &[Operation]) -> Self {
+        Self::able(all_but(operations)).await
+    }
+
+    pub async fn able(capabilities: Capabilities) -> Self {
+        let (provider, hands) = Quiet::open(capabilities);
+        let cashier = Cashier::open(provider, Arc::new(MemoryStore::new())).await;
+        let clock = Arc::clone(&hands.clock) as Arc<dyn Clock>;
+        let cashier = cashier.unwrap().with_clock(clock);
+        cashier
+            .place(&super::order("A"), super::eur(1000))
+            .await
+            .unwrap();
+        Self {
+            cashier,
+            hands,
+            notices: AtomicU32::new(0),
+        }
+    }
+
+    pub async fn checked_out(&self, minor: i64) -> PaymentId<Test> {
+        let begun = self.cashier.check_out(&super::page("A", minor)).await;
+        begun.unwrap().id
+    }
+
+    /// Takes in a notice, a second after the last.
+    pub async fn hear(&self, about: About) {
+        self.hands.clock.advance(Duration::from_secs(1));
+        let number = self.notices.fetch_add(1, Ordering::SeqCst) + 1;
+        let notice = notice(&format!("e{number}"), "body", &about);
+        let received = self.cashier.receive(&notice).await;
+        assert!(received.error.is_none(), "{received:?}");
+        assert_eq!(received.orders.len(), 1);
+    }
+
+    pub async fn hear_of(&self, id: &PaymentId<Test>, status: PaymentStatus) {
+        let payment = self.hands.set(id.raw(), status);
+        self.hear(About::Payment(Box::new(payment))).await;
+    }
+
+    pub async fn record(&self) -> OrderRecord<Test> {
+        self.cashier.order(&super::order("A")).await.unwrap()
+    }
+
+    pub async fn confirmed(&self) -> Vec<String> {
+        let lease = Duration::from_secs(60);
+        let mut kinds = Vec::new();
+        for told in self.cashier.confirmations(lease, 100).await.unwrap() {
+            self.cashier.acknowledge(&told).await.unwrap();
+            kinds.push(told.kind.to_string());
+        }
+        kinds.sort();
+        kinds
+    }
 }
