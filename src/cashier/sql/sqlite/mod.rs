@@ -119,10 +119,10 @@ impl Store for SqliteStore {
     }
 
     async fn is_durable(&self) -> Result<Option<bool>> {
-        let (file,): (String,) = query_as(statements::FILE)
-            .fetch_one(&self.writer)
-            .await
-            .map_err(undone)?;
+        // A database in memory has no file. It is asked, since a file can be named `:memory:`.
+        let file = "SELECT COALESCE(file, '') FROM pragma_database_list WHERE name = 'main'";
+        let found = query_as(file).fetch_one(&self.writer).await;
+        let (file,): (String,) = found.map_err(undone)?;
         Ok(Some(!file.is_empty()))
     }
 

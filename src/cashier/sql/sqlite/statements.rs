@@ -6,10 +6,6 @@ pub(super) const LOCK: &str = "UPDATE counterfoil_store SET mode = mode WHERE FA
 pub(super) const STAMP: &str =
     "UPDATE counterfoil_store SET mode = COALESCE(mode, $1) RETURNING mode";
 
-/// The file of the database; empty for one in memory.
-pub(super) const FILE: &str =
-    "SELECT COALESCE(file, '') FROM pragma_database_list WHERE name = 'main'";
-
 /// Whether the database is stamped as expected, and the versions of the order and the note.
 pub(super) const READ_CURRENT: &str = "
     SELECT EXISTS (SELECT 1 FROM counterfoil_store WHERE mode = $1 AND schema_version = $2),
@@ -108,7 +104,6 @@ mod tests {
     const ALL: &[&str] = &[
         LOCK,
         STAMP,
-        FILE,
         READ_CURRENT,
         PUT_ORDER,
         LINK,
