@@ -560,3 +560,20 @@ fn an_order_that_was_closed_is_a_rival_of_an_equal_one() {
     assert_eq!(shop.rule(), Some(Rule::ManyOrders));
     assert_eq!(shop.and_order(whole).first(), None);
 }
+
+/// What is paid in more parts than a person makes is not one order, and is not weighed part by part.
+#[test]
+fn an_order_of_unknown_total_takes_no_more_parts_than_are_looked_at() {
+    let order = OrderRow::of_unknown_total("A", Currency::EUR, Timestamp::from_unix(0));
+    let order = order.with_customer("c");
+    let ids: Vec<String> = (0..65).map(|part| format!("p{part}")).collect();
+    let parts = ids.iter().zip(1_000..);
+    let parts: Vec<_> = parts
+        .map(|(id, minor)| paid(id, minor, HOUR_S).with_customer("c"))
+        .collect();
+    assert_eq!(
+        Shop::new(&[order], &parts[..64]).rule(),
+        Some(Rule::CustomerOnly)
+    );
+    assert_eq!(Shop::new(&[order], &parts).rule(), None);
+}

@@ -69,11 +69,20 @@ fn mod_97(bytes: impl Iterator<Item = u8>) -> u32 {
     })
 }
 
+/// A shorter number among words is a day, a count or a price: one in five of them has a good check
+/// digit, and where orders are counted from 1 there is an order of that number too.
+const IN_TEXT_MIN: usize = 5;
+
 /// Norwegian KID (2 to 25 digits, mod 10 or mod 11, where `-` stands for 10) and Swedish OCR (2 to
 /// 25 digits, mod 10): whole numbers whose last character proves the rest.
 fn numbers(text: &str, found: &mut Vec<String>) {
     let pieces = text.split(|c: char| !(c.is_ascii_digit() || c == '-'));
-    for piece in pieces.filter(|piece| (2..=25).contains(&piece.len())) {
+    let is_alone = |piece: &str| piece == text.trim();
+    let may_be = |piece: &&str| {
+        let least = if is_alone(piece) { 2 } else { IN_TEXT_MIN };
+        (least..=25).contains(&piece.len())
+    };
+    for piece in pieces.filter(may_be) {
         if has_mod_10(piece) || has_mod_11(piece) {
             found.push(piece.to_owned());
             found.extend(piece.get(..piece.len() - 1).map(str::to_owned));
@@ -202,6 +211,17 @@ mod tests {
             assert_eq!(found, [number, body], "{kind}");
         }
         assert!(references("paid 1000048, thanks", &rules).is_empty());
+    }
+
+    #[test]
+    fn a_short_number_counts_only_if_nothing_else_is_written() {
+        let rules = ReferenceRules::default();
+        for text in ["thanks for 18 November", "18.", "26/11", "table 4242"] {
+            assert!(references(text, &rules).is_empty(), "{text}");
+        }
+        assert_eq!(references(" 18 ", &rules), ["18", "1"]);
+        assert_eq!(references("4242", &rules), ["4242", "424"]);
+        assert_eq!(references("order 42424", &rules), ["42424", "4242"]);
     }
 
     #[test]

@@ -164,7 +164,7 @@ fn by_customer_only(scene: &Scene<'_>, _: u32, payment: &Paid) -> Option<(u32, R
         let apart = i64::from(scene.policy.split_apart_s);
         let near = |p: &Paid| p.at.abs_diff(payment.at) <= apart.unsigned_abs();
         let mut amounts = std::collections::HashSet::new();
-        let part = |p: &Paid| near(p) && amounts.insert(p.amount);
+        let part = |p: &Paid| amounts.len() < CANDIDATES_MAX && near(p) && amounts.insert(p.amount);
         let parts = paid.filter_map(|p| scene.payment(p)).all(part);
         return (in_time && parts).then_some((order, Rule::CustomerOnly));
     };
