@@ -4,7 +4,7 @@
 //!
 //! Buy something, pay on the simulated page, and see the order turn paid by itself. `/staff` has the
 //! orders, refunds, what needs a person, and health. The simulated account begins anew with each
-//! start, so the file does too.
+//! start, and so does the file, which must not be there yet if you name one.
 
 mod pages;
 
@@ -59,6 +59,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
         eprintln!("{USAGE}");
         std::process::exit(2);
     };
+    let database = match database {
+        Some(named) if named.exists() => {
+            eprintln!("{} is there already: name a new file", named.display());
+            std::process::exit(2);
+        }
+        Some(named) => named,
+        None => own_database(),
+    };
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
     let address = format!("http://{}", listener.local_addr()?);
 
@@ -70,11 +78,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let config = StripeConfig::<Test>::new("sk_test_of_the_shop", WEBHOOK_SECRET)?
         .with_base_url(&simulator.base_url())?;
     let provider = Stripe::new(config)?.into_provider(Namespace::new("shop")?);
-    for ending in ["", "-wal", "-shm"] {
-        let mut file = database.clone().into_os_string();
-        file.push(ending);
-        let _ = std::fs::remove_file(file);
-    }
     let store = SqliteStore::connect(&database).await?;
     let shop = Shop {
         cashier: Cashier::open(provider, Arc::new(store)).await?,
@@ -275,14 +278,25 @@ impl IntoResponse for Problem {
     }
 }
 
-fn arguments() -> Option<(u16, PathBuf)> {
-    let (mut port, mut database) = (8080, std::env::temp_dir().join("counterfoil-shop.sqlite"));
+/// A file of the shop's own, without what an earlier start has left in it.
+fn own_database() -> PathBuf {
+    let database = std::env::temp_dir().join("counterfoil-shop.sqlite");
+    for ending in ["", "-wal", "-shm"] {
+        let mut file = database.clone().into_os_string();
+        file.push(ending);
+        let _ = std::fs::remove_file(file);
+    }
+    database
+}
+
+fn arguments() -> Option<(u16, Option<PathBuf>)> {
+    let (mut port, mut database) = (8080, None);
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
         let value = arguments.next()?;
         match name.as_str() {
             "--port" => port = value.parse().ok()?,
-            "--database" => database = value.into(),
+            "--database" => database = Some(value.into()),
             _ => return None,
         }
     }
