@@ -212,4 +212,12 @@ mod tests {
         assert_eq!(terms.method("card", 12).unwrap().basis_points, 349);
         assert!(terms.method("voucher", 1).is_none());
     }
+
+    #[test]
+    fn a_term_that_is_declared_without_bounds_is_for_any_number_of_instalments() {
+        let declared =
+            serde_json::json!({"method": "card", "rail": "CARD", "lag_business_days": 2});
+        let term: MethodTerm = serde_json::from_value(declared).unwrap();
+        assert_eq!(term, MethodTerm::new("card", "CARD", 2));
+    }
 }

@@ -256,12 +256,12 @@ impl<'a> Timeline<'a> {
         };
         let best = usize::from(goes_out.is_some());
         let others = odds.carries.iter().skip(best).take(ALTERNATIVES_MAX);
-        let alternatives = others
-            .filter(|carry| carry.odds > 0)
-            .map(|carry| Alternative {
+        let alternatives = others.filter_map(|carry| {
+            Some(Alternative {
                 slipped_out: Money::new(carry.amount, currency),
-                one_in: ONE.checked_div(carry.odds).unwrap_or(u64::MAX),
-            });
+                one_in: ONE.checked_div(carry.odds)?,
+            })
+        });
         PayoutMatch {
             payout: payout.id.to_owned(),
             value_date: day,
