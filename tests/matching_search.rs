@@ -530,6 +530,11 @@ fn what_finds_no_order_says_why() {
             Shop::new(&[a], &[paid("p", 0, HOUR_S)]),
             Reason::ZeroAmount,
         ),
+        (
+            "over less than nothing",
+            Shop::new(&[a], &[paid("p", -1, HOUR_S)]),
+            Reason::NoCandidate,
+        ),
     ] {
         assert_eq!(reason(shop), Some(why), "{story}");
     }

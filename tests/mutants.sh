@@ -28,8 +28,8 @@ case $part in
     files=src/providers/adyen/webhook.rs
     ;;
   matching)
-    tests="matching_verdicts matching_search matching_suggestions matching_evidence"
-    tests="$tests matching_ledgers matching_properties payouts"
+    tests="matching_verdicts matching_search matching_chains matching_suggestions"
+    tests="$tests matching_evidence matching_ledgers matching_properties payouts"
     files="src/matching/*.rs src/matching/book/*.rs src/matching/search/*.rs"
     files="$files src/matching/payout/*.rs"
     ;;

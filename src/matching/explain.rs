@@ -36,10 +36,8 @@ impl Report<'_> {
             (None, _) => self.compared_alone(entry),
         };
         let (runner_up, margin_seconds) = self.runner_up(at, entry, order);
-        let considered = match self.found.considered.get(&at) {
-            Some(&considered) => considered,
-            None => u32::from(order != NONE).max(candidates.len() as u32),
-        };
+        let searched = self.found.considered.get(&at).copied().unwrap_or_default();
+        let shown_orders = u32::from(order != NONE).max(candidates.len() as u32);
         Some(Decision {
             entry: Some(self.table.entry_id(at).to_owned()),
             allocations: self.allocations(row),
@@ -48,7 +46,7 @@ impl Report<'_> {
                 rule: self.found.rule_of(at),
                 rules_version: RULES_VERSION,
                 compared,
-                considered,
+                considered: searched.max(shown_orders),
                 runner_up,
                 margin_seconds,
                 residual: self.entry_residual(entry, order, parent),

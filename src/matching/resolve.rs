@@ -35,7 +35,7 @@ pub(crate) struct Resolution {
     pub(crate) refused: HashMap<u32, Finding>,
     /// The orders that a refused entry may belong to, best first, and how many were looked at.
     pub(crate) candidates: HashMap<u32, Vec<u32>>,
-    /// How many orders the search looked at for an entry, where it was more than one.
+    /// How many orders the search looked at for an entry that no rule could place at first.
     pub(crate) considered: HashMap<u32, u32>,
     /// Redeliveries, with the entry that counts.
     pub(crate) absorbed: HashMap<u32, u32>,

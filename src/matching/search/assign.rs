@@ -20,8 +20,8 @@ const NEVER: i64 = i64::MAX / 4;
 const DAY_S: i64 = 86_400;
 
 /// Accepts or suggests pairs of the payments and orders that are left, where one assignment is
-/// clearly the best. Says how many it accepted.
-pub(super) fn assign(scene: &mut Scene<'_>) -> usize {
+/// clearly the best. Says whether it accepted any.
+pub(super) fn assign(scene: &mut Scene<'_>) -> bool {
     let mut proven = Vec::new();
     let mut seen = vec![false; scene.payments.len()];
     for start in 0..scene.payments.len() as u32 {
@@ -72,7 +72,7 @@ pub(super) fn assign(scene: &mut Scene<'_>) -> usize {
         scene.accept(*payment, *order, Rule::Assignment);
     }
     scene.compress();
-    proven.len()
+    !proven.is_empty()
 }
 
 /// The payments and orders that compete with each other, directly or through others; nothing if

@@ -275,9 +275,7 @@ impl<'a> Scene<'a> {
                 found.refused.insert(payment.row, refusal.finding);
                 found.set(payment.row, NONE, refusal.rule);
             }
-            if refusal.considered > 1 {
-                found.considered.insert(payment.row, refusal.considered);
-            }
+            found.considered.insert(payment.row, refusal.considered);
             if !refusal.candidates.is_empty() {
                 let rows = refusal.candidates.iter().map(|n| order_row(*n)).collect();
                 found.candidates.insert(payment.row, rows);

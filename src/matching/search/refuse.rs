@@ -24,38 +24,36 @@ pub(super) fn refuse_rest(scene: &mut Scene<'_>) {
 }
 
 fn refuse(scene: &Scene<'_>, payment: &Paid, open: &[u32], likely: Vec<u32>) -> Refusal {
-    let (mut candidates, exact) = scene.ranked(payment);
+    let (candidates, exact) = scene.ranked(payment);
     let considered = candidates.len() as u32;
+    let suggested = |order, rule| Refusal {
+        finding: Finding::Suggested,
+        candidates: vec![order],
+        considered,
+        rule,
+    };
     let in_time = |order: &u32| {
         let placed = scene.order(*order).map_or(i64::MIN, |o| o.placed_at);
         payment.at.saturating_sub(placed) <= payment.window.accept_s
     };
-    let mut rule = Rule::None;
-    let finding = if exact > 0 && candidates.iter().take(exact).any(in_time) {
+    let finding = if candidates.iter().take(exact).any(in_time) {
         Finding::Ambiguous
     } else if exact > 0 {
         Finding::Nothing(Reason::OutsideWindow)
     } else if let Some(order) = only_of_customer(scene, payment, &candidates) {
-        rule = Rule::CustomerOnly;
-        candidates = vec![order];
-        Finding::Suggested
+        return suggested(order, Rule::CustomerOnly);
     } else if let Some(order) = near_miss(scene, payment, open) {
-        rule = Rule::NearMiss;
-        candidates = vec![order];
-        Finding::Suggested
+        return suggested(order, Rule::NearMiss);
     } else if !candidates.is_empty() {
         Finding::Nothing(Reason::SplitIncomplete)
     } else {
         Finding::Nothing(reason_for_none(scene, payment))
     };
-    if rule == Rule::None {
-        candidates = likely;
-    }
     Refusal {
         finding,
-        candidates,
+        candidates: likely,
         considered,
-        rule,
+        rule: Rule::None,
     }
 }
 

@@ -19,21 +19,21 @@ const DAY_S: i64 = 86_400;
 /// Runs all rules until none of them finds anything more, then judges what is left.
 pub(super) fn run(scene: &mut Scene<'_>) {
     loop {
-        let mut found = 0;
-        found += to_fix_point(scene, by_customer_amount);
-        found += split_of_customer(scene);
-        found += to_fix_point(scene, by_amount_window);
-        found += many_orders(scene);
-        if found > 0 {
+        let surest = [
+            to_fix_point(scene, by_customer_amount),
+            split_of_customer(scene),
+            to_fix_point(scene, by_amount_window),
+            many_orders(scene),
+        ];
+        if surest.contains(&true) {
             continue;
         }
-        found += split_of_nobody(scene);
-        found += to_fix_point(scene, by_nearness);
-        found += to_fix_point(scene, by_customer_only);
-        if found == 0 {
-            found += assign::assign(scene);
-        }
-        if found == 0 {
+        let less_sure = [
+            split_of_nobody(scene),
+            to_fix_point(scene, by_nearness),
+            to_fix_point(scene, by_customer_only),
+        ];
+        if !less_sure.contains(&true) && !assign::assign(scene) {
             break;
         }
     }
@@ -44,9 +44,10 @@ type RulePair = fn(&Scene<'_>, u32, &Paid) -> Option<(u32, Rule)>;
 
 /// Applies a rule to all payments, forwards and backwards in time, until it accepts none. What is
 /// accepted takes nothing from the other pairs that the rule accepts, so that the order in which
-/// payments are looked at decides nothing; it only makes long chains short.
-fn to_fix_point(scene: &mut Scene<'_>, rule: RulePair) -> usize {
-    let mut total = 0;
+/// payments are looked at decides nothing; it only makes long chains short. Says whether it accepted
+/// any.
+fn to_fix_point(scene: &mut Scene<'_>, rule: RulePair) -> bool {
+    let mut any = false;
     for pass in 0..PASSES_MAX {
         let mut left: Vec<u32> = (0..scene.payments.len() as u32)
             .filter(|n| scene.is_left(*n))
@@ -68,9 +69,9 @@ fn to_fix_point(scene: &mut Scene<'_>, rule: RulePair) -> usize {
         if accepted.is_empty() {
             break;
         }
-        total += accepted.len();
+        any = true;
     }
-    total
+    any
 }
 
 /// The same customer and the amount that is open, the only pair within the guard window.
@@ -179,7 +180,7 @@ fn by_customer_only(scene: &Scene<'_>, _: u32, payment: &Paid) -> Option<(u32, R
 }
 
 /// The parts of one order, at least one of them by its customer.
-fn split_of_customer(scene: &mut Scene<'_>) -> usize {
+fn split_of_customer(scene: &mut Scene<'_>) -> bool {
     let mut solutions = Vec::new();
     for n in (0..scene.payments.len() as u32).filter(|n| scene.is_left(*n)) {
         let Some(payment) = scene.payment(n) else {
@@ -321,12 +322,12 @@ fn parts_of_nobody(scene: &Scene<'_>, owed: &Owed, own: &[u32], missing: i64) ->
         .collect()
 }
 
-/// Accepts the splits whose order and parts no other split claims.
+/// Accepts the splits whose order and parts no other split claims. Says whether there were any.
 fn accept_splits(
     scene: &mut Scene<'_>,
     solutions: Vec<(u32, Vec<u32>)>,
     believed: impl Fn(&Scene<'_>, u32, &[u32]) -> bool,
-) -> usize {
+) -> bool {
     let mut orders = std::collections::HashMap::new();
     let mut parts = std::collections::HashMap::new();
     for (order, of_order) in &solutions {
@@ -335,23 +336,23 @@ fn accept_splits(
             *parts.entry(*part).or_insert(0) += 1;
         }
     }
-    let mut accepted = 0;
+    let mut any = false;
     for (order, of_order) in solutions {
         let alone = orders.get(&order) == Some(&1)
             && of_order.iter().all(|part| parts.get(part) == Some(&1));
         if alone && believed(scene, order, &of_order) {
-            accepted += 1;
+            any = true;
             for part in of_order {
                 scene.accept(part, order, Rule::Split);
             }
         }
     }
     scene.compress();
-    accepted
+    any
 }
 
 /// Two parts of one order, both of no customer.
-fn split_of_nobody(scene: &mut Scene<'_>) -> usize {
+fn split_of_nobody(scene: &mut Scene<'_>) -> bool {
     let apart = i64::from(scene.policy.split_apart_s);
     let mut solutions = Vec::new();
     let mut pairs_at: Vec<i64> = Vec::new();
@@ -395,8 +396,8 @@ fn split_of_nobody(scene: &mut Scene<'_>) -> usize {
 }
 
 /// One payment that makes up the totals of several orders of its customer, all of them known.
-fn many_orders(scene: &mut Scene<'_>) -> usize {
-    let mut accepted = 0;
+fn many_orders(scene: &mut Scene<'_>) -> bool {
+    let mut any = false;
     for n in 0..scene.payments.len() as u32 {
         let Some(payment) = scene.payment(n).filter(|_| scene.is_left(n)).copied() else {
             continue;
@@ -409,7 +410,7 @@ fn many_orders(scene: &mut Scene<'_>) -> usize {
         orders.retain(|o| scene.order(*o).is_some_and(same));
         let open = |o: &u32| scene.order(*o).and_then(|o| o.open).unwrap_or_default();
         // A single order of that amount, even among others or closed, is a rival of every sum.
-        if orders.len() < 2 || orders.iter().any(|o| open(o) == payment.amount) {
+        if orders.iter().any(|o| open(o) == payment.amount) {
             continue;
         }
         let amounts: Vec<i64> = orders.iter().map(open).collect();
@@ -428,14 +429,14 @@ fn many_orders(scene: &mut Scene<'_>) -> usize {
             .into_iter()
             .any(|o| !o.is_open_at(&payment) || scene.rivals(o).next().is_some());
         if let Some(&first) = chosen.first().filter(|_| alone && !rival) {
-            accepted += 1;
+            any = true;
             scene.shares.extend(chosen.iter().map(|order| (n, *order)));
             scene.accept(n, first, Rule::ManyOrders);
             chosen.iter().skip(1).for_each(|order| scene.close(*order));
         }
     }
     scene.compress();
-    accepted
+    any
 }
 
 impl Scene<'_> {
