@@ -29,7 +29,7 @@ case $part in
     ;;
   matching)
     tests="matching_verdicts matching_search matching_chains matching_suggestions"
-    tests="$tests matching_evidence matching_ledgers matching_properties payouts"
+    tests="$tests matching_candidates matching_evidence matching_ledgers matching_properties payouts"
     files="src/matching/*.rs src/matching/book/*.rs src/matching/search/*.rs"
     files="$files src/matching/payout/*.rs"
     ;;

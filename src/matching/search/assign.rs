@@ -18,6 +18,9 @@ const PROVEN_MIN: i64 = 20 * BIT;
 const SUGGESTED_MIN: i64 = 7 * BIT;
 const NEVER: i64 = i64::MAX / 4;
 const DAY_S: i64 = 86_400;
+/// So much later or sooner than whole days is of whole days too.
+const LATER_S: i64 = 3_600;
+const SOONER_S: i64 = 900;
 
 /// Accepts or suggests pairs of the payments and orders that are left, where one assignment is
 /// clearly the best. Says whether it accepted any.
@@ -34,17 +37,13 @@ pub(super) fn assign(scene: &mut Scene<'_>) -> bool {
         let costs = Costs::of(scene, &payments, &orders);
         let best = costs.solve(None);
         for (row, n) in payments.iter().enumerate() {
-            let Some(column) = best.column_of(row).filter(|column| *column < orders.len()) else {
+            let pair = best.column_of(row);
+            let pair = pair.and_then(|column| Some((column, orders.get(column)?)));
+            let Some((column, order)) = pair.filter(|_| !scene.torn.contains(n)) else {
                 continue;
             };
             let regret = costs.regret(&best, row, column);
-            let Some(order) = orders.get(column).filter(|_| regret >= SUGGESTED_MIN) else {
-                continue;
-            };
-            if scene.torn.contains(n) {
-                continue;
-            }
-            let Some(payment) = scene.payment(*n) else {
+            let Some(payment) = scene.payment(*n).filter(|_| regret >= SUGGESTED_MIN) else {
                 continue;
             };
             // Costs are of open orders: one that was closed may explain the payment as well.
@@ -128,9 +127,8 @@ pub(super) fn cost(payment: &Paid, apart_s: i64) -> i64 {
     let thinned = 2 * doublings(distance, window.prompt_s / 3);
     // What was held for review, or tried again, often comes whole days after its order.
     let of_day = distance.rem_euclid(DAY_S);
-    let whole_days = distance > DAY_S / 2
-        && distance <= window.accept_s / 2
-        && (of_day <= DAY_S / 24 || of_day >= DAY_S - DAY_S / 96);
+    let whole_days = (DAY_S - SOONER_S..=window.accept_s / 2).contains(&distance)
+        && (of_day <= LATER_S || of_day >= DAY_S - SOONER_S);
     thinned - if whole_days { 3 * BIT } else { 0 }
 }
 
@@ -168,7 +166,7 @@ impl Costs {
         for (row, n) in payments.iter().enumerate() {
             let of_payment = scene.payment(*n);
             let possible: Vec<u32> = of_payment
-                .map(|payment| scene.candidates(payment).take(COMPONENT_MAX + 1).collect())
+                .map(|payment| scene.candidates(payment).collect())
                 .unwrap_or_default();
             for order in orders {
                 let pair = of_payment.zip(scene.order(*order));
@@ -389,6 +387,47 @@ mod tests {
                     "seed {seed}: row {row}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn a_delay_costs_the_more_the_longer_it_is_unless_it_is_of_whole_days() {
+        let payment = |days: u32, slow: bool| {
+            let window = crate::matching::policy::Window::days(days, 30);
+            Paid {
+                row: 0,
+                at: 0,
+                until: 0,
+                customer: None,
+                currency: crate::money::Currency::EUR,
+                amount: 1,
+                rail: 0,
+                window: if slow { window.slow() } else { window },
+            }
+        };
+        // Two parts of a bit for each doubling beyond an hour.
+        for (apart, expected) in [
+            (0, 0),
+            (600, 0),
+            (3_600, 8),
+            (-3_600, 8),
+            (7_200, 132),
+            (72_000, 544),
+            (85_499, 574),
+            (85_500, 574 - 192),
+            (86_400, 576 - 192),
+            (90_000, 584 - 192),
+            (90_001, 584),
+        ] {
+            assert_eq!(cost(&payment(7, false), apart), expected, "{apart}");
+        }
+        // Whole days are looked for in the first half of the window.
+        let of_four = payment(4, false);
+        assert_eq!(cost(&of_four, 172_801) - cost(&of_four, 172_800), 192);
+        // A slow rail thins out from a quarter of its window on, and then twice as fast.
+        let slow = payment(8, true);
+        for (apart, expected) in [(0, 0), (86_400, 0), (172_800, 16), (345_600, 264)] {
+            assert_eq!(cost(&slow, apart), expected, "{apart}");
         }
     }
 

@@ -183,4 +183,93 @@ mod tests {
         let elsewhere = delay.cost(3_000 * HOUR_S, 2 * HOUR_S);
         assert!(delay.cost(5_000 * HOUR_S, 2 * HOUR_S) < elsewhere);
     }
+
+    #[test]
+    fn each_bin_is_as_wide_as_what_falls_into_it() {
+        assert_eq!(width_of(0), 3_600);
+        let mut start = 0;
+        for bin in 1..BINS - 1 {
+            let width = width_of(bin);
+            assert_eq!((bin_of(start), bin_of(start + width - 1)), (bin, bin));
+            start += width;
+        }
+        assert_eq!(bin_of(start), BINS - 1);
+        assert_eq!(width_of(BINS - 1), (240 * 3_600) << 15);
+    }
+
+    #[test]
+    fn a_bin_is_as_dense_as_its_payments_and_those_of_its_neighbours() {
+        let seen = [(-60, 10), (60, 100), (360, 40), (26 * HOUR_S, 6)];
+        let certain = seen
+            .iter()
+            .flat_map(|(apart, count)| vec![(0, *apart); *count]);
+        let delay = Delay::of(certain.collect());
+        // 156 payments, each counted four times, by the steps of five minutes in a bin.
+        let dense = |count: i128, steps: i128| (count << 40) / (4 * 156 * steps);
+        for (bin, count, steps) in [
+            (0, 4 * 10 + 1, 12),
+            (1, 10 + 2 * 100 + 40 + 1, 1),
+            (2, 40 + 2 * 40 + 1, 1),
+            (3, 1, 1),
+            (37, 6 + 1, 12),
+            (38, 2 * 6 + 1, 12),
+            (39, 1, 12),
+            (251, 1, 12),
+            (252, 1, 240 * 12),
+            (253, 1, 480 * 12),
+        ] {
+            assert_eq!(delay.density[bin], dense(count, steps), "{bin}");
+        }
+        assert_eq!(delay.most, bits_of(dense(251, 1)));
+    }
+
+    #[test]
+    fn what_was_seen_at_the_time_is_weighed_against_the_whole() {
+        let delay = |certain: &[(i64, i64)]| Delay {
+            density: vec![1 << 30; BINS],
+            most: bits_of(1 << 40),
+            certain: certain.to_vec(),
+        };
+        let cost = |density: i128| bits_of(1 << 40) - bits_of(density);
+        let near = delay(&[(0, 660), (0, 660), (0, 661)]);
+        // Two of three came within ten minutes of it, which is twice two steps; the whole counts
+        // as eight.
+        let alike = (2_i128 << 40) / 4;
+        let whole = 8_i128 << 30;
+        assert_eq!(near.cost(0, 60), cost((whole + alike) / 11));
+        // Further away, a tenth of the delay is near enough.
+        let near = delay(&[(0, 18_000), (0, 22_000), (0, 22_001), (0, 17_999)]);
+        let alike = (2_i128 << 40) * 300 / 4_000;
+        assert_eq!(near.cost(0, 20_000), cost((whole + alike) / 12));
+        // What was never seen costs no more than twenty bits, and nothing costs less than nothing.
+        let never = Delay {
+            density: vec![1; BINS],
+            ..delay(&[])
+        };
+        assert_eq!(never.cost(0, 60), 20 * BIT);
+        let often = Delay {
+            density: vec![1 << 50; BINS],
+            ..delay(&[])
+        };
+        assert_eq!(often.cost(0, 60), 0);
+    }
+
+    #[test]
+    fn only_a_dozen_payments_on_either_side_are_near_and_no_further_than_six_hours() {
+        let delay = |made: Vec<i64>| Delay {
+            density: Vec::new(),
+            most: 0,
+            certain: made.into_iter().map(|made| (made, 60)).collect(),
+        };
+        let near = |delay: &Delay, at| -> Vec<i64> {
+            let near = delay.near(at).iter();
+            near.map(|(made, _)| *made).collect()
+        };
+        let many = delay((0..100).collect());
+        assert_eq!(near(&many, 50), (38..62).collect::<Vec<_>>());
+        assert_eq!(near(&many, 5), (0..17).collect::<Vec<_>>());
+        let hours = 6 * HOUR_S;
+        let few = delay(vec![-hours - 1, -hours, hours - 1, hours]);
+        assert_eq!(near(&few, 0), [-hours, hours - 1]);
+    }
 }

@@ -213,27 +213,21 @@ struct Weighed {
     order: u32,
 }
 
-/// The two payments that an order fits best.
+/// The two payments that an order fits best: what speaks against each, the least first.
 #[derive(Default)]
-struct Wanted {
-    best: Option<(i64, u32)>,
-    second: Option<(i64, u32)>,
-}
+struct Wanted(Vec<(i64, u32)>);
 
 impl Wanted {
     fn add(&mut self, payment: u32, against: i64) {
-        let new = (against, payment);
-        if self.best.is_none_or(|best| new < best) {
-            self.second = self.best.replace(new);
-        } else if self.second.is_none_or(|second| new < second) {
-            self.second = Some(new);
-        }
+        self.0.push((against, payment));
+        self.0.sort_unstable();
+        self.0.truncate(2);
     }
 
     /// What speaks against the best other payment.
     fn by_another(&self, payment: u32) -> Option<i64> {
-        let another = self.best.filter(|(_, n)| *n != payment).or(self.second);
-        another.map(|(against, _)| against)
+        let another = self.0.iter().find(|(_, n)| *n != payment);
+        another.map(|(against, _)| *against)
     }
 }
 
@@ -308,5 +302,82 @@ mod tests {
         }
         assert_eq!(wanted.by_another(2), Some(20));
         assert_eq!(wanted.by_another(3), Some(10));
+    }
+
+    #[test]
+    fn a_difference_is_as_unlikely_as_what_it_would_have_to_mean() {
+        let rounding = Some(8 * 64);
+        let interest = Some(15 * 64);
+        let much = Some(18 * 64);
+        let part = Some(20 * 64);
+        for (difference, meaning) in [
+            (50, rounding),
+            (51, interest),
+            (2_000, interest),
+            (2_001, much),
+            (3_333, much),
+            (3_334, None),
+            (-50, rounding),
+            (-51, part),
+            (-9_999, part),
+        ] {
+            assert_eq!(in_spite_of(difference, 10_000), meaning, "{difference}");
+        }
+    }
+
+    fn paid(customer: Option<u32>, amount: i64) -> Paid {
+        Paid {
+            row: 0,
+            at: 0,
+            until: 0,
+            customer,
+            currency: crate::money::Currency::EUR,
+            amount,
+            rail: 0,
+            window: crate::matching::policy::Policy::default().default_window,
+        }
+    }
+
+    #[test]
+    fn parts_complete_an_order_alone_or_with_all_that_its_customer_paid() {
+        let completes = |customer: Option<u32>, missing: i64, parts: &[(Option<u32>, i64)]| {
+            let owed = Owed {
+                row: 0,
+                placed_at: 0,
+                closed_at: i64::MAX,
+                customer,
+                currency: crate::money::Currency::EUR,
+                open: Some(missing),
+            };
+            let parts: Vec<Paid> = parts.iter().map(|(c, amount)| paid(*c, *amount)).collect();
+            completes(&owed, missing, &parts.iter().collect::<Vec<_>>())
+        };
+        let (own, other, nobody) = (Some(1), Some(2), None);
+        assert!(completes(own, 500, &[(own, 500)]));
+        assert!(
+            completes(own, 500, &[(own, 300), (nobody, 199)]),
+            "but for rounding"
+        );
+        assert!(!completes(own, 500, &[(own, 300), (nobody, 198)]));
+        assert!(!completes(own, 500, &[(other, 500)]));
+        assert!(!completes(own, 500, &[(own, 300), (other, 200)]));
+        // Of a customer all count, even more than are tried as parts otherwise.
+        let many = [
+            (own, 100),
+            (own, 100),
+            (own, 100),
+            (own, 100),
+            (nobody, 100),
+        ];
+        assert!(completes(own, 500, &many));
+        assert!(!completes(nobody, 500, &many), "five parts are too many");
+        assert!(completes(nobody, 300, &many));
+        // Nobody's parts are not all of one payer.
+        assert!(!completes(nobody, 500, &[(nobody, 100); 5]));
+        assert!(!completes(own, 500, &[(nobody, 100); 5]));
+        // What lacks no more than rounding is no part of anything.
+        assert!(!completes(nobody, 1, &[]));
+        assert!(completes(nobody, 2, &[(nobody, 1)]));
+        assert!(!completes(own, 500, &[]));
     }
 }
