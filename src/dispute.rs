@@ -9,7 +9,7 @@ use crate::money::Money;
 
 /// A dispute as its provider saw it at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(bound = "")]
+#[serde(bound = "", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Dispute<M: Mode> {
     /// The provider's name for it.
@@ -28,6 +28,12 @@ pub struct Dispute<M: Mode> {
     pub created_at: Timestamp,
     /// When the provider was in this state, by the provider's clock.
     pub as_of: Timestamp,
+    /// What was said, at any time, of whether the money was taken.
+    #[serde(default, skip_serializing_if = "MoneyWord::is_none")]
+    taken: MoneyWord,
+    /// What the latest word was, where `status` says less because no money was taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    said: Option<DisputeStatus>,
 }
 
 impl<M: Mode> Dispute<M> {
@@ -44,12 +50,22 @@ impl<M: Mode> Dispute<M> {
             id,
             payment,
             amount,
+            taken: MoneyWord::of(&status),
             status,
+            said: None,
             reason: None,
             respond_by: None,
             created_at: as_of,
             as_of,
         }
+    }
+
+    /// Says that this word of the provider's leaves open whether the money was taken, as that
+    /// evidence was handed in does: after an inquiry, of which no more was heard, it was not.
+    #[must_use]
+    pub fn without_word_of_money(mut self) -> Self {
+        self.taken = MoneyWord::None;
+        self
     }
 
     /// Joins two snapshots of one dispute, whichever came first. The later word counts, since an
@@ -59,7 +75,7 @@ impl<M: Mode> Dispute<M> {
         let key = |d: &Self| {
             (
                 d.as_of,
-                d.status.clone(),
+                d.said().clone(),
                 d.amount.minor(),
                 d.reason.clone(),
                 d.respond_by,
@@ -70,11 +86,62 @@ impl<M: Mode> Dispute<M> {
         } else {
             (other, self)
         };
+        let taken = later.taken.max(earlier.taken);
+        let said = later.said().clone();
+        let status = match taken {
+            MoneyWord::Inquiry => as_inquiry(&said),
+            MoneyWord::None | MoneyWord::Taken => said.clone(),
+        };
         Self {
             created_at: later.created_at.min(earlier.created_at),
             payment: later.payment.clone().max(earlier.payment),
+            said: (status != said).then_some(said),
+            taken,
+            status,
             ..later
         }
+    }
+
+    fn said(&self) -> &DisputeStatus {
+        self.said.as_ref().unwrap_or(&self.status)
+    }
+}
+
+/// What was said of the money of a dispute. The greater word counts, whichever came first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum MoneyWord {
+    #[default]
+    None,
+    /// There is a question, and no money was taken for it.
+    Inquiry,
+    /// It was taken, or is about to be.
+    Taken,
+}
+
+impl MoneyWord {
+    const fn of(status: &DisputeStatus) -> Self {
+        match status {
+            DisputeStatus::Inquiry => Self::Inquiry,
+            DisputeStatus::Closed => Self::None,
+            DisputeStatus::Unrecognized(_)
+            | DisputeStatus::NeedsResponse
+            | DisputeStatus::UnderReview
+            | DisputeStatus::Won
+            | DisputeStatus::Lost => Self::Taken,
+        }
+    }
+
+    const fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+}
+
+/// How a dispute stands for which no money was taken.
+const fn as_inquiry(said: &DisputeStatus) -> DisputeStatus {
+    match said {
+        DisputeStatus::Closed | DisputeStatus::Won | DisputeStatus::Lost => DisputeStatus::Closed,
+        _ => DisputeStatus::Inquiry,
     }
 }
 

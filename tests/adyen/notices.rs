@@ -245,7 +245,8 @@ async fn disputes_go_on_beside_the_payment() {
         ("NOTIFICATION_OF_CHARGEBACK", Status::NeedsResponse),
         ("CHARGEBACK", Status::NeedsResponse),
         ("INFORMATION_SUPPLIED", Status::UnderReview),
-        ("DISPUTE_DEFENSE_PERIOD_ENDED", Status::UnderReview),
+        ("DISPUTE_DEFENSE_PERIOD_ENDED", Status::Lost),
+        ("ISSUER_RESPONSE_TIMEFRAME_EXPIRED", Status::Won),
         ("CHARGEBACK_REVERSED", Status::Won),
         ("PREARBITRATION_WON", Status::Won),
         ("SCHEME_ARBITRATION_WON", Status::Won),
@@ -255,6 +256,8 @@ async fn disputes_go_on_beside_the_payment() {
     ] {
         let mut item = change(code, true, 2000);
         item["additionalData"]["chargebackReasonCode"] = " 4853".into();
+        // It is not signed, so that whoever has seen the notice could write it.
+        item["additionalData"]["disputeStatus"] = "Won".into();
         item["additionalData"]["defensePeriodEndsAt"] = "2026-12-16T12:00:00+01:00".into();
         let event = shop.event(item).await;
         let EventKind::Dispute(dispute) = event.kind() else {
@@ -282,6 +285,50 @@ async fn disputes_go_on_beside_the_payment() {
         change("CHARGEBACK", true, 2000),
     ];
     assert_eq!(fold(&shop, &lost).await.net().unwrap(), eur(0));
+}
+
+/// Adyen tells of a chargeback that the funds were deducted, and of a request for information that
+/// nothing was: what is said of both takes no money by itself.
+#[tokio::test]
+async fn a_question_that_was_answered_or_let_lie_takes_no_money() {
+    use DisputeStatus as Status;
+    let shop = Shop::open();
+    let (asked, debited) = ("REQUEST_FOR_INFORMATION", "CHARGEBACK");
+    let (fraud, opened) = ("NOTIFICATION_OF_FRAUD", "NOTIFICATION_OF_CHARGEBACK");
+    let (answered, undefended) = ("INFORMATION_SUPPLIED", "DISPUTE_DEFENSE_PERIOD_ENDED");
+    let let_lie = "ISSUER_RESPONSE_TIMEFRAME_EXPIRED";
+    for (codes, expected, net) in [
+        (vec![asked], Status::Inquiry, 2000),
+        (vec![fraud], Status::Inquiry, 2000),
+        (vec![asked, answered], Status::Inquiry, 2000),
+        (vec![asked, undefended], Status::Closed, 2000),
+        (vec![asked, answered, let_lie], Status::Closed, 2000),
+        (vec![asked, answered, debited], Status::NeedsResponse, 0),
+        (vec![asked, debited, undefended], Status::Lost, 0),
+        (vec![opened, answered], Status::UnderReview, 0),
+        (vec![opened, undefended], Status::Lost, 0),
+        (vec![debited, answered, let_lie], Status::Won, 2000),
+        // Whether anything was taken, nobody has said yet.
+        (vec![undefended], Status::Lost, 0),
+    ] {
+        let mut notices = vec![notice("AUTHORISATION", true, 2000)];
+        for (day, code) in codes.iter().enumerate() {
+            let mut item = change(code, true, 2000);
+            item["eventDate"] = format!("2026-11-{}T12:00:00Z", 17 + day).into();
+            notices.push(item);
+        }
+        for _ in 0..notices.len() {
+            notices.rotate_left(1);
+            let ledger = fold(&shop, &notices).await;
+            let dispute = ledger.disputes().next().unwrap();
+            assert_eq!(dispute.status, expected, "{codes:?}");
+            assert_eq!(ledger.net().unwrap(), eur(net), "{codes:?}");
+            // What is stored in between forgets nothing.
+            let stored = serde_json::to_string(&ledger).unwrap();
+            let read: Ledger<Test> = serde_json::from_str(&stored).unwrap();
+            assert_eq!(read.net().unwrap(), eur(net), "{codes:?}");
+        }
+    }
 }
 
 #[tokio::test]

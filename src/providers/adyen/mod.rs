@@ -62,7 +62,8 @@
 //! refund by its own id; that all notices of one dispute share an id. A capture's failure counts
 //! whatever it is called. Some notices of a dispute do not name its payment in Adyen's examples:
 //! such a one comes as [`EventKind::Unclear`](crate::webhook::EventKind::Unclear) with the reference
-//! of the order, for a person to look at.
+//! of the order, for a person to look at. After a request for information, what is said of it under
+//! the same id takes no money until a notice says that it was deducted; under another id it does.
 //!
 //! Sources: <https://docs.adyen.com/api-explorer/Checkout/72/overview>,
 //! <https://docs.adyen.com/development-resources/api-idempotency>,

@@ -125,12 +125,13 @@ impl<M: Mode> ItemReader<'_, M> {
             }
             _ => match dispute_status(code) {
                 Some(status) if is_success || status == DisputeStatus::Inquiry => {
-                    self.dispute(status)
+                    self.dispute(code, status)
                 }
                 // Whose the money is, it does not say.
-                Some(_) => self.dispute(DisputeStatus::Unrecognized(
-                    format!("{code} {outcome}").into(),
-                )),
+                Some(_) => {
+                    let status = format!("{code} {outcome}");
+                    self.dispute(code, DisputeStatus::Unrecognized(status.into()))
+                }
                 None if is_not_about_payments(code) => Ok(EventKind::NotAboutPayments),
                 None => Ok(EventKind::Unrecognized),
             },
@@ -225,7 +226,7 @@ impl<M: Mode> ItemReader<'_, M> {
         }
     }
 
-    fn dispute(&self, status: DisputeStatus) -> Read<EventKind<M>> {
+    fn dispute(&self, code: &str, status: DisputeStatus) -> Read<EventKind<M>> {
         // Some notices of a dispute do not name its payment.
         let Some(payment) = self.original() else {
             return Ok(match self.reference() {
@@ -237,6 +238,10 @@ impl<M: Mode> ItemReader<'_, M> {
         let payment = self.payment_id(payment)?;
         let mut dispute =
             Dispute::new(id.map_err(bad_id)?, payment, status, self.money()?, self.at);
+        let is_known = !matches!(dispute.status, DisputeStatus::Unrecognized(_));
+        if is_known && leaves_money_open(code) {
+            dispute = dispute.without_word_of_money();
+        }
         let data = &self.item.additional_data;
         dispute.reason = data
             .chargeback_reason_code
@@ -313,7 +318,10 @@ fn is_about_payments(code: &str) -> bool {
 }
 
 /// A request for information takes no money; a chargeback that was reversed may come a second time,
-/// and the later word counts.
+/// and the later word counts. Only the code is believed: `disputeStatus` beside it is not signed.
+///
+/// Source: Adyen's description of its webhooks. One that nobody defended, or for which liability was
+/// accepted, is lost; one that the issuer let lie, or whose defense it accepted, is won.
 fn dispute_status(code: &str) -> Option<DisputeStatus> {
     Some(match code {
         "REQUEST_FOR_INFORMATION" | "NOTIFICATION_OF_FRAUD" => DisputeStatus::Inquiry,
@@ -322,20 +330,32 @@ fn dispute_status(code: &str) -> Option<DisputeStatus> {
         | "ISSUER_COMMENTS"
         | "PREARBITRATION_OPEN"
         | "PREARBITRATION_DECLINED"
-        | "SCHEME_ARBITRATION"
-        | "DISPUTE_DEFENSE_PERIOD_ENDED" => DisputeStatus::UnderReview,
-        "CHARGEBACK_REVERSED" | "PREARBITRATION_WON" | "SCHEME_ARBITRATION_WON" => {
-            DisputeStatus::Won
-        }
-        "SECOND_CHARGEBACK" | "PREARBITRATION_LOST" | "SCHEME_ARBITRATION_LOST" => {
-            DisputeStatus::Lost
-        }
+        | "SCHEME_ARBITRATION" => DisputeStatus::UnderReview,
+        "CHARGEBACK_REVERSED"
+        | "ISSUER_RESPONSE_TIMEFRAME_EXPIRED"
+        | "PREARBITRATION_WON"
+        | "SCHEME_ARBITRATION_WON" => DisputeStatus::Won,
+        "DISPUTE_DEFENSE_PERIOD_ENDED"
+        | "SECOND_CHARGEBACK"
+        | "PREARBITRATION_LOST"
+        | "SCHEME_ARBITRATION_LOST" => DisputeStatus::Lost,
         // How these end is not verified: the money may be away.
-        "ISSUER_RESPONSE_TIMEFRAME_EXPIRED"
-        | "PREARBITRATION_ACCEPTED"
-        | "PREARBITRATION_ISSUER_WITHDRAWN" => DisputeStatus::Unrecognized(code.into()),
+        "PREARBITRATION_ACCEPTED" | "PREARBITRATION_ISSUER_WITHDRAWN" => {
+            DisputeStatus::Unrecognized(code.into())
+        }
         _ => return None,
     })
+}
+
+/// What is said of a request for information and of a chargeback alike. That the money was deducted
+/// has a notice of its own.
+fn leaves_money_open(code: &str) -> bool {
+    matches!(
+        code,
+        "DISPUTE_DEFENSE_PERIOD_ENDED"
+            | "INFORMATION_SUPPLIED"
+            | "ISSUER_RESPONSE_TIMEFRAME_EXPIRED"
+    )
 }
 
 /// Reports, stored cards, payouts and reviews. A review that ends badly cancels the payment, and
