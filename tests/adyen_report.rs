@@ -124,8 +124,8 @@ fn every_batch_closes_and_every_movement_is_there() {
         let of = |kinds: &[EntryKind]| -> i64 {
             let own = entries.iter().filter(|row| {
                 kinds.contains(&row.kind)
-                    && (row.id == entry.psp_reference
-                        || row.parent.as_deref() == Some(&entry.psp_reference))
+                    && [row.part_of.as_deref(), row.parent.as_deref()]
+                        .contains(&Some(&entry.psp_reference))
             });
             own.map(|row| row.amount.minor()).sum()
         };

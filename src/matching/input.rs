@@ -117,6 +117,8 @@ pub struct EntryRow<'a, M: Mode> {
     pub parent: Option<&'a str>,
     /// Other ids of the same payment, such as its charge and its checkout session.
     pub other_ids: &'a [&'a str],
+    /// The id of the whole payment, where this is one of several captures of it.
+    pub part_of: Option<&'a str>,
     /// The order reference as it was delivered.
     pub reference: Option<&'a str>,
     /// Who paid, in the same words as [`OrderRow::customer`].
@@ -149,6 +151,7 @@ impl<'a, M: Mode> EntryRow<'a, M> {
             at_day_only: false,
             parent: None,
             other_ids: &[],
+            part_of: None,
             reference: None,
             customer: None,
             rail: None,
@@ -176,6 +179,14 @@ impl<'a, M: Mode> EntryRow<'a, M> {
     #[must_use]
     pub const fn with_other_ids(mut self, other_ids: &'a [&'a str]) -> Self {
         self.other_ids = other_ids;
+        self
+    }
+
+    /// Says of which payment this is one capture. What takes money back and names that payment is
+    /// led to the same order.
+    #[must_use]
+    pub const fn with_part_of(mut self, payment: &'a str) -> Self {
+        self.part_of = Some(payment);
         self
     }
 

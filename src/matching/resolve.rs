@@ -482,12 +482,14 @@ fn adopt(
     if parents.len() > 1 {
         parents.retain(|&row| table.entry(row).is_some_and(|p| p.same_origin(entry)));
     }
-    if let [parent] = parents.as_slice() {
-        let order = found.order_of(*parent);
-        if order != NONE {
-            found.refused.remove(&child);
-            found.candidates.remove(&child);
-            found.set(child, order, Rule::Parent);
-        }
+    // Captures of one payment are several parents of one order.
+    let mut orders: Vec<u32> = parents.iter().map(|row| found.order_of(*row)).collect();
+    orders.dedup();
+    if let [order] = orders.as_slice()
+        && *order != NONE
+    {
+        found.refused.remove(&child);
+        found.candidates.remove(&child);
+        found.set(child, *order, Rule::Parent);
     }
 }

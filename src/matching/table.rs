@@ -155,7 +155,8 @@ impl Table {
         let customer = row.customer.unwrap_or_default();
         let parent = row.parent.unwrap_or_default();
         let text = row.text.unwrap_or_default();
-        let others: usize = row.other_ids.iter().map(|id| id.len() + 1).sum();
+        let other_ids = || row.other_ids.iter().copied().chain(row.part_of);
+        let others: usize = other_ids().map(|id| id.len() + 1).sum();
         let id_len = id_length(row.id)?;
         let lengths = [reference, customer, parent, text].map(length);
         let [reference_len, customer_len, parent_len, text_len] = lengths;
@@ -173,7 +174,7 @@ impl Table {
         self.text.push_str(customer);
         self.text.push_str(parent);
         self.text.push_str(text);
-        for id in row.other_ids {
+        for id in other_ids() {
             self.text.push_str(id);
             self.text.push(BETWEEN_IDS);
         }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // helpers beside the tests fail them
 
 mod bank;
+mod orders;
 mod reports;
 mod tables;
 
@@ -160,8 +161,15 @@ fn an_adyen_report_closes_its_batch() {
     let payment = "8816000000000001";
     assert_eq!(
         briefs[0],
-        (payment, EntryKind::Payment, 10_000, None, Some("B-1"))
+        (
+            "8816000000000001/8826000000000001",
+            EntryKind::Payment,
+            10_000,
+            None,
+            Some("B-1")
+        )
     );
+    assert_eq!(entries.rows[0].part_of.as_deref(), Some(payment));
     let refund = (
         "8836000000000001",
         EntryKind::Refund,
@@ -228,35 +236,6 @@ fn only_what_a_shopper_paid_or_got_back_is_read_from_paypal() {
 }
 
 #[test]
-fn two_captures_of_one_payment_at_adyen_are_two_entries() {
-    let row = |capture: &str, amount: &str| {
-        format!(
-            "8816000000000001,A-1,Settled,{capture},2026-11-02 10:00:00,EUR,,{amount},EUR,,{amount},7\n"
-        )
-    };
-    let header = "Psp Reference,Merchant Reference,Type,Modification Reference,Creation Date,\
-                  Gross Currency,Gross Debit (GC),Gross Credit (GC),Net Currency,Net Debit (NC),\
-                  Net Credit (NC),Batch Number\n";
-    let (first, second) = (
-        row("8826000000000001", "60.00"),
-        row("8826000000000002", "40.00"),
-    );
-    let file = format!("{header}{first}{second}{first}");
-    let entries = adyen::entries(file.as_bytes(), &options()).unwrap();
-    let briefs: Vec<_> = entries.rows.iter().map(brief).collect();
-    let own = "8816000000000001";
-    let other = "8816000000000001/8826000000000002";
-    assert_eq!(
-        briefs,
-        [
-            (own, EntryKind::Payment, 6_000, None, Some("A-1")),
-            (other, EntryKind::Payment, 4_000, None, Some("A-1")),
-            (own, EntryKind::Payment, 6_000, None, Some("A-1")),
-        ]
-    );
-}
-
-#[test]
 fn references_made_here_lead_to_their_orders_and_others_stay() {
     let shop = Namespace::new("shop").unwrap();
     let row = |reference: &str| {
@@ -302,7 +281,7 @@ fn paypals_codes_and_states_say_what_moved() {
         ("T0006", "S", Some(EntryKind::Payment)),
         ("T0006", "P", Some(EntryKind::PendingPayment)),
         ("T0006", "D", Some(EntryKind::FailedPayment)),
-        ("T0006", "V", Some(EntryKind::Reversal)),
+        ("T0006", "V", Some(EntryKind::Payment)),
         ("T1106", "S", Some(EntryKind::Reversal)),
         ("T1107", "S", Some(EntryKind::Refund)),
         ("T1107", "P", None),

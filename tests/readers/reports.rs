@@ -220,7 +220,7 @@ fn a_row_of_adyen_is_read_in_the_currency_of_the_shopper_and_in_that_of_the_payo
     let entry = &adyen::entries(settled.as_bytes(), &options()).unwrap().rows[0];
     assert_eq!(
         brief(entry),
-        ("8816", EntryKind::Payment, 6000, None, Some("A-1"))
+        ("8816/8826", EntryKind::Payment, 6000, None, Some("A-1"))
     );
     assert_eq!(entry.amount.currency().code(), "USD");
     assert_eq!(

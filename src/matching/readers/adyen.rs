@@ -4,7 +4,6 @@
 //! is what lies between gross and net in the columns for commission, markup, scheme fees and
 //! interchange. The row `MerchantPayout` is the payout itself.
 
-use std::collections::HashMap;
 use std::io::BufRead;
 
 use super::input::{ReadError, ReadOptions, Reading};
@@ -117,8 +116,10 @@ pub fn payouts(
     })
 }
 
-/// Reads the payments, refunds and chargebacks as entries, in their own currency. A payment is
-/// called by its PSP reference, and a later capture of it in the same file by that and its own.
+/// Reads the payments, refunds and chargebacks as entries, in their own currency. A capture is
+/// called by the PSP references of its payment and its own, so that the captures of one payment are
+/// told apart in whichever files they stand. A report without the column `Modification Reference`
+/// calls them all by their payment: set it to have that column where payments are captured in parts.
 ///
 /// # Errors
 /// As [`report`].
@@ -134,7 +135,6 @@ pub fn entries(
     let method = table.column(&["payment method"]);
     let reference = table.column(&["merchant reference"]);
     let account = table.column(&["merchant account"]);
-    let mut first_captures: HashMap<String, Option<String>> = HashMap::new();
     table.rows(|row| {
         let kind = match columns.kind(row)? {
             "Settled" => EntryKind::Payment,
@@ -152,17 +152,12 @@ pub fn entries(
             .ok_or("the amount is out of range")?;
         let psp = row.required(columns.psp_reference, "the PSP reference")?;
         let modification = row.optional(columns.modification)?;
-        let id = if kind == EntryKind::Payment {
-            let own = modification.map(str::to_owned);
-            let first = first_captures
-                .entry(psp.to_owned())
-                .or_insert_with(|| own.clone());
-            match own.filter(|own| first.as_ref() != Some(own)) {
-                Some(own) => format!("{psp}/{own}"),
-                None => psp.to_owned(),
-            }
-        } else {
-            modification.unwrap_or(psp).to_owned()
+        let is_payment = kind == EntryKind::Payment;
+        let capture = modification.filter(|own| is_payment && *own != psp);
+        let id = match (capture, modification) {
+            (Some(capture), _) => format!("{psp}/{capture}"),
+            (None, Some(own)) if !is_payment => own.to_owned(),
+            _ => psp.to_owned(),
         };
         let owned = |column| -> Result<Option<String>, String> {
             Ok(row.optional(column)?.map(str::to_owned))
@@ -170,7 +165,8 @@ pub fn entries(
         Ok(Some(EntryRecord {
             source: "adyen".to_owned(),
             account: owned(account)?.unwrap_or_default(),
-            parent: (kind != EntryKind::Payment).then(|| psp.to_owned()),
+            parent: (!is_payment).then(|| psp.to_owned()),
+            part_of: capture.map(|_| psp.to_owned()),
             reference: owned(reference)?,
             method: owned(method)?,
             ..EntryRecord::new(

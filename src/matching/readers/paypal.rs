@@ -4,6 +4,11 @@
 //! that moves the balance and one that does not may share it. Only records that move the balance
 //! are read, and where two of them still share an id, the event code is added to the later one.
 //! Payments that the account itself has sent, and what came back to it, such as fees, are left out.
+//!
+//! A payment of status `V` came and went back whole. What went back is told by records of its own;
+//! for what none in the same text tells, a reversal is given beside the payment, called by its id
+//! and `/V`. Whether each reversed payment has such a record is not verified: read the search from
+//! the payment's day to now in one go, so that nothing is taken back twice.
 
 use std::collections::HashSet;
 use std::io::BufRead;
@@ -33,6 +38,7 @@ pub fn entries(
     };
     let mut reading = Reading::new();
     let mut seen = HashSet::new();
+    let mut reversed = Vec::new();
     let mut number = 0;
     for page in serde_json::Deserializer::from_str(&text).into_iter::<Page>() {
         let page = page.map_err(|error| not_that(format!("{error}; {}", excerpt(&text))))?;
@@ -41,9 +47,18 @@ pub fn entries(
             let found = Detail::deserialize(detail).map_err(|error| error.to_string());
             let found = found.and_then(|detail| entry(detail, page.account_number.as_deref()));
             if let Some(row) = found.transpose() {
+                let is_reversed = row.as_ref().is_ok_and(|row| row.is_reversed);
                 let row = row.map(|row| unique(row, &mut seen));
+                if let (true, Ok(payment)) = (is_reversed, &row) {
+                    reversed.push((number, payment.clone()));
+                }
                 reading.take(number, row, options)?;
             }
+        }
+    }
+    for (number, payment) in reversed {
+        if let Some(rest) = untold_reversal(&payment, &reading.rows).transpose() {
+            reading.take(number, rest, options)?;
         }
     }
     if number == 0 && !text.contains("transaction_details") {
@@ -99,6 +114,8 @@ struct Amount {
 struct Found {
     entry: EntryRecord,
     event_code: String,
+    /// Whether it is a payment that has gone back whole.
+    is_reversed: bool,
 }
 
 fn entry(detail: Detail, account: Option<&str>) -> Result<Option<Found>, String> {
@@ -114,7 +131,8 @@ fn entry(detail: Detail, account: Option<&str>) -> Result<Option<Found>, String>
         (Some("T00"), "S") => EntryKind::Payment,
         (Some("T00"), "P") => EntryKind::PendingPayment,
         (Some("T00"), "D") => EntryKind::FailedPayment,
-        (Some("T00"), "V") => EntryKind::Reversal,
+        // It came, before it went back.
+        (Some("T00"), "V") => EntryKind::Payment,
         (Some("T11"), "S") => match info.transaction_event_code.as_str() {
             "T1106" => EntryKind::Reversal,
             "T1110" | "T1111" => return Ok(None),
@@ -162,6 +180,33 @@ fn entry(detail: Detail, account: Option<&str>) -> Result<Option<Found>, String>
     Ok(Some(Found {
         entry,
         event_code: info.transaction_event_code,
+        is_reversed: info.transaction_status == "V",
+    }))
+}
+
+/// What went back of a reversed payment and stands in no record of its own among `rows`.
+fn untold_reversal(
+    payment: &EntryRecord,
+    rows: &[EntryRecord],
+) -> Result<Option<EntryRecord>, String> {
+    let told = rows.iter().filter(|row| {
+        let is_back = matches!(row.kind, EntryKind::Refund | EntryKind::Reversal);
+        is_back && row.parent.as_ref() == Some(&payment.id)
+    });
+    let mut rest = payment.amount;
+    for row in told {
+        let left = rest.checked_add(row.amount);
+        rest = left.map_err(|error| error.to_string())?;
+    }
+    if !rest.is_positive() {
+        return Ok(None);
+    }
+    Ok(Some(EntryRecord {
+        id: format!("{}/V", payment.id),
+        kind: EntryKind::Reversal,
+        amount: rest,
+        parent: Some(payment.id.clone()),
+        ..payment.clone()
     }))
 }
 

@@ -60,6 +60,8 @@ pub struct EntryRecord {
     pub day_only: bool,
     /// The payment that it takes back or restores.
     pub parent: Option<String>,
+    /// The payment that it is one capture of.
+    pub part_of: Option<String>,
     /// The order reference.
     pub reference: Option<String>,
     /// Who paid.
@@ -83,6 +85,7 @@ impl EntryRecord {
             at,
             day_only: false,
             parent: None,
+            part_of: None,
             reference: None,
             customer: None,
             method: None,
@@ -130,6 +133,7 @@ impl EntryRecord {
             .with_source(&self.source, &self.account);
         row.at_day_only = self.day_only;
         row.parent = self.parent.as_deref();
+        row.part_of = self.part_of.as_deref();
         row.reference = self.reference.as_deref();
         row.customer = self.customer.as_deref();
         row.rail = self.method.as_deref();
