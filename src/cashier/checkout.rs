@@ -279,6 +279,7 @@ impl<M: Mode> Cashier<M> {
         if !is_not_applied && made.is_none() {
             return Err(error);
         }
+        let reference = self.provider(provider)?.reference(&asked);
         let changed = self.change(order, |record, now| {
             let mut attempts = record.attempts.iter_mut();
             let stored = attempts
@@ -286,10 +287,22 @@ impl<M: Mode> Cashier<M> {
             let Some(stored) = stored else {
                 return Ok(());
             };
+            let mut refused = None;
             match &made {
                 Some(id) => {
                     stored.phase = AttemptPhase::Begun;
                     stored.payment = Some(id.clone());
+                    // What was sent before and got no answer may have made another payment.
+                    if let (ErrorKind::Declined(decline), 1) = (error.kind(), stored.sends)
+                        && is_not_applied
+                        && !self.supports(id, Operation::FetchPayment)
+                    {
+                        let status = PaymentStatus::Failed(decline.clone());
+                        let mut payment =
+                            Payment::new(id.clone(), status, stored.amount.money(), now);
+                        payment.reference = Some(reference.clone());
+                        refused = Some(Fact::Payment(Box::new(payment)));
+                    }
                 }
                 // That one call did nothing says nothing about an earlier or a parallel one.
                 None if !is_refusal && stored.sends != 1 => return Ok(()),
@@ -297,7 +310,8 @@ impl<M: Mode> Cashier<M> {
             }
             let what = format!("attempt {attempt} refused: {}", error.kind().name());
             record.note(now, what, error.code());
-            Ok(())
+            // Its own answer is final where it cannot be asked again.
+            refused.map_or(Ok(()), |fact| record.fold(fact, "answered", now))
         });
         changed.await.map_err(Error::into_unknown)?;
         if made.is_some() {
