@@ -13,7 +13,7 @@ use crate::payment::Payment;
 /// A provider that tells the sum with every payment has none of these: see
 /// [`Payment::captured`]. The [`Ledger`](crate::ledger::Ledger) adds them up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(bound = "")]
+#[serde(bound = "", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Capture<M: Mode> {
     /// The provider's name for it.

@@ -329,6 +329,7 @@ impl From<IdError> for Error {
 
 /// Why a payment was refused, and what can help.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Decline {
     /// Why.

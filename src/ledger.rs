@@ -29,7 +29,7 @@ pub struct Ledger<M: Mode> {
 
 /// What was said, each thing by its provider's name for it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(bound = "")]
+#[serde(bound = "", deny_unknown_fields)]
 struct Facts<M: Mode> {
     payment: Option<Payment<M>>,
     captures: BTreeMap<CaptureId<M>, Capture<M>>,

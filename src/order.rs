@@ -8,6 +8,7 @@ use crate::money::{Money, PositiveMoney};
 
 /// An order of the host's, as far as payments are concerned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Order {
     /// The host's name for it.

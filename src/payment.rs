@@ -16,7 +16,7 @@ use crate::secret::Secret;
 /// Two such snapshots of one payment are joined by [`Payment::join`], whichever came first; the
 /// [`Ledger`](crate::ledger::Ledger) does so for a stream of events.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(bound = "")]
+#[serde(bound = "", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Payment<M: Mode> {
     /// The provider's name for it.

@@ -9,7 +9,7 @@ use crate::money::Money;
 
 /// A refund as its provider saw it at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(bound = "")]
+#[serde(bound = "", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Refund<M: Mode> {
     /// The provider's name for it.

@@ -12,17 +12,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use counterfoil::ModeKind;
 use counterfoil::cashier::{
     Batch, Cashier, ConfirmationKind, ConfirmationRow, MemoryStore, NoteRow, Store,
 };
 use counterfoil::clock::{Clock, Timestamp};
 use counterfoil::http::Timer;
 use counterfoil::payment::PaymentStatus;
+use counterfoil::{ErrorKind, ModeKind};
 use futures_util::{FutureExt, StreamExt, pin_mut};
+use serde_json::Value;
 
 use flow::quiet::{About, Quiet, all_but, notice};
-use flow::{Shop, eur, order, page};
+use flow::{Shop, eur, kind_of, order, page, refund};
 
 /// A timer that waits until the test lets it go on.
 #[derive(Debug, Default)]
@@ -204,6 +205,66 @@ async fn a_confirmation_of_a_newer_version_keeps_no_other_back() {
         10,
     );
     assert_eq!(row.await.unwrap()[0].row.kind, "thanks");
+}
+
+/// The value with a field of a version that is still to come, in each of its objects in turn.
+fn of_tomorrow(value: &Value) -> Vec<Value> {
+    let children: Vec<(String, &Value)> = match value {
+        Value::Object(fields) => fields.iter().map(|(k, v)| (k.clone(), v)).collect(),
+        Value::Array(items) => (0..)
+            .zip(items)
+            .map(|(n, v): (u32, _)| (n.to_string(), v))
+            .collect(),
+        _ => return Vec::new(),
+    };
+    let mut all = Vec::new();
+    if value.is_object() {
+        let mut newer = value.clone();
+        newer["of_tomorrow"] = serde_json::json!({"fact": 1});
+        all.push(newer);
+    }
+    for (at, child) in children {
+        for changed in of_tomorrow(child) {
+            let mut newer = value.clone();
+            *newer
+                .pointer_mut(&format!("/{}", at.replace('/', "~1")))
+                .unwrap() = changed;
+            all.push(newer);
+        }
+    }
+    all
+}
+
+#[tokio::test]
+async fn a_fact_of_a_newer_version_is_never_written_away() {
+    let shop = Shop::open().await;
+    let id = shop.paid("A", 1000).await;
+    shop.cashier.refund(&refund(&id, 100, "r")).await.unwrap();
+    shop.account
+        .lock()
+        .dashboard()
+        .open_dispute(id.raw())
+        .unwrap();
+    shop.deliver().await;
+    let mut row = shop.store.order(&order("A")).await.unwrap().unwrap();
+    let variants = of_tomorrow(&serde_json::from_str(&row.body).unwrap());
+    assert!(variants.len() > 20, "{}", row.body);
+    for variant in variants {
+        row.version += 1;
+        row.body = variant.to_string();
+        let batch = Batch {
+            order: Some(row.clone()),
+            ..Batch::new(ModeKind::Test)
+        };
+        shop.store.commit(batch).await.unwrap();
+        let read = shop.cashier.order(&order("A")).await;
+        let kind = read.map(|record| record.order.id).map_err(kind_of);
+        assert_eq!(kind, Err(ErrorKind::UnexpectedResponse), "{variant}");
+        assert!(shop.cashier.refund(&refund(&id, 100, "s")).await.is_err());
+        assert!(shop.cashier.close(&order("A")).await.is_err());
+        let kept = shop.store.order(&order("A")).await.unwrap().unwrap();
+        assert_eq!(kept, row);
+    }
 }
 
 #[tokio::test]

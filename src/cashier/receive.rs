@@ -396,7 +396,7 @@ struct Notice<M: Mode> {
 
 /// An event as the inbox keeps it: what it says in this library's terms, without the payload.
 #[derive(Serialize, Deserialize)]
-#[serde(bound = "")]
+#[serde(bound = "", deny_unknown_fields)]
 struct StoredEvent<M: Mode> {
     type_text: Box<str>,
     is_proven: bool,

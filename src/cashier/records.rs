@@ -19,8 +19,11 @@ use crate::request::{CaptureMode, RefundReason};
 /// An order with its attempts, payments, refunds, disputes, commands and history.
 ///
 /// How it stands is computed from the facts by [`standing`](Self::standing), and is never stored.
+///
+/// A stored record with a field that this version does not know, anywhere in it, is not read: written
+/// back without that field, it would have lost a fact. A newer node goes on with it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(bound = "")]
+#[serde(bound = "", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct OrderRecord<M: Mode> {
     /// What the host is owed.
@@ -171,7 +174,7 @@ impl<M: Mode> OrderRecord<M> {
 
 /// One try to pay an order.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(bound = "")]
+#[serde(bound = "", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct AttemptRecord<M: Mode> {
     /// Its number.
@@ -221,7 +224,7 @@ pub enum AttemptPhase {
 
 /// A payment that was made for an order.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(bound = "")]
+#[serde(bound = "", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct PaymentRecord<M: Mode> {
     /// The attempt that it was made for. A payment made elsewhere has none.
@@ -254,7 +257,7 @@ impl<M: Mode> PaymentRecord<M> {
 
 /// A completion, capture, void or refund that was asked for here.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(bound = "")]
+#[serde(bound = "", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct CommandRecord<M: Mode> {
     /// What is asked for.
@@ -317,7 +320,7 @@ impl<M: Mode> CommandRecord<M> {
 
 /// What a command asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum CommandOperation {
     /// Take what is held, or a part of it.
@@ -397,6 +400,7 @@ impl CommandState {
 
 /// One thing that happened to an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct HistoryEntry {
     /// When it was written down.

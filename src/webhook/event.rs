@@ -133,7 +133,7 @@ impl<M: Mode> EventKind<M> {
 /// Something about money that the provider says and does not prove, or says without what is needed
 /// to take it in. It changes no state: a person must look.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(bound = "")]
+#[serde(bound = "", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Unclear<M: Mode> {
     /// The payment, if it is named. Otherwise see [`Event::reference`].

@@ -33,6 +33,11 @@
 //! PayPal tells the mode nowhere but in the hosts of its links: they are checked, and credentials
 //! of the other mode are refused by the host that they are sent to.
 //!
+//! A dispute that was lost counts what was taken from the seller to settle it, or what the payer was
+//! given, where PayPal says it, and else all that was disputed: that it always says so is not
+//! verified. A part that went back of a capture is told by its order alone; without that the payment
+//! stands as [`Unrecognized`](crate::payment::PaymentStatus::Unrecognized).
+//!
 //! Not checked again for this version: how long an order can be approved (three hours, or 72 where
 //! the shopper has agreed before), and what the codes of banks mean.
 //!
