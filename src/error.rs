@@ -245,6 +245,11 @@ impl Error {
     pub fn item(&self) -> Option<&str> {
         self.0.item.as_deref()
     }
+
+    /// Whether a thing of a list could not be read that is not called `name`.
+    pub(crate) fn is_of_another_item(&self, name: &str) -> bool {
+        self.item().is_some_and(|item| *item != *harmless(name))
+    }
 }
 
 impl fmt::Display for Error {
@@ -464,6 +469,16 @@ fn harmless(text: &str) -> Box<str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_thing_in_a_list_is_known_by_its_name_however_long() {
+        let name = "D-".repeat(60);
+        let error = Error::new(ErrorKind::UnexpectedResponse, "no amount").with_item(&name);
+        assert_eq!(error.item().map(str::len), Some(64));
+        assert!(!error.is_of_another_item(&name) && error.is_of_another_item("D-1"));
+        let of_list = Error::new(ErrorKind::Unavailable, "no answer");
+        assert!(!of_list.is_of_another_item("D-1"));
+    }
 
     #[test]
     fn what_a_failed_main_prints_has_no_empty_fields() {

@@ -75,7 +75,7 @@ async fn find<T>(
         match listed {
             Ok(listed) if is_it(&listed) => return Ok(listed),
             Ok(_) => {}
-            Err(error) if error.item().is_some_and(|item| item != name) => {}
+            Err(error) if error.is_of_another_item(name) => {}
             Err(error) => return Err(error),
         }
     }
