@@ -1,5 +1,5 @@
 //! The readers over files made for them, sound, broken and hostile.
-#![allow(clippy::unwrap_used)] // helpers beside the tests fail them
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // helpers beside the tests fail them
 
 mod bank;
 mod orders;
