@@ -36,6 +36,7 @@ async fn what_test_mode_cannot_reach_must_have_passed_over_the_simulator() {
         text.contains("over the simulator, 50 scenarios passed"),
         "{text}"
     );
+    assert!(text.contains("not applicable: S51, S52, S53,"), "{text}");
     let seen = "over the provider's test mode, 2 scenarios passed on";
     assert!(
         text.contains(seen) && text.contains("56 cannot be reached"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use counterfoil::Live;
 use counterfoil::cashier::{Cashier, MemoryStore};
-use counterfoil::clock::ManualClock;
+use counterfoil::clock::{Clock, ManualClock};
 use counterfoil::preflight::{CheckKind, Preflight, Verdict};
 
 use super::shop::{Acme, NOW};
@@ -30,6 +30,11 @@ async fn the_store_tells_when_the_cashier_last_swept() {
     assert_eq!(sweep().await, Verdict::Pass);
     clock.advance(Duration::from_secs(11 * 60));
     assert_eq!(sweep().await, Verdict::Fail);
+    // What the store says counts, whatever the host says.
+    let said = preflight.clone().with_last_sweep(clock.now());
+    let report = said.check(&provider).await;
+    let said = report.check(CheckKind::Sweep).unwrap();
+    assert_eq!(said.verdict(), Verdict::Fail, "{report}");
     cashier.sweep().await.unwrap();
     assert_eq!(sweep().await, Verdict::Pass);
 }

@@ -67,14 +67,14 @@ impl<M: Mode> Look<'_, M> {
         check
     }
 
-    /// When the host says that it last swept, or the store, whichever is later. A store that does
-    /// not answer is told of beside the backlog.
+    /// When it last swept, by the store that the cashier writes it to, and else by the host. A store
+    /// that does not answer is told of beside the backlog.
     async fn last_sweep(&self) -> Option<Timestamp> {
         let noted = match &self.preflight.store {
             Some(store) => last_sweep(store.as_ref(), self.provider.name()).await.ok(),
             None => None,
         };
-        self.preflight.last_sweep.max(noted.flatten())
+        noted.flatten().or(self.preflight.last_sweep)
     }
 
     pub(super) fn rehearsal(&self) -> Check {
@@ -116,12 +116,14 @@ impl<M: Mode> Look<'_, M> {
         if check.findings.is_empty() {
             for evidence in all {
                 let mut seen = format!(
-                    "over {}, {} scenarios passed on {}, {} do not apply",
+                    "over {}, {} scenarios passed on {}",
                     evidence.over,
                     evidence.passed.len(),
                     evidence.at,
-                    evidence.not_applicable.len()
                 );
+                if !evidence.not_applicable.is_empty() {
+                    seen += &format!(", not applicable: {}", evidence.not_applicable.join(", "));
+                }
                 if !evidence.out_of_reach.is_empty() {
                     seen += &format!(", {} cannot be reached", evidence.out_of_reach.len());
                 }
