@@ -20,6 +20,7 @@ use counterfoil::id::{CaptureId, CommandId, PaymentId, ProviderName, RefundId};
 use counterfoil::money::{Currency, Money};
 use counterfoil::payment::{Payment, PaymentStatus};
 use counterfoil::refund::{Refund, RefundStatus};
+use counterfoil::simulator::SimulatedProvider;
 
 use flow::quiet::{About, Shop, dispute_id, notice};
 use flow::{capture, eur, kind_of, order, page, refund};
@@ -176,7 +177,9 @@ async fn a_command_that_is_done_is_a_line_of_the_history() {
         let done = Refund::new(name, id.clone(), RefundStatus::Succeeded, euros(400), now);
         shop.hear(About::Refund(Box::new(done))).await;
     }
-    let history = shop.record().await.history;
+    let record = shop.record().await;
+    assert_eq!(record.external_refunds().count(), 0);
+    let history = record.history;
     let of_command = history.iter().map(|line| &*line.what);
     let of_command = of_command.filter(|what| what.starts_with("refund of"));
     let done = format!("refund of {id}: Succeeded");
@@ -286,6 +289,8 @@ async fn an_order_for_which_money_is_held_is_not_closed_or_amended() {
     shop.hear(About::Payment(Box::new(held))).await;
     let closed = shop.cashier.close(&order("A")).await;
     assert_eq!(kind_of(closed.unwrap_err()), ErrorKind::Conflict);
+    // It is not let go by that.
+    assert!(shop.hands.books().keys.is_empty());
     let amended = shop.cashier.amend(&order("A"), eur(900)).await;
     assert_eq!(kind_of(amended.unwrap_err()), ErrorKind::Conflict);
 
@@ -333,6 +338,10 @@ async fn an_order_that_is_overpaid_at_once_is_paid_too() {
         Standing::PartlyPaid { short }
     );
     assert_eq!(shop.confirmed().await, ["partly_paid"]);
+    let amended = shop.cashier.amend(&order("A"), eur(300)).await;
+    assert_eq!(kind_of(amended.unwrap_err()), ErrorKind::Conflict);
+    let closed = shop.cashier.close(&order("A")).await;
+    assert_eq!(kind_of(closed.unwrap_err()), ErrorKind::Conflict);
     shop.hear_of(&first, PaymentStatus::Captured).await;
     let excess = euros(300);
     assert_eq!(
@@ -359,6 +368,101 @@ async fn an_order_paid_in_parts_is_paid_although_some_has_gone_back_since() {
     let left = euros(900);
     assert_eq!(shop.record().await.standing(), Standing::Reversed { left });
     assert_eq!(shop.confirmed().await, ["paid"]);
+}
+
+#[tokio::test]
+async fn money_that_went_back_without_a_refund_is_put_before_a_person() {
+    let shop = Shop::open().await;
+    let id = shop.checked_out(1000).await;
+    let mut bounced = shop.hands.set(id.raw(), PaymentStatus::Captured);
+    bounced.returned = euros(1000);
+    shop.hear(About::Payment(Box::new(bounced))).await;
+    let concerns = shop.cashier.concerns(&shop.record().await);
+    assert_eq!(concerns[0].name, format!("returned:{id}"));
+    assert_eq!(concerns.len(), 1);
+}
+
+/// The ledger tells of the first that it was taken back; of the second only the command tells.
+#[tokio::test]
+async fn each_capture_in_doubt_that_came_to_nothing_is_put_before_a_person_once() {
+    let shop = Shop::open().await;
+    let request = page("A", 1000).with_manual_capture();
+    let id = shop.cashier.check_out(&request).await.unwrap().id;
+    shop.hear_of(&id, PaymentStatus::Authorized).await;
+    for (raw, statuses) in [
+        (
+            "c1",
+            &[CaptureStatus::Succeeded, CaptureStatus::Reversed][..],
+        ),
+        ("c2", &[CaptureStatus::Refused]),
+    ] {
+        shop.hands.books().unheard = 1;
+        let request = capture(&id, 300, raw).keeping_the_rest();
+        shop.cashier.capture(&request).await.unwrap_err();
+        for status in statuses {
+            let now = shop.hands.clock.now();
+            let name = CaptureId::new(quiet(), raw).unwrap();
+            let status = status.clone();
+            let mut heard = Capture::new(name, id.clone(), status, euros(300), now);
+            heard.command = Some(CommandId::new(raw).unwrap());
+            heard.is_final = false;
+            shop.hear(About::Capture(Box::new(heard))).await;
+        }
+    }
+    let record = shop.record().await;
+    let concerns = shop.cashier.concerns(&record);
+    let names: Vec<_> = concerns.iter().map(|concern| &*concern.name).collect();
+    let second = format!("capture_failed:{}", record.commands[1].key);
+    assert_eq!(names, [&*second, "capture_failed:quiet:test:c1"]);
+}
+
+#[tokio::test]
+async fn of_two_payments_the_one_in_another_currency_is_put_before_a_person() {
+    let shop = Shop::open().await;
+    let id = shop.checked_out(1000).await;
+    let mut part = shop.hands.set(id.raw(), PaymentStatus::Captured);
+    part.captured = euros(300);
+    shop.hear(About::Payment(Box::new(part))).await;
+    let other = PaymentId::new(quiet(), "dollars").unwrap();
+    let (dollars, now) = (Money::new(1000, Currency::USD), shop.hands.clock.now());
+    let mut other = Payment::new(other, PaymentStatus::Captured, dollars, now);
+    other.captured = dollars;
+    other.reference = Some("shop:A:7".parse().unwrap());
+    shop.hear(About::Payment(Box::new(other))).await;
+    let concerns = shop.cashier.concerns(&shop.record().await);
+    assert_eq!(concerns[0].name, "wrong_currency:quiet:test:dollars");
+    assert_eq!(concerns.len(), 1);
+}
+
+/// What was captured in the provider's dashboard is told from what was asked for here.
+#[tokio::test]
+async fn what_was_captured_elsewhere_is_told_apart() {
+    let shop = flow::Shop::open().await;
+    let id = shop.held("A", 1000).await;
+    let part = capture(&id, 300, "part").keeping_the_rest();
+    shop.cashier.capture(&part).await.unwrap();
+    let elsewhere = async || {
+        let record = shop.record("A").await;
+        assert_eq!(record.last_attempt().unwrap().attempt.number(), 1);
+        record.external_captures(&id).unwrap().unwrap().minor()
+    };
+    assert_eq!(elsewhere().await, 0);
+    let body = "amount_to_capture=700";
+    let request = http::Request::post(format!("/v1/payment_intents/{}/capture", id.raw()))
+        .header("authorization", "Bearer sk_test_flow")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(bytes::Bytes::from_static(body.as_bytes()))
+        .unwrap();
+    shop.account.lock().handle(&request);
+    shop.deliver().await;
+    assert_eq!(elsewhere().await, 700);
+    // What is taken at once is no capture.
+    let other = shop.paid("B", 500).await;
+    let record = shop.record("B").await;
+    assert_eq!(
+        record.external_captures(&other).unwrap(),
+        Some(Money::zero(Currency::EUR))
+    );
 }
 
 #[test]

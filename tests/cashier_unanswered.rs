@@ -8,8 +8,6 @@
 
 mod flow;
 
-use std::time::Duration;
-
 use counterfoil::capability::{Capabilities, Operation};
 use counterfoil::capture::{Capture, CaptureStatus};
 use counterfoil::cashier::{AttemptPhase, CommandState};
@@ -45,10 +43,6 @@ fn made_elsewhere(shop: &Shop, of: &PaymentId<Test>, minor: i64) -> Refund<Test>
 }
 
 impl Shop {
-    fn wait(&self, seconds: u64) {
-        self.hands.clock.advance(Duration::from_secs(seconds));
-    }
-
     async fn paid(&self) -> PaymentId<Test> {
         let id = self.checked_out(1000).await;
         self.hear_of(&id, PaymentStatus::Captured).await;
@@ -165,6 +159,42 @@ async fn a_refund_is_neither_sent_again_nor_given_up_at_the_end_of_what_is_remem
     let record = shop.record().await;
     assert_eq!(record.commands[0].state, CommandState::Unknown);
     assert_eq!(record.refundable(&id).unwrap(), Some(eur(600).money()));
+}
+
+/// An hour is not enough to give up what the provider would still do.
+#[tokio::test]
+async fn a_refund_that_never_arrived_is_sent_again_hours_later() {
+    let shop = Shop::without(&[]).await;
+    let id = shop.paid().await;
+    shop.hands.books().unheard = 1;
+    let wish = refund(&id, 400, "r");
+    shop.cashier.refund(&wish).await.unwrap_err();
+    shop.wait(2 * 3600);
+    let given = shop.cashier.refund(&wish).await.unwrap();
+    assert_eq!(given.state, CommandState::Pending);
+    let history = shop.record().await.history;
+    assert!(history.iter().all(|line| !line.what.ends_with("Failed")));
+}
+
+#[tokio::test]
+async fn a_capture_in_doubt_is_sent_again_although_a_void_was_refused_since() {
+    let shop = Shop::without(&[Operation::Complete]).await;
+    let request = page("A", 1000).with_manual_capture();
+    let id = shop.cashier.check_out(&request).await.unwrap().id;
+    shop.hear_of(&id, PaymentStatus::Authorized).await;
+    shop.hands.books().unheard = 1;
+    let asked = shop.cashier.capture(&capture(&id, 1000, "c")).await;
+    assert_eq!(asked.unwrap_err().effect(), Effect::Unknown);
+    shop.hands.books().refuses = true;
+    let refused = shop.cashier.void(&id).await;
+    assert_eq!(kind_of(refused.unwrap_err()), ErrorKind::InvalidRequest);
+    shop.hands.books().refuses = false;
+    shop.wait(60);
+    let before = shop.hands.books().keys.len();
+    assert!(shop.resumed().await);
+    assert_eq!(shop.hands.books().keys.len(), before + 1);
+    let state = shop.record().await.commands[0].state;
+    assert_eq!(state, CommandState::Pending);
 }
 
 /// The refund is done and its key forgotten. Until the list says that it is not there, its amount

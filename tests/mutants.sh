@@ -1,6 +1,6 @@
 #!/bin/sh
 # Changes the code in one small way after the other, and sees whether a test fails each time:
-#   tests/mutants.sh core|stripe|paypal|adyen|matching|readers [OPTION OF cargo-mutants]
+#   tests/mutants.sh core|stripe|paypal|adyen|matching|readers|cashier [OPTION OF cargo-mutants]
 # An option such as `--shard 0/8` takes a part of a part.
 # `.cargo/mutants.toml` says what was left out, and why. It works on a copy under `target`, whose
 # manifest turns on no feature but those of the part, so that a change takes seconds. The code as
@@ -36,6 +36,15 @@ case $part in
   readers)
     features=readers tests=readers
     files="src/matching/readers/*.rs"
+    ;;
+  cashier)
+    # The code is generic, so that each change builds the tests anew: minutes, not seconds.
+    features=adyen,paypal,stripe,simulator,rehearsal,preflight,axum,readers,ring
+    tests="cashier cashier_facts cashier_unanswered cashier_attempts cashier_schedule"
+    tests="$tests cashier_doubt cashier_refusals cashier_captures cashier_second_time"
+    tests="$tests cashier_sweep cashier_providers cashier_health cashier_payouts cashier_paypal"
+    tests="$tests cashier_adyen cashier_adyen_cards provider_answers conformance_teeth"
+    files="src/cashier/*.rs src/handle.rs src/handle/*.rs"
     ;;
   *) echo "no such part: $part" >&2 && exit 1 ;;
 esac

@@ -127,7 +127,7 @@ impl<M: Mode> OrderRecord<M> {
                 // Of a refund that has an id its ledger tells.
                 CommandState::Pending
                     if command.refund.is_none()
-                        && watch.has_waited(since, command.patience(watch.patience)) =>
+                        && watch.has_waited(since, watch.patience.silence) =>
                 {
                     let text = format!("the {name} of {of} has been pending since {since}");
                     watch.add(format!("{name}_pending:{key}"), text);

@@ -123,7 +123,10 @@ impl<M: Mode> OrderRecord<M> {
                 CommandState::Requested | CommandState::Unknown => {
                     add(command.requested_at, patience.unknown);
                 }
-                CommandState::Pending => add(command.requested_at, command.patience(patience)),
+                // Of a refund that has an id its ledger tells.
+                CommandState::Pending if command.refund.is_none() => {
+                    add(command.requested_at, patience.silence);
+                }
                 _ => {}
             }
         }

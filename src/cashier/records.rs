@@ -1,11 +1,9 @@
 //! What the cashier knows of one order: plain values that a store keeps as JSON.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::patience::Patience;
 use crate::capture::CaptureStatus;
 use crate::clock::Timestamp;
 use crate::id::{Attempt, CommandId, IdempotencyKey, PaymentId, ProviderName, RefundId};
@@ -301,14 +299,6 @@ impl<M: Mode> CommandRecord<M> {
     pub(super) fn story(&self) -> String {
         let Self { payment, state, .. } = self;
         format!("{} of {payment}: {state:?}", self.operation.name())
-    }
-
-    /// How long it may be pending.
-    pub(super) const fn patience(&self, patience: &Patience) -> Duration {
-        match self.operation {
-            CommandOperation::Refund { .. } => patience.refund,
-            _ => patience.silence,
-        }
     }
 
     /// Whether the amount is set aside for it: it was asked for, and the payment's ledger does not

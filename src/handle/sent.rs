@@ -76,3 +76,50 @@ impl SentKeys {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::id::{Namespace, PaymentId, ProviderName};
+    use crate::mode::Test;
+    use crate::money::{Currency, Money};
+
+    fn key(command: &str) -> IdempotencyKey {
+        let name = ProviderName::new("psp").unwrap();
+        let payment = PaymentId::<Test>::new(name, "p1").unwrap();
+        let namespace = Namespace::new("shop").unwrap();
+        IdempotencyKey::for_command("refund", &namespace, &payment, command)
+    }
+
+    fn send(keys: &SentKeys, command: &str, minor: i64, outcome: Result<()>) -> Result<()> {
+        let amount = PositiveMoney::new(Money::new(minor, Currency::EUR)).unwrap();
+        let key = key(command);
+        let sent = keys.guard(&key, amount, ready(outcome));
+        sent.now_or_never().unwrap()
+    }
+
+    #[test]
+    fn a_key_is_free_for_another_amount_only_if_it_was_refused_as_invalid_and_nothing_done() {
+        for (kind, effect, is_free) in [
+            (ErrorKind::InvalidRequest, Effect::NotApplied, true),
+            (ErrorKind::Unsupported, Effect::NotApplied, true),
+            (ErrorKind::InvalidRequest, Effect::Unknown, false),
+            (ErrorKind::Unavailable, Effect::NotApplied, false),
+        ] {
+            let keys = SentKeys::default();
+            send(&keys, "earlier", 100, Ok(())).unwrap();
+            let error = Error::new(kind.clone(), "no").with_effect(effect);
+            send(&keys, "key", 200, Err(error)).unwrap_err();
+            let other = send(&keys, "key", 300, Ok(()));
+            assert_eq!(other.is_ok(), is_free, "{kind:?} {effect:?}");
+            let earlier = send(&keys, "earlier", 101, Ok(())).unwrap_err();
+            assert_eq!(*earlier.kind(), ErrorKind::Conflict);
+            let inner = keys.lock();
+            assert_eq!((inner.amounts.len(), inner.by_age.len()), (2, 2));
+        }
+    }
+}

@@ -42,6 +42,8 @@ pub struct Books {
     pub unheard: u32,
     /// How many of the next questions about a payment get no answer.
     pub unasked: u32,
+    /// How many of the next writes are refused for now, with nothing done.
+    pub limited: u32,
     /// Whether completions are declined; whether every write is refused as invalid.
     pub declines: bool,
     pub refuses: bool,
@@ -50,6 +52,10 @@ pub struct Books {
     /// Whether a list goes round in a circle of two pages; how many pages were read of it.
     pub circles: bool,
     pub pages: u32,
+    /// From when on the list was asked for the last time.
+    pub listed_from: Option<Timestamp>,
+    /// What an answer to a write says otherwise than it is.
+    pub lie: Option<fn(&mut Payment<Test>)>,
 }
 
 impl Books {
@@ -58,6 +64,13 @@ impl Books {
         self.keys.push(key.as_str().to_owned());
         if self.refuses {
             return Err(Error::new(ErrorKind::InvalidRequest, "refused"));
+        }
+        if self.limited > 0 {
+            self.limited -= 1;
+            return Err(Error::new(
+                ErrorKind::RateLimited { after: None },
+                "slow down",
+            ));
         }
         lose(&mut self.unheard)
     }
@@ -182,6 +195,10 @@ impl PaymentProvider for Quiet {
         let mut payment = Payment::new(id, PaymentStatus::Created, amount, self.clock.now());
         payment.reference = Some(reference.clone());
         books.payments.insert(raw, payment.clone());
+        lose(&mut books.unanswered)?;
+        if let Some(lie) = books.lie {
+            lie(&mut payment);
+        }
         Ok(payment)
     }
 
@@ -201,9 +218,20 @@ impl PaymentProvider for Quiet {
         let payment = payment.ok_or_else(unknown)?;
         payment.status = PaymentStatus::Captured;
         payment.captured = payment.amount;
-        let completed = payment.clone();
+        let mut completed = payment.clone();
         lose(&mut books.unanswered)?;
+        if let Some(lie) = books.lie {
+            lie(&mut completed);
+        }
         Ok(completed)
+    }
+
+    async fn void(&self, id: &PaymentId<Test>, key: &IdempotencyKey) -> Result<Change<Test>> {
+        self.books().arrive(key)?;
+        Ok(Change::Received {
+            payment: id.clone(),
+            request: key.as_str().into(),
+        })
     }
 
     /// It only receives the request, and tells by a notice what came of it.
@@ -278,6 +306,7 @@ impl PaymentProvider for Quiet {
     ) -> Result<Page<Dispute<Test>>> {
         let mut books = self.books();
         books.pages += 1;
+        books.listed_from = period.from;
         assert!(books.pages < 100, "the same pages are read again and again");
         let all = books.disputes.iter();
         let listed =
@@ -399,6 +428,10 @@ impl Shop {
         let received = self.cashier.receive(&notice).await;
         assert!(received.error.is_none(), "{received:?}");
         assert_eq!(received.orders.len(), 1);
+    }
+
+    pub fn wait(&self, seconds: u64) {
+        self.hands.clock.advance(Duration::from_secs(seconds));
     }
 
     pub async fn hear_of(&self, id: &PaymentId<Test>, status: PaymentStatus) {
