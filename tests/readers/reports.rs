@@ -261,9 +261,8 @@ fn paypal_record(changes: &Value) -> Value {
         "transaction_amount": {"currency_code": "EUR", "value": "25.00"},
         "ending_balance": {"currency_code": "EUR", "value": "123.90"},
     });
-    for (name, value) in changes.as_object().unwrap() {
-        info[name] = value.clone();
-    }
+    let fields = info.as_object_mut().unwrap();
+    fields.extend(changes.as_object().unwrap().clone());
     json!({ "transaction_info": info })
 }
 
