@@ -283,13 +283,19 @@ fn a_file_names_its_faults_by_their_path() {
         "{text}"
     );
 
-    let bad: Result<Configuration, _> =
-        toml::from_str("[providers.stripe.live]\nsecret_key = 99887766\n");
-    let message = bad.unwrap_err().message().to_owned();
-    assert!(
-        message.contains("must be text") && !message.contains("99887766"),
-        "{message}"
-    );
+    for value in [
+        "99887766",
+        "998877665544332211009988776655443322",
+        "99.8877",
+    ] {
+        let file = format!("[providers.stripe.live]\nsecret_key = {value}\n");
+        let bad: Result<Configuration, _> = toml::from_str(&file);
+        let message = bad.unwrap_err().message().to_owned();
+        assert!(
+            message.contains("must be text") && !message.contains("99"),
+            "{message}"
+        );
+    }
 }
 
 #[test]

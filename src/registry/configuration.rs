@@ -407,6 +407,14 @@ impl<'de> Visitor<'de> for TreeVisitor {
         Ok(Tree::Other)
     }
 
+    fn visit_i128<E>(self, _: i128) -> std::result::Result<Tree, E> {
+        Ok(Tree::Other)
+    }
+
+    fn visit_u128<E>(self, _: u128) -> std::result::Result<Tree, E> {
+        Ok(Tree::Other)
+    }
+
     fn visit_f64<E>(self, _: f64) -> std::result::Result<Tree, E> {
         Ok(Tree::Other)
     }
