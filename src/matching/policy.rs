@@ -208,11 +208,7 @@ impl Rate {
         }
         let denominator = i128::from(self.denominator);
         let scaled = i128::from(minor) * i128::from(self.numerator);
-        let half = if scaled < 0 {
-            -denominator
-        } else {
-            denominator
-        };
+        let half = denominator * scaled.signum();
         i64::try_from((2 * scaled + half) / (2 * denominator)).ok()
     }
 }

@@ -90,6 +90,8 @@ pub(crate) struct Link {
 
 /// Lengths are kept in 16 bits and some are added up, so that each must stay well below.
 const TEXT_MAX: u16 = 4096;
+/// All texts of one row are shorter than this: seven of those at most, and the other ids of an entry.
+const ROW_TEXT_MAX: u32 = 131_072;
 
 const HAS_REFERENCE: u8 = 1;
 const HAS_CUSTOMER: u8 = 2;
@@ -131,7 +133,7 @@ impl Table {
         let at = next_row(self.orders.len())?;
         let customer = row.customer.unwrap_or_default();
         let (id_len, customer_len) = (id_length(row.id)?, length(customer)?);
-        let start = self.room(3 * row.id.len() + customer.len())?;
+        let start = self.room()?;
         self.text.push_str(row.id);
         let key_len = self.push_key(row.id)?;
         self.text.push_str(customer);
@@ -166,8 +168,7 @@ impl Table {
         let source = self.names.number(row.source)?;
         let account = self.names.number(row.account)?;
         let rail = self.names.number(row.rail.unwrap_or_default())?;
-        let pieces = row.id.len() + customer.len() + parent.len() + text.len() + others;
-        let start = self.room(pieces + 3 * reference.len())?;
+        let start = self.room()?;
         self.text.push_str(row.id);
         self.text.push_str(reference);
         let key_len = self.push_key(reference)?;
@@ -183,7 +184,7 @@ impl Table {
             | flag(!customer.is_empty(), HAS_CUSTOMER)
             | flag(!parent.is_empty(), HAS_PARENT)
             | flag(row.at_day_only, DAY_ONLY);
-        self.has_parents |= !parent.is_empty();
+        self.has_parents |= row.parent.is_some();
         self.entries.push(Entry {
             amount: row.amount,
             at: row.at.unix(),
@@ -211,7 +212,7 @@ impl Table {
         self.has_parents |= other.has_parents;
         let copies = other.entries.iter().map(|entry| {
             let text = other.all_text(entry);
-            let start = self.room(text.len())?;
+            let start = self.room()?;
             self.text.push_str(text);
             Ok(Entry {
                 start,
@@ -258,7 +259,7 @@ impl Table {
     pub(crate) fn push_link(&mut self, link: ProviderLink<'_>) -> Result<(), RowError> {
         let key = self.rules.normalise(link.order);
         let texts = [link.provider_id, link.order, &key];
-        let mut start = self.room(texts.iter().map(|text| text.len()).sum())?;
+        let mut start = self.room()?;
         let [provider_id, order, order_key] = texts.map(|text| {
             let len = id_length(text)?;
             let span = Span { start, len };
@@ -342,11 +343,11 @@ impl Table {
             .filter(|span| span.len > 0)
     }
 
-    /// Makes sure that a row of `len` bytes has room, and says where it starts.
-    fn room(&self, len: usize) -> Result<u32, RowError> {
-        let end = self.text.len() + len;
-        u32::try_from(end).map_err(|_| RowError::Full)?;
-        u32::try_from(self.text.len()).map_err(|_| RowError::Full)
+    /// Where the texts of the next row start, if there is room for them.
+    fn room(&self) -> Result<u32, RowError> {
+        let start = u32::try_from(self.text.len()).map_err(|_| RowError::Full)?;
+        let end = start.checked_add(ROW_TEXT_MAX);
+        end.map(|_| start).ok_or(RowError::Full)
     }
 
     /// Writes the normalised form of `raw` behind it, unless they are the same.

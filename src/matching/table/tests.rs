@@ -162,3 +162,29 @@ fn an_entry_of_another_table_says_the_same_if_all_of_it_is_alike() {
         assert_eq!(table.says_the_same(&entry, &stated, &its), same, "{row:?}");
     }
 }
+
+#[test]
+fn memory_is_that_of_the_rows_and_their_texts() {
+    let mut table = Table::new(ReferenceRules::default());
+    assert_eq!(table.memory(), 0);
+    let (order, entry) = (size_of::<Order>(), size_of::<Entry>());
+    let within = |memory: usize, least: usize| memory >= least && memory <= 4 * least;
+    for _ in 0..1_000 {
+        table
+            .push_order(&OrderRow::new("a1", euros(), at()))
+            .unwrap();
+    }
+    let orders = 1_000 * (order + "a1".len());
+    assert!(within(table.memory(), orders), "{}", table.memory());
+    for _ in 0..3_000 {
+        table.push_entry(&paid("p1")).unwrap();
+    }
+    let all = orders + 3_000 * (entry + "p1".len());
+    assert!(within(table.memory(), all), "{}", table.memory());
+    let text = "x".repeat(4_000);
+    for _ in 0..1_000 {
+        table.push_entry(&paid("p1").with_text(&text)).unwrap();
+    }
+    let all = all + 1_000 * (entry + 4_002);
+    assert!(within(table.memory(), all), "{}", table.memory());
+}
