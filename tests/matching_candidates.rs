@@ -246,3 +246,24 @@ fn of_more_than_can_be_compared_none_is_suggested() {
     assert_eq!(kind(&orders[..1], &payments[..32]), VerdictKind::Suggested);
     assert_eq!(kind(&orders[..1], &payments), VerdictKind::Ambiguous);
 }
+
+#[test]
+fn an_order_for_which_too_many_payments_compete_is_given_none_of_them() {
+    let ids: Vec<String> = (0..60).map(|n| format!("p{n}")).collect();
+    let payments: Vec<Row<'_>> = ids
+        .iter()
+        .zip(0..)
+        .map(|(id, second)| paid(id, 10_000, second))
+        .collect();
+    let mut batch = Batch::<Test>::new(Policy::default());
+    batch.order(&order("A", 10_000, 0)).unwrap();
+    payments.iter().for_each(|row| batch.entry(row).unwrap());
+    for entry in batch.run().entries() {
+        assert_eq!(
+            (entry.order, entry.verdict.kind()),
+            (None, VerdictKind::Ambiguous),
+            "{}",
+            entry.id
+        );
+    }
+}

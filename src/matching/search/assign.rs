@@ -31,9 +31,14 @@ pub(super) fn assign(scene: &mut Scene<'_>) -> bool {
         if !scene.is_left(start) || seen.get(start as usize) == Some(&true) {
             continue;
         }
-        let Some((payments, orders)) = component(scene, start, &mut seen) else {
+        let Some((payments, orders)) = component(scene, start) else {
             continue;
         };
+        for n in &payments {
+            if let Some(seen) = seen.get_mut(*n as usize) {
+                *seen = true;
+            }
+        }
         let costs = Costs::of(scene, &payments, &orders);
         let best = costs.solve(None);
         for (row, n) in payments.iter().enumerate() {
@@ -76,44 +81,34 @@ pub(super) fn assign(scene: &mut Scene<'_>) -> bool {
 
 /// The payments and orders that compete with each other, directly or through others; nothing if
 /// they are too many.
-fn component(scene: &Scene<'_>, start: u32, seen: &mut [bool]) -> Option<(Vec<u32>, Vec<u32>)> {
+fn component(scene: &Scene<'_>, start: u32) -> Option<(Vec<u32>, Vec<u32>)> {
     let mut payments = vec![start];
     let mut orders: Vec<u32> = Vec::new();
-    let mut known = std::collections::HashSet::new();
     let mut next = 0;
-    let mut fits = true;
-    while let Some(&n) = payments.get(next) {
+    while let Some(payment) = payments.get(next).and_then(|n| scene.payment(*n)) {
         next += 1;
-        if let Some(seen) = seen.get_mut(n as usize) {
-            *seen = true;
-        }
-        let Some(payment) = scene.payment(n) else {
-            continue;
-        };
-        for order in scene.candidates(payment).take(COMPONENT_MAX + 1) {
-            if !known.insert(order) {
+        for order in scene.candidates(payment) {
+            if orders.contains(&order) {
                 continue;
             }
             orders.push(order);
-            let Some(owed) = scene.order(order) else {
-                continue;
-            };
-            for rival in scene.rivals(owed).take(COMPONENT_MAX + 1) {
-                if let Some(seen) = seen.get_mut(rival as usize).filter(|seen| !**seen) {
-                    *seen = true;
+            let rivals = scene.order(order).into_iter().flat_map(|o| scene.rivals(o));
+            for rival in rivals {
+                if !payments.contains(&rival) {
                     payments.push(rival);
                 }
+                if payments.len() > COMPONENT_MAX {
+                    return None;
+                }
             }
-        }
-        if payments.len() > COMPONENT_MAX || orders.len() > COMPONENT_MAX {
-            fits = false;
-            break;
+            if orders.len() > COMPONENT_MAX {
+                return None;
+            }
         }
     }
     payments.sort_unstable();
-    payments.dedup();
     orders.sort_unstable();
-    (fits && !orders.is_empty()).then_some((payments, orders))
+    (!orders.is_empty()).then_some((payments, orders))
 }
 
 /// How unlikely it is, in parts of a bit, that a payment comes so long after its order.
