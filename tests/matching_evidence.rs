@@ -168,6 +168,13 @@ fn a_twin_is_named_and_whether_the_order_is_exact_without_it() {
         assert_eq!((&*twin.entry, twin.exact_without), ("p", exact_without));
         assert_eq!(report.order_decision(0).unwrap().evidence.twin, Some(twin));
     }
+    // Of three, each of the later two is one too many, although the order is not exact without it.
+    let batch = batch(&[order()], &["p", "q", "r"].map(|id| paid(id, 10_000)));
+    let report = batch.run();
+    for row in [1, 2] {
+        let twin = report.entry_decision(row).unwrap().evidence.twin.unwrap();
+        assert!(twin.exact_without, "{twin:?}");
+    }
 }
 
 #[test]

@@ -194,7 +194,7 @@ impl Report<'_> {
         let standing = self.standings.get(order as usize);
         let paid = parent.and_then(|parent| self.table.entry(parent.entry));
         match (paid, standing) {
-            (Some(paid), _) if !entry.kind.is_payment() => {
+            (Some(paid), _) => {
                 let left = paid.amount.saturating_sub(entry.amount.saturating_abs());
                 let kind = if left <= 0 {
                     ResidualKind::FullRefund

@@ -74,7 +74,7 @@ impl ReferenceRules {
                 || b.is_ascii_digit()
                 || (b.is_ascii_uppercase() && !self.ignore_case)
         });
-        plain && self.prefixes.is_empty() && self.separators.bytes().all(is_mark)
+        plain && self.prefixes.is_empty()
     }
 
     fn fold(&self, raw: &str) -> String {
@@ -92,10 +92,6 @@ impl ReferenceRules {
         }
         key
     }
-}
-
-fn is_mark(byte: u8) -> bool {
-    byte.is_ascii() && !byte.is_ascii_alphanumeric()
 }
 
 #[cfg(test)]
@@ -116,6 +112,7 @@ mod tests {
             assert_eq!(rules.normalise(noisy), "ab12", "{noisy}");
         }
         assert_eq!(rules.normalise("order"), "order");
+        assert_eq!(rules.normalise("\u{7}Zoé+1\n2"), "zoé+12");
         assert_ne!(rules.normalise("ab123"), rules.normalise("ab12"));
     }
 
@@ -129,5 +126,15 @@ mod tests {
         for raw in ["A", "a-b", " a", "é"] {
             assert!(!rules.is_normal(raw), "{raw}");
         }
+    }
+
+    #[test]
+    fn letters_and_digits_are_kept_even_where_they_are_declared_as_separators() {
+        let rules = ReferenceRules {
+            separators: "-x1é".to_owned(),
+            ..ReferenceRules::default()
+        };
+        assert_eq!(rules.normalise("ax-1é"), "ax1");
+        assert!(rules.is_normal("ax1"));
     }
 }
