@@ -155,6 +155,18 @@ fn of_equal_orders_the_nearest_is_named_first_and_nothing_is_taken() {
 }
 
 #[test]
+fn on_a_slow_rail_the_only_order_is_suggested_past_its_window() {
+    let slip = |unix| paid("p", 10_000, unix).with_rail("boleto");
+    let late = slip(7 * DAY_S + 1);
+    assert_eq!(said(&[order("A", 0)], &[late]), suggested(Rule::Assignment));
+    let card = paid("p", 10_000, 7 * DAY_S + 1);
+    assert_eq!(
+        said(&[order("A", 0)], &[card]).0,
+        unmatched(Reason::OutsideWindow)
+    );
+}
+
+#[test]
 fn why_no_order_comes_near() {
     let a = order("A", 0).with_customer("c");
     let of_c = paid("q", 10_000, HOUR_S).with_customer("c");
