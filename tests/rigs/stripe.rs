@@ -36,6 +36,14 @@ const UNKNOWN_KEY: &str = "rk_test_key_that_opens_nothing";
 const ENDPOINT_SECRET: &str = "whsec_secret_of_the_endpoint";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Those that a preflight asks for, and no others: they must tell all that there is to tell.
+fn types_of_webhooks() -> Vec<Box<str>> {
+    let config = StripeConfig::<Test>::new("sk_test_of_nobody", ENDPOINT_SECRET).unwrap();
+    let namespace = Namespace::new("nobody").unwrap();
+    let provider = Stripe::new(config).unwrap().into_provider(namespace);
+    provider.setup().webhook_types
+}
+
 /// One account at the simulator.
 #[derive(Debug)]
 pub(crate) struct StripeRig {
@@ -54,7 +62,9 @@ impl StripeRig {
     pub(crate) fn with_secret(prefers_tokens: bool, endpoint_secret: &str) -> Self {
         let start = Timestamp::from_unix(1_795_000_000);
         let mut simulator = StripeSimulator::new(7, start);
-        simulator.add_webhook_endpoint("https://shop.example/hook", endpoint_secret, &["*"]);
+        let types = types_of_webhooks();
+        let types: Vec<&str> = types.iter().map(AsRef::as_ref).collect();
+        simulator.add_webhook_endpoint("https://shop.example/hook", endpoint_secret, &types);
         simulator.restrict_key(UNKNOWN_KEY, &[]);
         Self {
             prefers_tokens,

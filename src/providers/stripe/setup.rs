@@ -19,8 +19,8 @@ use crate::mode::{Mode, ModeKind};
 use crate::setup::{Setup, WebhookEndpoint};
 use crate::webhook::WebhookRequest;
 
-/// What tells of money: paid, failed, given back, taken back, paid out.
-const NEWS_OF_MONEY: [&str; 15] = [
+/// What tells of money: held, paid, failed, given back, taken back, paid out.
+const NEWS_OF_MONEY: [&str; 17] = [
     "charge.dispute.closed",
     "charge.dispute.created",
     "charge.refunded",
@@ -28,12 +28,14 @@ const NEWS_OF_MONEY: [&str; 15] = [
     "checkout.session.async_payment_succeeded",
     "checkout.session.completed",
     "checkout.session.expired",
+    "payment_intent.amount_capturable_updated",
     "payment_intent.canceled",
     "payment_intent.payment_failed",
     "payment_intent.processing",
     "payment_intent.succeeded",
     "payout.failed",
     "payout.paid",
+    "refund.created",
     "refund.failed",
     "refund.updated",
 ];
