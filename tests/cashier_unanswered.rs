@@ -317,6 +317,17 @@ async fn a_wish_that_is_refused_at_once_is_told_to_who_asked_and_to_no_one_else(
 }
 
 #[tokio::test]
+async fn what_was_taken_is_not_voided_and_the_provider_is_not_asked() {
+    let shop = Shop::open().await;
+    let id = shop.paid().await;
+    let sent = shop.hands.books().keys.len();
+    let voided = shop.cashier.void(&id).await.unwrap_err();
+    assert_eq!(kind_of(voided), ErrorKind::Conflict);
+    assert_eq!(shop.hands.books().keys.len(), sent);
+    assert!(shop.record().await.commands.is_empty());
+}
+
+#[tokio::test]
 async fn a_part_is_refused_before_it_is_sent_where_only_the_whole_can_be_taken() {
     let whole = Capabilities::new(&Operation::ALL).without(Operation::Complete);
     let shop = Shop::able(whole).await;

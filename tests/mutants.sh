@@ -43,7 +43,7 @@ case $part in
     tests="cashier cashier_facts cashier_unanswered cashier_attempts cashier_schedule"
     tests="$tests cashier_doubt cashier_refusals cashier_captures cashier_second_time"
     tests="$tests cashier_sweep cashier_providers cashier_health cashier_payouts cashier_paypal"
-    tests="$tests cashier_adyen cashier_adyen_cards provider_answers conformance_teeth"
+    tests="$tests cashier_adyen cashier_adyen_cards cashier_tracing provider_answers"
     files="src/cashier/*.rs src/handle.rs src/handle/*.rs"
     ;;
   *) echo "no such part: $part" >&2 && exit 1 ;;

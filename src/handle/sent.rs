@@ -114,6 +114,11 @@ mod tests {
             send(&keys, "earlier", 100, Ok(())).unwrap();
             let error = Error::new(kind.clone(), "no").with_effect(effect);
             send(&keys, "key", 200, Err(error)).unwrap_err();
+            let is_counted = |inner: &SentKeysInner| {
+                let mut by_age = inner.by_age.iter();
+                by_age.all(|key| inner.amounts.contains_key(key))
+            };
+            assert!(is_counted(&keys.lock()));
             let other = send(&keys, "key", 300, Ok(()));
             assert_eq!(other.is_ok(), is_free, "{kind:?} {effect:?}");
             let earlier = send(&keys, "earlier", 101, Ok(())).unwrap_err();
