@@ -153,3 +153,25 @@ fn a_payment_from_before_an_order_is_no_rival_for_it() {
     assert_eq!(led(&[a], &[p, q(before - 1)])[0], "p: A by CustomerAmount");
     assert_eq!(led(&[a], &[p, q(before)])[0], "p: nothing by None");
 }
+
+#[test]
+fn a_pair_is_taken_where_any_other_assignment_leaves_a_payment_with_nothing() {
+    let hours = |hours: i64| hours * 60 * MINUTE_S;
+    let orders = [
+        order("A", 10_000, 0),
+        order("B", 10_000, hours(20) - MINUTE_S),
+    ];
+    // The first can only be for A, and is not the only one that can.
+    let payments = [paid("p", 10_000, hours(5)), paid("q", 10_000, hours(20))];
+    assert_eq!(
+        led(&orders, &payments),
+        ["p: A by AmountWindow", "q: B by Assignment"]
+    );
+    // The second may be late for an order that was closed: then both are only suggested.
+    let closed_at = Timestamp::from_unix(hours(19));
+    let closed = order("C", 10_000, hours(18)).with_closed_at(closed_at);
+    assert_eq!(
+        led(&[orders[0], orders[1], closed], &payments),
+        ["p: nothing by Assignment", "q: nothing by Assignment"]
+    );
+}
