@@ -21,6 +21,8 @@ use counterfoil::simulator::stripe::StripeSimulator;
 use counterfoil::simulator::{Answer, SimulatedProvider, SimulatorTransport};
 use counterfoil::{ErrorKind, Test};
 use futures_util::TryStreamExt;
+use http::StatusCode;
+use serde_json::Value;
 
 use flow::{DAY, Shop, capture, eur, kind_of, order, page, refund};
 
@@ -179,49 +181,78 @@ async fn a_payout_that_was_sent_back_is_not_explained() {
     assert_eq!(kind_of(error), ErrorKind::Conflict);
 }
 
-/// A provider that lists each line a second time, under another id.
-#[derive(Debug)]
-struct Twice(Arc<SimulatorTransport<StripeSimulator>>);
+/// A provider whose lists of lines, and answers about one refund, are altered on their way.
+struct Altered {
+    line: Arc<SimulatorTransport<StripeSimulator>>,
+    lines: fn(&mut Vec<Value>),
+    status_of_refund: Option<StatusCode>,
+}
+
+impl std::fmt::Debug for Altered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Altered")
+    }
+}
 
 #[async_trait]
-impl Transport for Twice {
+impl Transport for Altered {
     async fn send(
         &self,
         request: http::Request<Bytes>,
     ) -> Result<http::Response<Bytes>, TransportError> {
-        let is_list = request.uri().path() == "/v1/balance_transactions";
-        let answer = self.0.send(request).await?;
-        if !is_list {
+        let path = request.uri().path().to_owned();
+        let mut answer = self.line.send(request).await?;
+        if let Some(status) = self.status_of_refund
+            && path.starts_with("/v1/refunds/")
+        {
+            *answer.status_mut() = status;
+        }
+        if path != "/v1/balance_transactions" {
             return Ok(answer);
         }
-        let mut list: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
-        let lines = list["data"].as_array_mut().unwrap();
-        for mut line in lines.clone() {
-            line["id"] = format!("{}x", line["id"].as_str().unwrap()).into();
-            lines.push(line);
-        }
+        let mut list: Value = serde_json::from_slice(answer.body()).unwrap();
+        (self.lines)(list["data"].as_array_mut().unwrap());
         Ok(answer.map(|_| list.to_string().into()))
     }
 }
 
-#[tokio::test]
-async fn a_payment_or_refund_that_is_listed_twice_is_explained_once() {
+/// Explains a paid order and its refund of 4,000 from lines that are altered.
+async fn explained_as_altered(
+    lines: fn(&mut Vec<Value>),
+    status_of_refund: Option<StatusCode>,
+) -> counterfoil::Result<Vec<ReconciledLine<Test>>> {
     let shop = Shop::open().await;
     let first = paid(&shop, "A", 10_000).await;
     let given_back = shop.cashier.refund(&refund(&first, 4_000, "r")).await;
     given_back.unwrap();
     shop.account.wait(10 * DAY);
     let config = StripeConfig::<Test>::new("sk_test_flow", "whsec_flow").unwrap();
-    let config = config.with_transport(Arc::new(Twice(Arc::clone(&shop.account.line))));
-    let provider = Stripe::new(config).unwrap();
+    let altered = Altered {
+        line: Arc::clone(&shop.account.line),
+        lines,
+        status_of_refund,
+    };
+    let provider = Stripe::new(config.with_transport(Arc::new(altered))).unwrap();
     let provider = provider.into_provider(Namespace::new("shop").unwrap());
     let cashier = Cashier::open(provider, Arc::clone(&shop.store) as _).await;
     let cashier = cashier.unwrap();
-    let mut findings = Vec::new();
+    let mut all = Vec::new();
     for payout in payouts(&shop).await {
-        let found = cashier.reconcile_payout(&payout).await.unwrap();
-        findings.extend(found.lines.into_iter().map(|line| line.finding));
+        all.extend(cashier.reconcile_payout(&payout).await?.lines);
     }
+    Ok(all)
+}
+
+#[tokio::test]
+async fn a_payment_or_refund_that_is_listed_twice_is_explained_once() {
+    let each_again_by_another_id = |lines: &mut Vec<Value>| {
+        for mut line in lines.clone() {
+            line["id"] = format!("{}x", line["id"].as_str().unwrap()).into();
+            lines.push(line);
+        }
+    };
+    let lines = explained_as_altered(each_again_by_another_id, None).await;
+    let findings: Vec<_> = lines.unwrap().into_iter().map(|l| l.finding).collect();
     let explained = |finding: &&LineFinding| **finding == LineFinding::Explained;
     assert_eq!(findings.iter().filter(explained).count(), 2, "{findings:?}");
     for known in [10_000, 4_000] {
@@ -229,6 +260,72 @@ async fn a_payment_or_refund_that_is_listed_twice_is_explained_once() {
             known: eur(known).money(),
         };
         assert!(findings.contains(&other), "{findings:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refund_whose_line_names_no_payment_is_asked_about() {
+    let names_alone = |lines: &mut Vec<Value>| {
+        for line in lines {
+            if line["source"]["object"] == "refund" {
+                line["source"] = line["source"]["id"].take();
+            }
+        }
+    };
+    let of_refund = |lines: Vec<ReconciledLine<Test>>| {
+        let mut lines = lines.into_iter();
+        let is_refund = |line: &ReconciledLine<Test>| line.line.kind == PayoutLineKind::Refund;
+        lines.find(is_refund).unwrap()
+    };
+    let asked = of_refund(explained_as_altered(names_alone, None).await.unwrap());
+    assert_eq!(asked.finding, LineFinding::Explained);
+    assert_eq!(asked.order, Some(order("A")));
+    assert!(asked.payment.is_some());
+
+    let not_found = explained_as_altered(names_alone, Some(StatusCode::NOT_FOUND)).await;
+    let unknown = of_refund(not_found.unwrap());
+    assert_eq!(unknown.finding, LineFinding::Stranger);
+    assert_eq!((unknown.order, unknown.payment), (None, None));
+
+    // What could not be asked is not a stranger's.
+    let refused = explained_as_altered(names_alone, Some(StatusCode::UNAUTHORIZED)).await;
+    let error = refused.unwrap_err();
+    assert_eq!(kind_of(error), ErrorKind::Credentials);
+}
+
+#[tokio::test]
+async fn a_payment_that_was_not_heard_of_leads_to_its_order_by_our_reference_alone() {
+    let of_another_payment = |lines: &mut Vec<Value>| {
+        lines.retain(|line| line["source"]["object"] == "charge");
+        for line in lines {
+            line["source"]["payment_intent"] = "pi_unheard".into();
+        }
+    };
+    let of_another_shop = |lines: &mut Vec<Value>| {
+        lines.retain(|line| line["source"]["object"] == "charge");
+        for line in lines {
+            line["source"]["payment_intent"] = "pi_unheard".into();
+            let text = line.to_string().replace("shop:A", "mall:A");
+            *line = serde_json::from_str(&text).unwrap();
+        }
+    };
+    let about_nothing = |lines: &mut Vec<Value>| {
+        for line in lines {
+            line["source"] = Value::Null;
+        }
+    };
+    for (lines, finding, named) in [
+        (
+            of_another_payment as fn(&mut Vec<Value>),
+            LineFinding::Unheard,
+            Some(order("A")),
+        ),
+        (of_another_shop, LineFinding::Stranger, None),
+        (about_nothing, LineFinding::NotAboutOrders, None),
+    ] {
+        let explained = explained_as_altered(lines, None).await.unwrap();
+        let first = &explained[0];
+        assert_eq!((&first.finding, &first.order), (&finding, &named));
     }
 }
 
