@@ -456,6 +456,10 @@ async fn what_was_captured_elsewhere_is_told_apart() {
     shop.account.lock().handle(&request);
     shop.deliver().await;
     assert_eq!(elsewhere().await, 700);
+    // What is given back was captured all the same.
+    let back = flow::refund(&id, 100, "back");
+    shop.cashier.refund(&back).await.unwrap();
+    assert_eq!(elsewhere().await, 700);
     // What is taken at once is no capture.
     let other = shop.paid("B", 500).await;
     let record = shop.record("B").await;
