@@ -121,6 +121,7 @@ pub(crate) async fn last_sweep(
 }
 
 /// When a genuine webhook about money last came, as the store has it; `None` if none is noted.
+#[cfg(feature = "preflight")]
 pub(crate) async fn last_news_of_money(
     store: &dyn Store,
     provider: &ProviderName,
