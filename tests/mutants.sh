@@ -12,7 +12,9 @@ shift
 features="" tests="" files="" targets=--lib
 case $part in
   core)
-    files="src/ledger.rs src/money.rs src/http/token.rs src/http/retry.rs src/http/retry_budget.rs"
+    tests=snapshots
+    files="src/ledger.rs src/payment.rs src/capture.rs src/refund.rs src/dispute.rs src/money.rs"
+    files="$files src/http/token.rs src/http/retry.rs src/http/retry_budget.rs"
     files="$files src/webhook/event.rs src/webhook/mod.rs src/webhook/refusal.rs"
     ;;
   stripe)
