@@ -5,6 +5,7 @@
 # `.cargo/mutants.toml` says what was left out, and why. It works on a copy under `target`, whose
 # manifest turns on no feature but those of the part, so that a change takes seconds. The code as
 # it is comes first: were it not built, each change would seem to be one that cannot be.
+# The copy has the time of now, so that nothing is left that was built from a changed one.
 set -eu
 cd "$(dirname "$0")/.."
 part=$1
@@ -55,7 +56,7 @@ copy=target/mutants/$part
 export CARGO_TARGET_DIR="$PWD/target/mutants/target"
 mkdir -p "$copy"
 rm -rf "$copy/src" "$copy/tests"
-git ls-files -co --exclude-standard | tar -c -T - | tar -x -C "$copy"
+git ls-files -co --exclude-standard | tar -c -T - | tar -x -m -C "$copy"
 cd "$copy"
 sed -i -e '/^counterfoil = { path = "\."/d' -e 's/^members = .*/members = ["."]/' \
   -e '/^\[\[example\]\]/,/^required-features/d' \

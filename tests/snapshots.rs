@@ -83,6 +83,10 @@ fn a_payment_is_named_by_itself_and_not_by_its_checkout() {
     let mut linked = paid.clone();
     linked.aliases = vec![id("cs")];
     assert_eq!(joined(&page, &linked).aliases, [id("cs")]);
+    let mut renamed = payment("py", PaymentStatus::Captured, 9);
+    renamed.aliases = vec![id("pi")];
+    let both = joined(&payment("pi", PaymentStatus::Captured, 5), &renamed);
+    assert_eq!((both.id, both.aliases), (id("py"), vec![id("pi")]));
     let open = of_attempt(checkout("cs", PaymentStatus::Created, 9), "shop:A:1");
     let both = joined(&open, &paid);
     assert_eq!((&both.id, both.is_checkout), (&id("pi"), false));
@@ -254,6 +258,9 @@ fn a_question_about_a_payment_takes_no_money_until_somebody_says_so() {
     let both = either_way(Dispute::join, &asked, &lapsed);
     assert_eq!(both.status, DisputeStatus::Closed);
     assert_eq!((both.created_at, both.payment.clone()), (at(5), id("pi_2")));
+    let again = of("pi_1", DisputeStatus::Lost, 11).without_word_of_money();
+    let still = either_way(Dispute::join, &both, &again);
+    assert_eq!(still.status, DisputeStatus::Closed);
     // It is kept through a store, and an end of which nobody said more is written as one.
     let kept: Dispute<Test> =
         serde_json::from_str(&serde_json::to_string(&asked).unwrap()).unwrap();
