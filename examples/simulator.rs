@@ -3,10 +3,13 @@
 //!
 //! ```text
 //! cargo run --example simulator -- --provider stripe --port 12111 \
-//!     [--webhook-url URL --webhook-secret SECRET] [--seed N]
+//!     [--webhook-url URL --webhook-secret SECRET] [--root-file PATH] [--seed N]
 //! ```
+//!
+//! It prints the settings with which an application of this crate reaches it from another process.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
@@ -14,18 +17,25 @@ use counterfoil::clock::{Clock, SystemClock};
 use counterfoil::simulator::{self, SimulatedProvider, SimulatorServer};
 
 const USAGE: &str = "\
-usage: simulator --provider NAME --port PORT [--webhook-url URL --webhook-secret SECRET] [--seed N]
+usage: simulator --provider NAME --port PORT [--webhook-url URL --webhook-secret SECRET]
+                 [--root-file PATH] [--seed N]
 
   --provider NAME          the provider to simulate: adyen, paypal or stripe
   --port PORT              the port on 127.0.0.1; 0 takes a free one
   --webhook-url URL        where to post webhooks, on loopback
   --webhook-secret SECRET  what signs them: whsec_test, for Adyen an HMAC key, for PayPal the
                            webhook's id
+  --root-file PATH         where the root certificate is written that PayPal's webhooks are signed
+                           under (default: a file in the folder for temporary files)
   --seed N                 what ids are drawn from (default 1)";
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let options = match Options::parse(std::env::args().skip(1)) {
+    run(std::env::args().skip(1)).await
+}
+
+pub(crate) async fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
+    let options = match Options::parse(arguments) {
         Ok(options) => options,
         Err(problem) => {
             eprintln!("{problem}\n\n{USAGE}");
@@ -56,6 +66,22 @@ async fn serve(options: Options) -> Result<(), Box<dyn std::error::Error>> {
         .lock()
         .map(|simulator| simulator.connection_help(&base_url));
     println!("{}\n", help.unwrap_or_default());
+    let root = simulator
+        .lock()
+        .ok()
+        .and_then(|simulator| simulator.trust_root());
+    if let Some(pem) = &root {
+        std::fs::write(&options.root_file, pem)
+            .map_err(|error| format!("{}: {error}", options.root_file.display()))?;
+    }
+    let secret = options.webhook.as_ref().map(|(_, secret)| secret.as_str());
+    let settings = simulator
+        .lock()
+        .map(|simulator| simulator.settings(&base_url, secret));
+    println!("Settings of an application of this crate:");
+    let settings = settings.unwrap_or_default();
+    print_settings(name, &settings, root.as_ref().map(|_| &*options.root_file));
+    println!();
     match &options.webhook {
         Some((url, _)) => println!("Webhooks go to {url}, signed with the secret given."),
         None => println!("Webhooks go nowhere: see --webhook-url."),
@@ -65,16 +91,33 @@ async fn serve(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
+/// One variable of the environment a line.
+fn print_settings(provider: &str, settings: &[(&str, String)], root_file: Option<&Path>) {
+    let print = |name: &str, value: &str| {
+        let key = format!("COUNTERFOIL_{provider}_TEST_{name}").to_ascii_uppercase();
+        println!("{key}={value}");
+    };
+    print("namespace", "shop");
+    for (name, value) in settings {
+        print(name, value);
+    }
+    if let Some(file) = root_file {
+        print("webhook_root_file", &file.display().to_string());
+    }
+}
+
 struct Options {
     provider: Box<dyn SimulatedProvider>,
     port: u16,
     webhook: Option<(String, String)>,
+    root_file: PathBuf,
 }
 
 impl Options {
     fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let (mut provider, mut port, mut seed) = (None, None, 1);
         let (mut url, mut secret) = (None, None);
+        let mut root_file = std::env::temp_dir().join("simulated-paypal-root.pem");
         while let Some(name) = arguments.next() {
             let value = arguments.next().ok_or(format!("{name} needs a value"))?;
             let wrong = || format!("{name} cannot be {value}");
@@ -82,6 +125,7 @@ impl Options {
                 "--provider" => provider = Some(value),
                 "--port" => port = Some(value.parse().map_err(|_| wrong())?),
                 "--seed" => seed = value.parse().map_err(|_| wrong())?,
+                "--root-file" => root_file = value.into(),
                 "--webhook-url" if is_loopback(&value) => url = Some(value),
                 "--webhook-secret" if !value.is_empty() => secret = Some(value),
                 "--webhook-url" | "--webhook-secret" => return Err(wrong()),
@@ -101,6 +145,7 @@ impl Options {
             provider,
             port: port.ok_or("--port is needed")?,
             webhook,
+            root_file,
         })
     }
 }

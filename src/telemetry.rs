@@ -22,7 +22,8 @@
 //! `outcome` is `ok` or the name of the [kind of error](crate::ErrorKind::name) or
 //! [refusal](crate::webhook::WebhookRefusalKind::name). An error has an `effect` as well:
 //! `not applied`, `applied` or `unknown`. Alert on the last where it does not pass, and on
-//! `webhook_refused` with the reason `wrong signature`: a forger or a wrong secret.
+//! `webhook_refused` with the reason `wrong signature` or `untrusted certificate`: a forger, or a
+//! wrong secret or root.
 //!
 //! `examples/opentelemetry` sends the spans to OpenTelemetry, and counts everything by its labels.
 //!

@@ -144,6 +144,86 @@ fn a_base_url_is_loopback_and_of_test_mode() {
     assert_eq!(&*url, "http://127.0.0.1:1");
 }
 
+/// A root that a simulator's webhooks are signed under is for test mode, and is a certificate.
+#[test]
+fn a_webhook_root_file_is_of_test_mode_and_holds_a_certificate() {
+    let folder = format!("counterfoil-configuration-{}", std::process::id());
+    let folder = std::env::temp_dir().join(folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = |name: &str, text: &[u8]| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let pem = include_bytes!("fixtures/tls/root.pem");
+    let good = file("good.pem", pem);
+    let configure = |mode: ModeKind, path: &str| {
+        let part = mode.as_str().to_uppercase();
+        let variable = |name: &str| format!("COUNTERFOIL_PAYPAL_{part}_{name}");
+        let variables = [
+            (variable("NAMESPACE"), "shop"),
+            (variable("CLIENT_ID"), "hidden-id"),
+            (variable("CLIENT_SECRET"), "hidden-secret"),
+            (variable("WEBHOOK_ID"), "1JE4291016473214C"),
+            (variable("WEBHOOK_ROOT_FILE"), path),
+        ];
+        let registry = Registry::built_in();
+        let read = Configuration::from_vars(&registry, variables)?;
+        read.configure_one(&registry, "paypal", mode)
+    };
+    assert!(configure(ModeKind::Test, &good).is_ok());
+    let long = [&pem[..], &b"\n".repeat(64 << 10)].concat();
+    for (mode, path, reason) in [
+        (ModeKind::Live, good.clone(), "is for test mode only"),
+        (ModeKind::Test, format!("{good}-hidden"), "cannot be read"),
+        (
+            ModeKind::Test,
+            file("empty.pem", b""),
+            "no root certificate",
+        ),
+        (
+            ModeKind::Test,
+            file("hidden.pem", b"hidden"),
+            "no root certificate",
+        ),
+        (
+            ModeKind::Test,
+            file("long.pem", &long),
+            "no root certificate",
+        ),
+    ] {
+        let error = configure(mode, &path).unwrap_err();
+        let texts = format!("{error} {error:?}");
+        assert!(texts.contains(reason), "{path}: {texts}");
+        assert!(texts.contains("WEBHOOK_ROOT_FILE"), "{texts}");
+        assert!(!texts.contains("hidden"), "a value is shown: {texts}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// What is for test mode only, such as a simulator's address, never reaches a live provider by way
+/// of settings that were loaded for test mode.
+#[test]
+fn settings_of_the_other_mode_are_refused_by_each_configuration() {
+    use counterfoil::error::ErrorKind;
+    use counterfoil::providers::{adyen, paypal, stripe};
+    use counterfoil::registry::Settings;
+    use counterfoil::{Live, Test};
+    let settings = |mode| Settings::new(mode, [("base_url", "http://127.0.0.1:1")]);
+    let live = || settings(ModeKind::Live);
+    let test = || settings(ModeKind::Test);
+    for refused in [
+        stripe::StripeConfig::<Live>::from_settings(test()).map(drop),
+        stripe::StripeConfig::<Test>::from_settings(live()).map(drop),
+        paypal::PayPalConfig::<Live>::from_settings(test()).map(drop),
+        paypal::PayPalConfig::<Test>::from_settings(live()).map(drop),
+        adyen::AdyenConfig::<Live>::from_settings(test()).map(drop),
+        adyen::AdyenConfig::<Test>::from_settings(live()).map(drop),
+    ] {
+        assert_eq!(refused.unwrap_err().kind(), &ErrorKind::WrongMode);
+    }
+}
+
 #[test]
 fn a_variable_that_is_meant_as_a_setting_must_be_one() {
     for name in [

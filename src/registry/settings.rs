@@ -181,6 +181,23 @@ impl Settings {
         Some(value)
     }
 
+    /// Refuses settings of the other mode than the configuration is for that reads them, so that
+    /// what is for test mode only reaches no live provider.
+    ///
+    /// # Errors
+    /// [`ErrorKind::WrongMode`].
+    pub fn require_mode(&self, mode: ModeKind) -> Result<()> {
+        if self.mode == mode {
+            return Ok(());
+        }
+        let message = format!(
+            "the settings are for {} mode and the configuration is for {mode} mode: load those of \
+             {mode} mode",
+            self.mode
+        );
+        Err(Error::new(ErrorKind::WrongMode, message))
+    }
+
     /// Takes `base_url`, where a simulator on this machine stands in for the provider. In live mode
     /// it is a fault, and in test mode every address that is not this machine's own.
     pub fn take_base_url(&mut self) -> Option<BaseUrl<Test>> {

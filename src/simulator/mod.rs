@@ -71,6 +71,24 @@ pub trait SimulatedProvider: fmt::Debug + Send + 'static {
     /// How to point SDKs here by hand: lines for a person, one way each.
     fn connection_help(&self, base_url: &str) -> String;
 
+    /// The settings that lead this crate's provider here from another process, by their names; the
+    /// namespace is the application's to choose. What signs webhooks is `webhook_secret`, as it was
+    /// given to [`subscribe`](Self::subscribe), if there is any.
+    fn settings(
+        &self,
+        base_url: &str,
+        webhook_secret: Option<&str>,
+    ) -> Vec<(&'static str, String)> {
+        let _ = webhook_secret;
+        vec![("base_url", base_url.to_owned())]
+    }
+
+    /// The root of the certificates that webhooks are signed under, in PEM, if they are: what a
+    /// receiver must trust. Another process needs it in a file.
+    fn trust_root(&self) -> Option<String> {
+        None
+    }
+
     /// Takes the webhooks that are due now, in the order in which they are to be sent.
     fn due_webhooks(&mut self) -> Vec<WebhookDelivery>;
 
@@ -101,6 +119,16 @@ impl<P: SimulatedProvider + ?Sized> SimulatedProvider for Box<P> {
     }
     fn connection_help(&self, base_url: &str) -> String {
         (**self).connection_help(base_url)
+    }
+    fn settings(
+        &self,
+        base_url: &str,
+        webhook_secret: Option<&str>,
+    ) -> Vec<(&'static str, String)> {
+        (**self).settings(base_url, webhook_secret)
+    }
+    fn trust_root(&self) -> Option<String> {
+        (**self).trust_root()
     }
     fn due_webhooks(&mut self) -> Vec<WebhookDelivery> {
         (**self).due_webhooks()

@@ -22,6 +22,9 @@ pub enum WebhookRefusalKind {
     MalformedSignature,
     /// No configured secret makes this signature of these bytes.
     WrongSignature,
+    /// It names a certificate that proves nothing here: no trusted authority has signed it, its time
+    /// is over, or it is in another name than the provider's.
+    UntrustedCertificate,
     /// It was signed too long ago.
     Stale,
     /// It was signed in the future.
@@ -47,6 +50,7 @@ impl WebhookRefusalKind {
             Self::MissingSignature => "missing signature",
             Self::MalformedSignature => "malformed signature",
             Self::WrongSignature => "wrong signature",
+            Self::UntrustedCertificate => "untrusted certificate",
             Self::Stale => "stale",
             Self::Future => "future",
             Self::OtherMode => "other mode",
@@ -90,6 +94,7 @@ impl WebhookRefusal {
             WebhookRefusalKind::MissingSignature
             | WebhookRefusalKind::MalformedSignature
             | WebhookRefusalKind::WrongSignature
+            | WebhookRefusalKind::UntrustedCertificate
             | WebhookRefusalKind::Stale
             | WebhookRefusalKind::Future
             | WebhookRefusalKind::OtherMode

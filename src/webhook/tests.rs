@@ -67,6 +67,12 @@ fn a_refusal_says_why_and_asks_for_another_delivery_only_where_one_can_succeed()
             NotAuthentic,
         ),
         (Kind::WrongSignature, "wrong signature", 400, NotAuthentic),
+        (
+            Kind::UntrustedCertificate,
+            "untrusted certificate",
+            400,
+            NotAuthentic,
+        ),
         (Kind::Stale, "stale", 400, NotAuthentic),
         (Kind::Future, "future", 400, NotAuthentic),
         (Kind::OtherMode, "other mode", 400, NotAuthentic),

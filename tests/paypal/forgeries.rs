@@ -105,7 +105,7 @@ async fn a_certificate_that_is_not_paypals_now_is_refused() {
         let (kind, answer) = (refusal.kind(), refusal.answer());
         assert_eq!(
             (kind, answer),
-            (WebhookRefusalKind::WrongSignature, 400),
+            (WebhookRefusalKind::UntrustedCertificate, 400),
             "{what}"
         );
         assert!(refusal.hint().contains(hint), "{what}: {refusal}");
@@ -135,7 +135,7 @@ async fn a_kept_certificate_is_refused_once_it_has_expired() {
     assert!(provider.webhook(&webhook).await.is_ok());
     clock.advance(Duration::from_secs(60 * 24 * 60 * 60));
     let (kind, _) = refusal(&provider, &webhook).await;
-    assert_eq!(kind, WebhookRefusalKind::WrongSignature);
+    assert_eq!(kind, WebhookRefusalKind::UntrustedCertificate);
 }
 
 #[tokio::test]
@@ -276,7 +276,7 @@ async fn what_was_not_paypals_is_fetched_anew() {
     let provider = provider_of(config.unwrap()).with_clock(clock.clone());
     let webhook = sign(notice().as_bytes());
     let kind = refusal(&provider, &webhook).await.0;
-    assert_eq!(kind, WebhookRefusalKind::WrongSignature);
+    assert_eq!(kind, WebhookRefusalKind::UntrustedCertificate);
     assert!(provider.webhook(&webhook).await.is_ok());
     // The certificate was renewed at the same address.
     clock.advance(Duration::from_secs(60 * 24 * 60 * 60));

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{BaseUrl, TransportOptions};
 use crate::id::{Namespace, ProviderName};
-use crate::mode::{Live, Mode, Test};
+use crate::mode::{Live, Mode, ModeKind, Test};
 use crate::providers::wiring::{Wiring, base_url, impl_wiring};
 use crate::registry::{ProviderKind, Setting, Settings};
 use crate::secret::Secret;
@@ -158,8 +158,10 @@ impl AdyenConfig<Test> {
     /// Reads the settings of [`KIND`], and the namespace that stands beside them.
     ///
     /// # Errors
-    /// [`ErrorKind::Settings`], naming every fault at once and no value.
+    /// [`ErrorKind::Settings`], naming every fault at once and no value; [`ErrorKind::WrongMode`]
+    /// for settings of the other mode.
     pub fn from_settings(settings: Settings) -> Result<(Self, Namespace)> {
+        settings.require_mode(ModeKind::Test)?;
         let read = ReadSettings::of(settings, |_| Ok(()))?;
         let mut config = Self::new(read.api_key, read.merchant_account.expose(), read.hmac_key)?;
         if let Some(base_url) = read.base_url {
@@ -192,8 +194,10 @@ impl AdyenConfig<Live> {
     /// Reads the settings of [`KIND`], and the namespace that stands beside them.
     ///
     /// # Errors
-    /// [`ErrorKind::Settings`], naming every fault at once and no value.
+    /// [`ErrorKind::Settings`], naming every fault at once and no value; [`ErrorKind::WrongMode`]
+    /// for settings of the other mode.
     pub fn from_settings(settings: Settings) -> Result<(Self, Namespace)> {
+        settings.require_mode(ModeKind::Live)?;
         let mut prefix = Secret::new("");
         let read = ReadSettings::of(settings, |settings| {
             prefix = settings.take_checked("live_prefix", |text| LivePrefix::new(text).map(drop));
@@ -378,7 +382,6 @@ fn settings(message: &'static str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mode::ModeKind;
     use crate::providers::adyen::Adyen;
 
     const HMAC_KEY: &str = "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056";

@@ -185,10 +185,13 @@ impl Certificates {
             None,
         )
         .map_err(|error| match error {
-            webpki::Error::CertExpired { .. } | webpki::Error::CertNotValidYet { .. } => {
-                wrong("the certificate is not valid at this time: is this machine's clock right?")
-            }
-            _ => wrong("no authority that is trusted here vouches for the certificate"),
+            webpki::Error::CertExpired { .. } | webpki::Error::CertNotValidYet { .. } => untrusted(
+                "the certificate is not valid at this time: is this machine's clock right?",
+            ),
+            _ => untrusted(
+                "no authority that is trusted here has signed the certificate: this is a forgery, \
+                 or it comes from a simulator whose root certificate is not in webhook_root_file",
+            ),
         })?;
         if leaf
             .valid_dns_names()
@@ -196,7 +199,7 @@ impl Certificates {
         {
             return Ok(());
         }
-        Err(wrong("the certificate is not in PayPal's name"))
+        Err(untrusted("the certificate is not in PayPal's name"))
     }
 
     fn kept_at(&self, url: &str, now: Timestamp) -> Option<Arc<Chain>> {
@@ -243,7 +246,7 @@ impl Chain {
 
     fn leaf(&self) -> Result<EndEntityCert<'_>, WebhookRefusal> {
         let leaf = EndEntityCert::try_from(&self.leaf);
-        leaf.map_err(|_| wrong("the certificate at that address cannot be read"))
+        leaf.map_err(|_| untrusted("the certificate at that address cannot be read"))
     }
 }
 
@@ -255,6 +258,10 @@ fn elsewhere() -> WebhookRefusal {
 
 fn unverifiable(hint: &'static str) -> WebhookRefusal {
     WebhookRefusal::new(WebhookRefusalKind::Unverifiable, hint)
+}
+
+fn untrusted(hint: &'static str) -> WebhookRefusal {
+    WebhookRefusal::new(WebhookRefusalKind::UntrustedCertificate, hint)
 }
 
 fn wrong(hint: &'static str) -> WebhookRefusal {

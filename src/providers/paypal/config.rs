@@ -1,6 +1,7 @@
 //! What a host sets: the app's credentials and its webhook.
 
 use std::fmt;
+use std::io::Read;
 use std::marker::PhantomData;
 
 use rustls::pki_types::CertificateDer;
@@ -50,7 +51,15 @@ const SETTINGS: &[Setting] = &[
         "where a simulator on this machine stands in for the provider, such as \
          `http://127.0.0.1:12111`; in test mode only",
     ),
+    Setting::optional(
+        "webhook_root_file",
+        "a file with the root certificate, in PEM, that a simulator's webhooks are signed under; in \
+         test mode only",
+    ),
 ];
+
+/// The most bytes of a file of root certificates.
+const LARGEST_ROOT_FILE: u64 = 64 << 10;
 
 /// What opens one PayPal app in mode `M`: its client id and secret, and the id of its webhook.
 ///
@@ -175,6 +184,13 @@ pub enum WebhookCheck {
 /// let live = PayPalCredentials::live("client-id", "client-secret", "1JE4291016473214C").unwrap();
 /// PayPalConfig::new(live).with_base_url("http://127.0.0.1:12112");
 /// ```
+///
+/// ```compile_fail
+/// use counterfoil::providers::paypal::{PayPalConfig, PayPalCredentials};
+///
+/// let live = PayPalCredentials::live("client-id", "client-secret", "1JE4291016473214C").unwrap();
+/// PayPalConfig::new(live).with_webhook_roots("-----BEGIN CERTIFICATE-----");
+/// ```
 #[derive(Clone)]
 pub struct PayPalConfig<M: Mode> {
     pub(super) credentials: PayPalCredentials<M>,
@@ -224,8 +240,10 @@ impl<M: Mode> PayPalConfig<M> {
     /// Reads the settings of [`KIND`], and the namespace that stands beside them.
     ///
     /// # Errors
-    /// [`ErrorKind::Settings`], naming every fault at once and no value.
+    /// [`ErrorKind::Settings`], naming every fault at once and no value; [`ErrorKind::WrongMode`]
+    /// for settings of the other mode.
     pub fn from_settings(mut settings: Settings) -> Result<(Self, Namespace)> {
+        settings.require_mode(M::KIND)?;
         let name = settings.name().cloned();
         let namespace = settings.take_checked("namespace", |text| {
             Namespace::new(text).map(drop).map_err(Error::from)
@@ -235,6 +253,11 @@ impl<M: Mode> PayPalConfig<M> {
         let webhook_id = settings.take_checked("webhook_id", check_webhook_id);
         let previous = settings.take_optional_checked("webhook_id_previous", check_webhook_id);
         let base_url = settings.take_base_url();
+        let mut webhook_roots = Vec::new();
+        settings.take_optional_checked("webhook_root_file", |path| {
+            webhook_roots = roots_in_file(path, M::KIND)?;
+            Ok(())
+        });
         settings.finish()?;
         let mut credentials =
             PayPalCredentials::new(client_id, client_secret, webhook_id.expose())?;
@@ -243,6 +266,7 @@ impl<M: Mode> PayPalConfig<M> {
         }
         let mut config = Self::new(credentials);
         config.base_url = base_url;
+        config.webhook_roots = webhook_roots;
         if let Some(name) = name {
             config = config.with_name(name);
         }
@@ -267,15 +291,12 @@ impl PayPalConfig<Test> {
     /// # Errors
     /// [`ErrorKind::Settings`] if there is no certificate in it.
     pub fn with_webhook_roots(mut self, pem: &str) -> Result<Self> {
-        let read: std::result::Result<Vec<_>, _> =
-            CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
-        match read {
-            Ok(roots) if !roots.is_empty() => self.webhook_roots.extend(roots),
-            _ => {
-                let message = "the webhook roots are no certificates in PEM";
-                return Err(Error::new(ErrorKind::Settings, message));
-            }
-        }
+        let roots = roots_in(pem.as_bytes());
+        let roots = roots.ok_or_else(|| {
+            let message = "the webhook roots are no certificates in PEM";
+            Error::new(ErrorKind::Settings, message)
+        })?;
+        self.webhook_roots.extend(roots);
         Ok(self)
     }
 }
@@ -309,6 +330,49 @@ fn check_client_id(text: &str) -> Result<()> {
 
 fn check_client_secret(text: &str) -> Result<()> {
     check_form("client_secret", text)
+}
+
+/// The certificates of a text in PEM, if there are any and all can be read.
+fn roots_in(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
+    let read: std::result::Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let roots = read.ok().filter(|roots| !roots.is_empty())?;
+    let are_certificates = roots
+        .iter()
+        .all(|root| webpki::anchor_from_trusted_cert(root).is_ok());
+    are_certificates.then_some(roots)
+}
+
+/// The root certificates of a file. In live mode only public authorities are trusted.
+fn roots_in_file(path: &str, mode: ModeKind) -> Result<Vec<CertificateDer<'static>>> {
+    let fault = |message: String| Error::new(ErrorKind::Settings, message);
+    if mode == ModeKind::Live {
+        let message = "webhook_root_file is for test mode only: take it away";
+        return Err(fault(message.into()));
+    }
+    let read = || -> std::io::Result<Vec<u8>> {
+        let mut read = Vec::new();
+        let file = std::fs::File::open(path)?;
+        file.take(LARGEST_ROOT_FILE + 1).read_to_end(&mut read)?;
+        Ok(read)
+    };
+    let pem = read().map_err(|error| {
+        let reason = error.kind();
+        fault(format!(
+            "webhook_root_file cannot be read ({reason}): give the path of the file that the \
+             simulator has written"
+        ))
+    })?;
+    let roots = match pem.len() as u64 {
+        0..=LARGEST_ROOT_FILE => roots_in(&pem),
+        _ => None,
+    };
+    roots.ok_or_else(|| {
+        fault(
+            "webhook_root_file holds no root certificate in PEM: give the file that the simulator \
+             has written"
+                .into(),
+        )
+    })
 }
 
 /// Both are letters, digits, `-` and `_`: anything else was not copied or filled in right.

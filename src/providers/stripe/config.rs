@@ -134,8 +134,10 @@ impl<M: Mode> StripeConfig<M> {
     /// Reads the settings of [`KIND`], and the namespace that stands beside them.
     ///
     /// # Errors
-    /// [`ErrorKind::Settings`], naming every fault at once and no value.
+    /// [`ErrorKind::Settings`], naming every fault at once and no value; [`ErrorKind::WrongMode`]
+    /// for settings of the other mode.
     pub fn from_settings(mut settings: Settings) -> Result<(Self, Namespace)> {
+        settings.require_mode(M::KIND)?;
         let name = settings.name().cloned();
         let namespace = settings.take_checked("namespace", |text| {
             Namespace::new(text).map(drop).map_err(Error::from)

@@ -397,6 +397,20 @@ impl SimulatedProvider for AdyenSimulator {
         )
     }
 
+    fn settings(
+        &self,
+        base_url: &str,
+        webhook_secret: Option<&str>,
+    ) -> Vec<(&'static str, String)> {
+        let mut settings = vec![
+            ("base_url", base_url.to_owned()),
+            ("api_key", "simulator".to_owned()),
+            ("merchant_account", MERCHANT_ACCOUNT.to_owned()),
+        ];
+        settings.extend(webhook_secret.map(|secret| ("hmac_key", secret.to_owned())));
+        settings
+    }
+
     fn due_webhooks(&mut self) -> Vec<WebhookDelivery> {
         notices::due(&mut self.world)
     }

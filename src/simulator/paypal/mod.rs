@@ -360,6 +360,24 @@ impl SimulatedProvider for PaypalSimulator {
         )
     }
 
+    fn settings(
+        &self,
+        base_url: &str,
+        webhook_secret: Option<&str>,
+    ) -> Vec<(&'static str, String)> {
+        let mut settings = vec![
+            ("base_url", base_url.to_owned()),
+            ("client_id", Self::CLIENT_ID.to_owned()),
+            ("client_secret", Self::CLIENT_SECRET.to_owned()),
+        ];
+        settings.extend(webhook_secret.map(|secret| ("webhook_id", secret.to_owned())));
+        settings
+    }
+
+    fn trust_root(&self) -> Option<String> {
+        Self::trust_root(self)
+    }
+
     fn due_webhooks(&mut self) -> Vec<WebhookDelivery> {
         events::due(&mut self.world)
     }

@@ -296,6 +296,19 @@ impl SimulatedProvider for StripeSimulator {
         )
     }
 
+    fn settings(
+        &self,
+        base_url: &str,
+        webhook_secret: Option<&str>,
+    ) -> Vec<(&'static str, String)> {
+        let mut settings = vec![
+            ("base_url", base_url.to_owned()),
+            ("secret_key", "sk_test_simulator".to_owned()),
+        ];
+        settings.extend(webhook_secret.map(|secret| ("webhook_secret", secret.to_owned())));
+        settings
+    }
+
     fn due_webhooks(&mut self) -> Vec<WebhookDelivery> {
         events::due(&mut self.world)
     }
