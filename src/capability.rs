@@ -37,6 +37,9 @@ pub struct Capabilities {
     pub currencies: Option<Vec<Currency>>,
     /// What its webhook signature proves.
     pub webhook_authenticity: Authenticity,
+    /// Whether it works from the application's own records, as one for invoices that are paid by
+    /// bank transfer: it has no key and sends no requests.
+    pub is_offline: bool,
 }
 
 impl Capabilities {
@@ -54,6 +57,7 @@ impl Capabilities {
             key_retention: Duration::ZERO,
             currencies: None,
             webhook_authenticity: Authenticity::Body,
+            is_offline: false,
         }
     }
 
@@ -113,6 +117,14 @@ impl Capabilities {
     #[must_use]
     pub fn with_webhook_authenticity(mut self, authenticity: Authenticity) -> Self {
         self.webhook_authenticity = authenticity;
+        self
+    }
+
+    /// It works from the application's own records: it has no key and sends no requests. How the
+    /// customer pays is shown by [`NextAction::ShowInstructions`](crate::payment::NextAction).
+    #[must_use]
+    pub const fn offline(mut self) -> Self {
+        self.is_offline = true;
         self
     }
 

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::handle::Provider;
 use crate::id::{Attempt, IdempotencyKey, OrderId, ProviderName, Reference};
 use crate::mode::Mode;
-use crate::payment::PaymentStatus;
+use crate::payment::{Payment, PaymentStatus};
 use crate::telemetry::unfinished;
 
 /// A request that was not found at the provider this long after it was stored will not arrive any
@@ -51,6 +51,12 @@ impl<M: Mode> Cashier<M> {
                         && answers.missing.contains(&attempt.attempt);
                     if is_unheard && cannot_arrive(attempt.sent_at, now) {
                         attempt.phase = AttemptPhase::NeverArrived;
+                    }
+                }
+                for entry in &mut record.payments {
+                    let known = entry.ledger.payment();
+                    if known.is_some_and(|known| self.has_told_all(known, &answers)) {
+                        entry.answered_at = Some(now);
                     }
                 }
                 record.asked_at = now;
@@ -119,7 +125,28 @@ impl<M: Mode> Cashier<M> {
         answers
     }
 
-    /// Whether something of it is open at a provider that cannot be asked.
+    /// Whether the provider has just said how a payment stands, or can never say anything of it. Then
+    /// it is not silent: whether an invoice of an offline provider is paid is for the application to
+    /// find out.
+    fn has_told_all(&self, payment: &Payment<M>, answers: &Answers<M>) -> bool {
+        if payment
+            .ids()
+            .any(|id| answers.fetched.contains(&id.to_string()))
+        {
+            return true;
+        }
+        self.never_tells(payment.id.provider())
+    }
+
+    /// Whether the provider can neither be asked about a payment nor sends webhooks of it.
+    fn never_tells(&self, provider: &ProviderName) -> bool {
+        self.provider(provider).is_ok_and(|provider| {
+            let can = |operation| provider.capabilities().supports(operation);
+            !can(Operation::FetchPayment) && !can(Operation::VerifyWebhook)
+        })
+    }
+
+    /// Whether something of it is open at a provider that cannot be asked, and sends webhooks.
     pub(super) fn is_silent(&self, record: &OrderRecord<M>) -> bool {
         let mut attempts = record.unheard_attempts();
         let mut payments = record.payments.iter().filter_map(|p| p.ledger.payment());
@@ -132,7 +159,8 @@ impl<M: Mode> Cashier<M> {
             None => !can(&attempt.provider, Operation::FindPayments),
         }) || payments.any(|payment| {
             let is_over = payment.status.is_final() && !payment.is_held();
-            !is_over && !can(payment.id.provider(), Operation::FetchPayment)
+            let provider = payment.id.provider();
+            !is_over && !can(provider, Operation::FetchPayment) && !self.never_tells(provider)
         })
     }
 

@@ -46,7 +46,7 @@ impl<M: Mode> OrderRecord<M> {
                 watch.contradiction(entry, payment);
                 watch.returned_money(payment);
                 watch.hold(payment, self.is_closed_unpaid());
-                watch.silence(payment);
+                watch.silence(entry, payment);
             }
             entry.ledger.refunds().for_each(|r| watch.refund(r));
             entry.ledger.disputes().for_each(|d| watch.dispute(d));
@@ -226,8 +226,8 @@ impl Watch<'_> {
         }
     }
 
-    fn silence<M: Mode>(&mut self, payment: &Payment<M>) {
-        if let Some(since) = silent_since(payment)
+    fn silence<M: Mode>(&mut self, entry: &PaymentRecord<M>, payment: &Payment<M>) {
+        if let Some(since) = silent_since(entry, payment)
             && self.has_waited(since, self.patience.silence)
         {
             let id = &payment.id;

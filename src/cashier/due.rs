@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::patience::Patience;
-use super::records::{AttemptPhase, AttemptRecord, CommandState, OrderRecord};
+use super::records::{AttemptPhase, AttemptRecord, CommandState, OrderRecord, PaymentRecord};
 use crate::clock::Timestamp;
 use crate::mode::Mode;
 use crate::payment::{Payment, PaymentStatus};
@@ -142,7 +142,7 @@ impl<M: Mode> OrderRecord<M> {
             {
                 add(end.saturating_sub(patience.lapse), Duration::ZERO);
             }
-            if let Some(since) = silent_since(payment) {
+            if let Some(since) = silent_since(entry, payment) {
                 add(since, patience.silence);
             }
         }
@@ -168,13 +168,19 @@ fn is_under_way<M: Mode>(payment: &Payment<M>) -> bool {
 
 /// Since when nothing is known of it that could be its end, if news of it must come: the provider is
 /// at work on it, or waits for a shopper without saying for how long. A status that is not known
-/// here is no news, however often the provider repeats it.
-pub(super) const fn silent_since<M: Mode>(payment: &Payment<M>) -> Option<Timestamp> {
+/// here is no news, however often the provider repeats it. Of one that it knows, that it still holds
+/// is news: when the provider was asked counts, and not only when the payment has last changed.
+pub(super) fn silent_since<M: Mode>(
+    entry: &PaymentRecord<M>,
+    payment: &Payment<M>,
+) -> Option<Timestamp> {
+    let told_at = entry.answered_at.unwrap_or(payment.as_of);
+    let told_at = told_at.max(payment.as_of);
     match payment.status {
         PaymentStatus::Unrecognized(_) => Some(payment.created_at),
-        PaymentStatus::Pending => Some(payment.as_of),
+        PaymentStatus::Pending => Some(told_at),
         PaymentStatus::Created | PaymentStatus::ActionRequired if payment.expires_at.is_none() => {
-            Some(payment.as_of)
+            Some(told_at)
         }
         _ => None,
     }

@@ -211,6 +211,7 @@ impl<M: Mode> OrderRecord<M> {
             ledger: Ledger::new(),
             said_ended: false,
             gone_before: 0,
+            answered_at: None,
         };
         joined.ledger.add_payment(payment.clone())?;
         let is_checkout_of = |entry: &PaymentRecord<M>| {
@@ -233,6 +234,7 @@ impl<M: Mode> OrderRecord<M> {
             joined.attempt = joined.attempt.or(entry.attempt);
             joined.ledger.add_all(&entry.ledger)?;
             joined.said_ended |= entry.said_ended;
+            joined.answered_at = joined.answered_at.max(entry.answered_at);
             joined.gone_before = joined.gone_before.max(entry.gone_before);
         }
         let place = first.unwrap_or(others.len());

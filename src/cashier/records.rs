@@ -236,6 +236,10 @@ pub struct PaymentRecord<M: Mode> {
     /// units: from then on it pays nothing.
     #[serde(default)]
     pub(super) gone_before: i64,
+    /// When its provider was last asked about it and had said all that it can say by then. `None`
+    /// while only its webhooks tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) answered_at: Option<Timestamp>,
 }
 
 impl<M: Mode> PaymentRecord<M> {

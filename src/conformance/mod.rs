@@ -17,7 +17,8 @@
 //! - *refused*: its capabilities say that it cannot do what the case needs, and the handle was
 //!   seen to refuse exactly that with no request sent;
 //! - *does not apply*: the provider promises nothing of the kind, as when it leaves the choice of
-//!   currencies to the account;
+//!   currencies to the account, or is offline and so has no key that can be wrong and no request
+//!   that can be lost. One that says so and sends a request fails;
 //! - *failed*;
 //! - *not proven*: the rig could not play its part. That fails too, unless [`Rig::known_gaps`]
 //!   names the case with a reason; such a gap is printed, and once it can be proven it must go

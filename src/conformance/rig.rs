@@ -30,8 +30,10 @@ pub trait Rig {
     /// endpoint, as when an endpoint is registered in the wrong mode.
     fn live_provider(&self, installation: &Namespace) -> Provider<Live>;
 
-    /// A handle whose key the service does not know.
-    fn provider_with_wrong_key(&self, installation: &Namespace) -> Provider<Test>;
+    /// A handle whose key the service does not know. Only an offline provider has none.
+    fn provider_with_wrong_key(&self, installation: &Namespace) -> Provider<Test> {
+        self.provider(installation)
+    }
 
     /// A handle whose webhook endpoint trusts these secrets, as while one is rotated.
     ///
@@ -58,13 +60,16 @@ pub trait Rig {
         Err(Unable)
     }
 
-    /// Every secret text that was given to the provider: none may show anywhere.
-    fn secrets(&self) -> Vec<String>;
+    /// Every secret text that was given to the provider: none may show anywhere. Only an offline
+    /// provider has none.
+    fn secrets(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// The time by the clock that the fake and the handles share.
     fn now(&self) -> Timestamp;
 
-    /// How many requests have reached the service.
+    /// How many requests have reached the service: of an offline provider 0, which has none.
     fn requests(&self) -> usize;
 
     /// Whether [`books`](Self::books) can be read. The service of a real provider shows none.
@@ -116,7 +121,9 @@ pub trait Rig {
     }
 
     /// The webhooks sent since this was last asked, in the order of what happened.
-    fn webhooks(&self) -> Vec<WebhookRequest>;
+    fn webhooks(&self) -> Vec<WebhookRequest> {
+        Vec::new()
+    }
 
     /// Signs a body as the provider would, where it stands in the provider's signature scheme.
     ///
@@ -127,7 +134,10 @@ pub trait Rig {
         body: &[u8],
         at: Timestamp,
         secret: SignedWith,
-    ) -> Result<WebhookRequest, Unable>;
+    ) -> Result<WebhookRequest, Unable> {
+        let _ = (body, at, secret);
+        Err(Unable)
+    }
 
     /// The body of a genuine but unusual notice.
     ///

@@ -49,7 +49,12 @@ impl Case {
     pub fn run<R: Rig>(&self, make: impl FnOnce() -> R) -> Outcome {
         play(&self.to_string(), make, |rig| {
             let case = *self;
-            Box::pin(async move { (case.play)(&Stage::new(rig)?).await })
+            Box::pin(async move {
+                let stage = Stage::new(rig)?;
+                let proof = (case.play)(&stage).await;
+                stage.keeps_offline()?;
+                proof
+            })
         })
     }
 }

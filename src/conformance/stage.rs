@@ -199,9 +199,41 @@ impl<'r> Stage<'r> {
         Ok((request, payment))
     }
 
+    pub(crate) fn is_offline(&self) -> bool {
+        self.provider.capabilities().is_offline
+    }
+
+    /// Fails a provider that says that it is offline, and sends requests all the same.
+    pub(crate) fn keeps_offline(&self) -> Proof {
+        let sent = self.rig.requests();
+        ensure!(
+            !self.is_offline() || sent == 0,
+            "the capabilities say that it is offline, and {sent} requests have reached the service"
+        );
+        Ok(())
+    }
+
+    /// Goes on if requests are sent, so that they can be lost on their way, under a key that can be
+    /// wrong.
+    pub(crate) fn needs_requests(&self) -> Proof {
+        if !self.is_offline() {
+            return Ok(());
+        }
+        Err(Stop::Moot("it is offline and sends no requests".into()))
+    }
+
     pub(crate) fn act(&self, payment: &Payment<Test>, shopper: Shopper) -> Proof {
-        let acted = self.rig.shopper(payment, shopper);
-        acted.map_err(|Unable| Stop::NotProven(format!("the rig has no shopper who {shopper:?}")))
+        match self.rig.shopper(payment, shopper) {
+            Ok(()) => Ok(()),
+            // What an offline provider can at least be told of is the payment.
+            Err(Unable) if self.is_offline() && shopper != Shopper::Pays => Err(Stop::Moot(
+                format!("it is offline, and nobody tells it that a shopper {shopper:?}"),
+            )),
+            Err(Unable) => {
+                let message = format!("the rig has no shopper who {shopper:?}");
+                Err(Stop::NotProven(message))
+            }
+        }
     }
 
     pub(crate) fn token(&self, shopper: Shopper) -> Proof<Checkout> {
@@ -217,6 +249,7 @@ impl<'r> Stage<'r> {
     }
 
     pub(crate) fn fault(&self, fault: Fault, on: Strikes, requests: usize) -> Proof {
+        self.needs_requests()?;
         let set = self.rig.fault(fault, on, requests);
         set.map_err(|Unable| Stop::NotProven(format!("the rig has no fault {fault:?}")))
     }

@@ -24,7 +24,7 @@ impl Registry {
     pub fn built_in() -> Self {
         let kinds = KINDS.iter();
         kinds.fold(Self::new(), |registry, kind| {
-            registry.with_kind(kind.name, *kind)
+            registry.with_kind(kind.name, kind.clone())
         })
     }
 }

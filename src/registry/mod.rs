@@ -10,6 +10,7 @@ mod settings;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::handle::Provider;
@@ -66,19 +67,28 @@ impl Configured {
     }
 }
 
-/// Makes a provider from settings.
+/// Makes a provider from settings alone. What needs more, such as a database, is given to
+/// [`ProviderKind::holding`] or [`Registry::with`] as a closure.
 pub type Maker = fn(Settings) -> Result<Configured>;
 
 /// A kind of provider that settings can name: all that is special about it stands here as data.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct ProviderKind {
     /// Its usual name, such as `stripe`.
     pub name: &'static str,
     /// The settings that it reads.
     pub settings: &'static [Setting],
-    /// What makes one of settings.
-    pub maker: Maker,
+    making: Making,
+}
+
+/// What makes a provider of settings.
+#[derive(Clone)]
+enum Making {
+    /// From the settings alone, so that a kind can be a constant.
+    Plain(Maker),
+    /// With what the closure holds.
+    Holding(Arc<dyn Fn(Settings) -> Result<Configured> + Send + Sync>),
 }
 
 impl ProviderKind {
@@ -88,8 +98,39 @@ impl ProviderKind {
         Self {
             name,
             settings,
-            maker,
+            making: Making::Plain(maker),
         }
+    }
+
+    /// A kind that is usually called `name`, whose `maker` holds what settings cannot say: the
+    /// application's database, a clock, an HTTP client that several share.
+    #[must_use]
+    pub fn holding(
+        name: &'static str,
+        settings: &'static [Setting],
+        maker: impl Fn(Settings) -> Result<Configured> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            name,
+            settings,
+            making: Making::Holding(Arc::new(maker)),
+        }
+    }
+
+    fn make(&self, settings: Settings) -> Result<Configured> {
+        match &self.making {
+            Making::Plain(maker) => maker(settings),
+            Making::Holding(maker) => maker(settings),
+        }
+    }
+}
+
+impl fmt::Debug for ProviderKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProviderKind")
+            .field("name", &self.name)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
 
@@ -106,10 +147,15 @@ impl Registry {
         Self::default()
     }
 
-    /// Adds what `maker` makes under `name`.
+    /// Adds what `maker` makes under `name`. It may hold state, and is called once for each provider
+    /// that is configured.
     #[must_use]
-    pub fn with(self, name: &str, maker: Maker) -> Self {
-        self.with_kind(name, ProviderKind::new("", &[], maker))
+    pub fn with(
+        self,
+        name: &str,
+        maker: impl Fn(Settings) -> Result<Configured> + Send + Sync + 'static,
+    ) -> Self {
+        self.with_kind(name, ProviderKind::holding("", &[], maker))
     }
 
     /// Adds a kind of provider under `name`, such as `stripe-eu` for a second account.
@@ -133,7 +179,7 @@ impl Registry {
         let kind = self.kind(name)?;
         let named = ProviderName::new(name)
             .map_err(|error| Error::new(ErrorKind::Settings, error.to_string()))?;
-        (kind.maker)(settings.for_provider(named, kind.settings))
+        kind.make(settings.for_provider(named, kind.settings))
     }
 
     /// The kind that is registered as `name`.

@@ -61,6 +61,7 @@ pub(crate) async fn a_lost_read_moves_nothing(stage: &Stage<'_>) -> Proof {
 }
 
 pub(crate) async fn a_wrong_key_is_the_operators_to_mend(stage: &Stage<'_>) -> Proof {
+    stage.needs_requests()?;
     let provider = stage
         .rig
         .provider_with_wrong_key(stage.provider.namespace());
