@@ -1,12 +1,17 @@
 //! Connections, and the tables that must be there before the first of them is used.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, query, query_scalar, raw_sql};
+use sqlx::{
+    ConnectOptions, Connection, Database, Executor, Sqlite, TransactionManager, query,
+    query_scalar, raw_sql,
+};
 
 use super::super::{SCHEMA_VERSION, missing_scripts};
 use super::error::{uncertain, undone};
@@ -37,7 +42,26 @@ pub(super) fn options() -> SqliteConnectOptions {
 /// The one connection that writes. It stays, since a database in memory goes with it.
 pub(super) async fn writer(options: SqliteConnectOptions) -> Result<SqlitePool> {
     let pool = pool().min_connections(1).max_connections(1);
+    let pool = pool.before_acquire(|connection, _| mend(connection));
     pool.connect_with(options).await.map_err(undone)
+}
+
+/// Ends a transaction that is only thought to be open. Where the disk is full or broken, SQLite rolls
+/// back by itself; sqlx 0.8 then fails to roll back, and counts that transaction for good. Those
+/// after it would be savepoints inside one that nobody commits: answered, seen by nobody else, and
+/// gone with the process. Gives whether the connection can be used.
+fn mend(
+    connection: &mut SqliteConnection,
+) -> Pin<Box<dyn Future<Output = sqlx::Result<bool>> + Send + '_>> {
+    Box::pin(async move {
+        if !connection.is_in_transaction() {
+            return Ok(true);
+        }
+        // So that there is something to roll back; it fails if there is already.
+        let _ = connection.execute("BEGIN").await;
+        <Sqlite as Database>::TransactionManager::rollback(connection).await?;
+        Ok(!connection.is_in_transaction())
+    })
 }
 
 pub(super) fn readers(options: SqliteConnectOptions) -> SqlitePool {

@@ -296,3 +296,59 @@ impl Store for SqliteStore {
         Ok(purged)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note(name: &str) -> Batch {
+        let note = NoteRow {
+            name: name.into(),
+            version: 1,
+            body: "{}".into(),
+        };
+        Batch {
+            note: Some(note),
+            ..Batch::new(ModeKind::Test)
+        }
+    }
+
+    /// A transaction that SQLite itself has rolled back, as it does where the disk is full.
+    async fn end_one_behind_our_back(store: &SqliteStore) {
+        let mut transaction = store.begin().await.unwrap();
+        query("ROLLBACK").execute(&mut *transaction).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_committed_after_sqlite_rolled_back_by_itself_is_in_the_file() {
+        let folder = std::env::temp_dir().join(format!("counterfoil-mend-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let store = SqliteStore::connect(folder.join("shop.db")).await.unwrap();
+        store.open(ModeKind::Test).await.unwrap();
+        store.commit(note("before")).await.unwrap();
+        for name in ["one", "two"] {
+            end_one_behind_our_back(&store).await;
+            // One that is stale is rolled back too.
+            let stale = store.commit(note("before")).await.unwrap();
+            assert_eq!(stale, Commit::Stale);
+            store.commit(note(name)).await.unwrap();
+            // Other connections read, and see only what is committed.
+            assert!(store.note(name).await.unwrap().is_some(), "{name}");
+        }
+        drop(store);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_database_in_memory_keeps_what_it_has_after_sqlite_rolled_back_by_itself() {
+        let store = SqliteStore::in_memory().await.unwrap();
+        store.open(ModeKind::Test).await.unwrap();
+        store.commit(note("before")).await.unwrap();
+        end_one_behind_our_back(&store).await;
+        assert_eq!(store.commit(note("before")).await.unwrap(), Commit::Stale);
+        store.commit(note("after")).await.unwrap();
+        for name in ["before", "after"] {
+            assert!(store.note(name).await.unwrap().is_some(), "{name}");
+        }
+    }
+}
