@@ -56,15 +56,10 @@ impl Drop for Folder {
 pub struct Server(PgConnectOptions);
 
 impl Server {
-    /// The one that `COUNTERFOIL_POSTGRES` names; without one, says that `test` did not run.
+    /// The one that [`server_url`] gives.
     #[must_use]
     pub fn find(test: &str) -> Option<Self> {
-        let Ok(url) = std::env::var("COUNTERFOIL_POSTGRES") else {
-            let missing = "COUNTERFOIL_POSTGRES names no database; see tests/stores/postgres.sh";
-            // The harness hides `eprintln!` of a test that passes.
-            let _ = writeln!(std::io::stderr(), "NOT RUN: {test}: {missing}");
-            return None;
-        };
+        let url = server_url(test)?;
         Some(Self(url.parse().expect("a PostgreSQL URL")))
     }
 
@@ -86,6 +81,27 @@ impl Server {
     /// A connection that may do everything.
     pub async fn connection(&self) -> PgConnection {
         PgConnection::connect_with(&self.0).await.expect("a server")
+    }
+}
+
+/// The URL in `COUNTERFOIL_POSTGRES`. `none` leaves PostgreSQL out, and then there is none.
+///
+/// # Panics
+/// If the variable is missing: a test that could not run must not count as passed.
+#[must_use]
+pub fn server_url(test: &str) -> Option<String> {
+    match std::env::var("COUNTERFOIL_POSTGRES").as_deref() {
+        Ok("none") => {
+            // The harness hides `eprintln!` of a test that passes.
+            let _ = writeln!(std::io::stderr(), "NOT RUN: {test}: left out on demand");
+            None
+        }
+        Ok(url) => Some(url.to_owned()),
+        Err(_) => panic!(
+            "NOT RUN: {test}: COUNTERFOIL_POSTGRES names no server: run it by \
+             `tests/stores/postgres.sh cargo test …`, or leave PostgreSQL out by \
+             COUNTERFOIL_POSTGRES=none"
+        ),
     }
 }
 
