@@ -11,15 +11,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use counterfoil::capability::{Capabilities, Operation};
+use counterfoil::capture::Change;
 use counterfoil::cashier::{Cashier, MemoryStore, Standing};
 use counterfoil::clock::{Clock, ManualClock, Timestamp};
-use counterfoil::conformance::{Booked, Case, Outcome, Rig, Shopper, Unable};
+use counterfoil::conformance::{Booked, Case, Happening, Outcome, Rig, Shopper, Unable};
 use counterfoil::error::{Error, ErrorKind, Result};
-use counterfoil::id::{IdempotencyKey, Namespace, OrderId, PaymentId, ProviderName, Reference};
+use counterfoil::id::{
+    CommandId, IdempotencyKey, Namespace, OrderId, PaymentId, ProviderName, Reference, RefundId,
+};
 use counterfoil::money::{Currency, Money, PositiveMoney};
 use counterfoil::payment::{NextAction, Payment, PaymentStatus};
+use counterfoil::refund::{Refund, RefundStatus};
 use counterfoil::registry::{Configuration, Configured, ProviderKind, Registry, Setting, Settings};
-use counterfoil::request::{Checkout, CreateRequest};
+use counterfoil::request::{Checkout, CreateRequest, Cursor, Page, RefundRequest};
 use counterfoil::{Live, Mode, ModeKind, PaymentProvider, Provider, Test};
 
 const START: i64 = 1_800_000_000;
@@ -41,6 +45,9 @@ struct Invoice {
     amount: Money,
     issued_at: Timestamp,
     paid_at: Option<Timestamp>,
+    canceled_at: Option<Timestamp>,
+    /// What the bookkeeper has sent back: the command, its key, the amount.
+    refunds: Vec<(Option<CommandId>, String, Money)>,
     /// A mark of the bookkeeper's that the provider does not know, and since when.
     mark: Option<(&'static str, Timestamp)>,
 }
@@ -53,6 +60,7 @@ enum Defect {
     SaysNowhereHowToPay,
     IssuesAnInvoiceForEachCall,
     NeverHearsOfThePayment,
+    RefundsForEachCall,
 }
 
 /// Invoices in mode `M`.
@@ -72,12 +80,18 @@ impl<M: Mode> Invoices<M> {
             Operation::CreateHosted,
             Operation::FetchPayment,
             Operation::FindPayments,
+            Operation::Void,
+            Operation::Refund,
+            Operation::FetchRefund,
+            Operation::ListRefunds,
         ];
         let a_year = DAY * 365;
         Self {
             name: ProviderName::new("invoice").unwrap(),
             capabilities: Capabilities::new(&operations)
                 .with_idempotent_writes(a_year)
+                .with_voidable_checkouts()
+                .with_partial_refunds()
                 .offline(),
             books: Arc::clone(books),
             clock: Arc::clone(clock),
@@ -101,16 +115,19 @@ impl<M: Mode> Invoices<M> {
         let is_heard = !self.is(Defect::NeverHearsOfThePayment);
         let paid_at = invoice.paid_at.filter(|_| is_heard);
         let status = match (paid_at, invoice.mark) {
+            _ if invoice.canceled_at.is_some() => PaymentStatus::Canceled,
             (None, Some((mark, _))) => PaymentStatus::Unrecognized(mark.into()),
             (None, None) if !self.is(Defect::CallsAnOpenInvoicePaid) => PaymentStatus::Created,
             _ => PaymentStatus::Captured,
         };
         // The books say when the invoice has last changed, and not when they were looked into.
         let marked_at = invoice.mark.map(|(_, at)| at);
-        let changed_at = paid_at.or(marked_at).unwrap_or(invoice.issued_at);
+        let changed_at = paid_at.or(marked_at).or(invoice.canceled_at);
+        let changed_at = changed_at.unwrap_or(invoice.issued_at);
         let mut payment = Payment::new(id, status, invoice.amount, changed_at);
         payment.created_at = invoice.issued_at;
         payment.reference = Some(invoice.reference.clone());
+        payment.refunded = invoice.refunded();
         match payment.status {
             PaymentStatus::Captured => payment.captured = invoice.amount,
             PaymentStatus::Created if !self.is(Defect::SaysNowhereHowToPay) => {
@@ -120,6 +137,34 @@ impl<M: Mode> Invoices<M> {
             _ => {}
         }
         Ok(payment)
+    }
+}
+
+impl<M: Mode> Invoices<M> {
+    /// The number of the invoice that this is the id of.
+    fn number_of(&self, id: &PaymentId<M>, books: &Books) -> Result<usize> {
+        let number = id.raw().strip_prefix("INV-");
+        let number = number.and_then(|number| number.parse::<usize>().ok());
+        let number = number.filter(|number| format!("INV-{number}") == id.raw());
+        let number = number.filter(|number| books.invoices.get(*number).is_some());
+        number.ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no such invoice"))
+    }
+
+    fn refund_of(&self, number: usize, place: usize, invoice: &Invoice) -> Result<Refund<M>> {
+        let id = RefundId::new(self.name.clone(), &format!("REF-{number}-{place}"))?;
+        let of = PaymentId::new(self.name.clone(), &format!("INV-{number}"))?;
+        let (command, _, amount) = &invoice.refunds[place];
+        let at = invoice.paid_at.unwrap_or(invoice.issued_at);
+        let mut refund = Refund::new(id, of, RefundStatus::Succeeded, *amount, at);
+        refund.command.clone_from(command);
+        Ok(refund)
+    }
+}
+
+impl Invoice {
+    fn refunded(&self) -> Money {
+        let amounts = self.refunds.iter().map(|(_, _, amount)| *amount);
+        Money::sum(self.amount.currency(), amounts).unwrap()
     }
 }
 
@@ -157,6 +202,8 @@ impl<M: Mode> PaymentProvider for Invoices<M> {
                     amount: request.amount.money(),
                     issued_at: self.clock.now(),
                     paid_at: None,
+                    canceled_at: None,
+                    refunds: Vec::new(),
                     mark: None,
                 });
                 books.invoices.len() - 1
@@ -170,13 +217,69 @@ impl<M: Mode> PaymentProvider for Invoices<M> {
         if books.are_closed {
             return Err(Error::new(ErrorKind::Unavailable, "the books are closed"));
         }
-        let number = id.raw().strip_prefix("INV-");
-        let number = number.and_then(|number| number.parse::<usize>().ok());
-        let number = number.filter(|number| format!("INV-{number}") == id.raw());
-        let found = number.and_then(|number| Some((number, books.invoices.get(number)?)));
-        let (number, invoice) =
-            found.ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no such invoice"))?;
-        self.payment(number, invoice)
+        let number = self.number_of(id, &books)?;
+        self.payment(number, &books.invoices[number])
+    }
+
+    async fn void(&self, id: &PaymentId<M>, _: &IdempotencyKey) -> Result<Change<M>> {
+        let mut books = self.books();
+        let number = self.number_of(id, &books)?;
+        let invoice = &mut books.invoices[number];
+        if invoice.paid_at.is_some() {
+            return Err(Error::new(ErrorKind::Conflict, "the invoice is paid"));
+        }
+        invoice.canceled_at = Some(self.clock.now());
+        let payment = self.payment(number, &books.invoices[number])?;
+        Ok(Change::Made(Box::new(payment)))
+    }
+
+    async fn refund(&self, request: &RefundRequest<M>, key: &IdempotencyKey) -> Result<Refund<M>> {
+        let mut books = self.books();
+        let number = self.number_of(&request.payment, &books)?;
+        let invoice = &mut books.invoices[number];
+        let (key, amount) = (key.to_string(), request.amount.money());
+        let known = invoice.refunds.iter().position(|(_, its, _)| *its == key);
+        let known = known.filter(|_| !self.is(Defect::RefundsForEachCall));
+        let place = match known {
+            Some(place) => place,
+            None => {
+                let left = invoice.amount.checked_sub(invoice.refunded())?;
+                let is_there = invoice.paid_at.is_some() && left.checked_sub(amount)?.minor() >= 0;
+                if !is_there {
+                    let message = "so much was not paid by this invoice";
+                    return Err(Error::new(ErrorKind::InvalidRequest, message));
+                }
+                let command = Some(request.command.clone());
+                invoice.refunds.push((command, key, amount));
+                invoice.refunds.len() - 1
+            }
+        };
+        self.refund_of(number, place, invoice)
+    }
+
+    async fn fetch_refund(&self, id: &RefundId<M>) -> Result<Refund<M>> {
+        let books = self.books();
+        for (number, invoice) in books.invoices.iter().enumerate() {
+            for place in 0..invoice.refunds.len() {
+                let refund = self.refund_of(number, place, invoice)?;
+                if refund.id == *id {
+                    return Ok(refund);
+                }
+            }
+        }
+        Err(Error::new(ErrorKind::NotFound, "there is no such refund"))
+    }
+
+    async fn list_refunds(
+        &self,
+        payment: &PaymentId<M>,
+        _: Option<&Cursor>,
+    ) -> Result<Page<Refund<M>>> {
+        let books = self.books();
+        let number = self.number_of(payment, &books)?;
+        let invoice = &books.invoices[number];
+        let all = (0..invoice.refunds.len()).map(|place| self.refund_of(number, place, invoice));
+        Ok(Page::new(all.collect::<Result<_>>()?, None))
     }
 
     async fn find_payments(&self, reference: &Reference) -> Result<Vec<Payment<M>>> {
@@ -193,6 +296,8 @@ impl<M: Mode> PaymentProvider for Invoices<M> {
 struct InvoiceRig {
     books: Arc<Mutex<Books>>,
     defect: Option<Defect>,
+    /// What this provider cannot do.
+    without: &'static [Operation],
 }
 
 impl InvoiceRig {
@@ -203,10 +308,27 @@ impl InvoiceRig {
         }
     }
 
+    /// One that only issues invoices, and sees that they are paid.
+    fn bare() -> Self {
+        const WITHOUT: [Operation; 4] = [
+            Operation::Void,
+            Operation::Refund,
+            Operation::FetchRefund,
+            Operation::ListRefunds,
+        ];
+        Self {
+            without: &WITHOUT,
+            ..Self::default()
+        }
+    }
+
     fn handle<M: Mode>(&self, installation: &Namespace) -> Provider<M> {
         let clock = Arc::new(ManualClock::new(self.now()));
         let mut invoices = Invoices::new(&self.books, &clock);
         invoices.defect = self.defect;
+        for operation in self.without {
+            invoices.capabilities = invoices.capabilities.without(*operation);
+        }
         Provider::new(invoices, installation.clone()).with_clock(clock)
     }
 }
@@ -242,7 +364,7 @@ impl Rig for InvoiceRig {
                 currency: invoice.amount.currency().code().into(),
                 amount: invoice.amount.to_decimal(),
                 captured: captured.to_decimal(),
-                refunded: zero.to_decimal(),
+                refunded: invoice.refunded().to_decimal(),
             }
         });
         booked.collect()
@@ -255,6 +377,17 @@ impl Rig for InvoiceRig {
         pay(&self.books, &payment.id, self.now());
         Ok(())
     }
+
+    fn happen(&self, happening: Happening<'_>) -> Result<(), Unable> {
+        let Happening::DashboardRefund(payment, amount) = happening else {
+            return Err(Unable);
+        };
+        let number: usize = payment.id.raw()[4..].parse().unwrap();
+        let invoice = &mut self.books.lock().unwrap().invoices[number];
+        let by_hand = (None, "by hand".to_owned(), amount.money());
+        invoice.refunds.push(by_hand);
+        Ok(())
+    }
 }
 
 /// The bank statement shows the transfer.
@@ -264,6 +397,7 @@ fn pay(books: &Mutex<Books>, id: &PaymentId<Test>, at: Timestamp) {
 }
 
 counterfoil::conformance!(invoice, InvoiceRig::default());
+counterfoil::conformance!(bare_invoice, InvoiceRig::bare());
 
 #[test]
 fn what_needs_a_key_or_requests_does_not_apply_and_what_needs_neither_is_proven() {
@@ -281,6 +415,8 @@ fn what_needs_a_key_or_requests_does_not_apply_and_what_needs_neither_is_proven(
         ("shopper", "a_paid_payment_is_captured_once", true),
         ("creation", "the_same_attempt_twice_is_one_payment", true),
         ("limits", "no_secret_is_shown", true),
+        ("refunds", "partial_refunds_never_exceed_the_payment", true),
+        ("captures", "an_unpaid_checkout_can_be_ended", true),
     ] {
         let outcome = Case::named(group, name).unwrap().run(InvoiceRig::default);
         match applies {
@@ -311,6 +447,7 @@ fn a_defect_fails_the_case_that_is_about_it_also_offline() {
             "creation",
             "the_same_attempt_twice_is_one_payment",
         ),
+        (RefundsForEachCall, "refunds", "one_command_refunds_once"),
         (
             NeverHearsOfThePayment,
             "shopper",
