@@ -321,6 +321,16 @@ impl IdempotencyKey {
         Self::derive(&[operation, namespace.as_str(), &payment.to_string(), command])
     }
 
+    /// The key of one command on a payment that was made elsewhere and carries no reference.
+    #[cfg(any(feature = "paypal", feature = "stripe"))]
+    pub(crate) fn for_unreferenced<M: Mode>(
+        operation: &str,
+        payment: &PaymentId<M>,
+        command: &str,
+    ) -> Self {
+        Self::derive(&[operation, "", &payment.to_string(), command])
+    }
+
     /// The key of one request, for a provider that needs several of them for one write: each has
     /// a key of its own.
     #[must_use]

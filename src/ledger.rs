@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::{CaptureId, DisputeId, RefundId};
 use crate::mode::Mode;
 use crate::money::{Currency, Money, MoneyError};
-use crate::payment::{Payment, PaymentStatus};
+use crate::payment::{Payment, PaymentStatus, ReportedAmount};
 use crate::refund::Refund;
 use crate::webhook::{Authenticity, Event, EventKind};
 
@@ -117,7 +117,7 @@ impl<M: Mode> Ledger<M> {
         for capture in other.captures() {
             self.add_capture(capture.clone());
         }
-        for refund in other.refunds() {
+        for refund in other.facts.refunds.values() {
             self.add_refund(refund.clone());
         }
         for dispute in other.disputes() {
@@ -165,9 +165,26 @@ impl<M: Mode> Ledger<M> {
         self.facts.captures.values()
     }
 
-    /// The refunds, by id.
+    /// The refunds, by id. What only released an authorized amount is none of them, although the
+    /// provider reports it as a refund.
     pub fn refunds(&self) -> impl Iterator<Item = &Refund<M>> {
-        self.facts.refunds.values()
+        let all = self.facts.refunds.values();
+        all.filter(|refund| !self.facts.is_release(refund, self.payment.as_ref()))
+    }
+
+    /// Whether a refund could as well be the release of what was not captured, so that the provider
+    /// must be asked for the payment.
+    #[must_use]
+    pub fn has_undecided_refund(&self) -> bool {
+        let mut all = self.facts.refunds.values();
+        all.any(|refund| {
+            let payment = self.payment.as_ref();
+            refund.may_be_release
+                && refund.status.holds_money()
+                && payment.is_some_and(|payment| {
+                    self.facts.release_of(refund, payment) == Release::Undecided
+                })
+        })
     }
 
     /// The disputes, by id.
@@ -181,6 +198,7 @@ impl<M: Mode> Ledger<M> {
     /// Refunds made since it was reported are added to it, and those of it that have failed since
     /// are taken from it. One that is dated two seconds after the report or less is taken to be in
     /// it: a provider's clocks differ, and counted twice it would be money that never went back.
+    /// It is never more than was captured.
     ///
     /// # Errors
     /// [`MoneyError`] if a refund is in another currency than the payment.
@@ -190,12 +208,15 @@ impl<M: Mode> Ledger<M> {
         let Some(payment) = &self.payment else {
             return Ok(listed);
         };
+        let Some(reported_at) = payment.reported_at(ReportedAmount::Refunded) else {
+            return Ok(at_most(listed, payment.captured));
+        };
         let (mut made, mut failed) = (Vec::new(), Vec::new());
         for refund in self.refunds() {
-            let is_new = refund.created_at > payment.as_of.saturating_add(CLOCKS_APART);
+            let is_new = refund.created_at > reported_at.saturating_add(CLOCKS_APART);
             match refund.status.holds_money() {
                 true if is_new => made.push(refund.amount),
-                false if !is_new && refund.as_of > payment.as_of => failed.push(refund.amount),
+                false if !is_new && refund.as_of > reported_at => failed.push(refund.amount),
                 _ => {}
             }
         }
@@ -203,7 +224,8 @@ impl<M: Mode> Ledger<M> {
             .refunded
             .checked_add(Money::sum(currency, made)?)?
             .checked_sub(Money::sum(currency, failed)?)?;
-        Ok(Money::new(reported.minor().max(listed.minor()), currency))
+        let most = Money::new(reported.minor().max(listed.minor()), currency);
+        Ok(at_most(most, payment.captured))
     }
 
     /// What of [`refunded`](Self::refunded) is in none of the refunds that were heard of here.
@@ -336,6 +358,60 @@ impl<M: Mode> Facts<M> {
         }
         taken
     }
+}
+
+/// What a refund is that may be a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Release {
+    Yes,
+    No,
+    /// It fits both, and the payment's own sum of refunds is older than it.
+    Undecided,
+}
+
+impl<M: Mode> Facts<M> {
+    /// Whether a refund gives nothing back: it only released what was authorized. What is undecided
+    /// counts as a release, so that no customer is asked to pay a second time.
+    fn is_release(&self, refund: &Refund<M>, payment: Option<&Payment<M>>) -> bool {
+        let judged = payment.map(|payment| self.release_of(refund, payment));
+        refund.may_be_release && judged.is_some_and(|release| release != Release::No)
+    }
+
+    /// Decides whether a refund that may be a release is one.
+    fn release_of(&self, refund: &Refund<M>, payment: &Payment<M>) -> Release {
+        let (amount, captured) = (refund.amount.minor(), payment.captured.minor());
+        let released = payment.amount.minor() - captured;
+        if captured <= 0 || amount > captured {
+            return Release::Yes;
+        }
+        // The rest is released at once and once: of several that fit, the first.
+        let fits = |r: &Refund<M>| r.may_be_release && r.amount.minor() == released;
+        let is_earlier = |r: &Refund<M>| (r.created_at, &r.id) < (refund.created_at, &refund.id);
+        if !fits(refund) || self.refunds.values().any(|r| fits(r) && is_earlier(r)) {
+            return Release::No;
+        }
+        match payment.reported_at(ReportedAmount::Refunded) {
+            Some(at) if refund.created_at <= at => {
+                let others = self.refunds.values().filter(|r| {
+                    let is_in_sum = r.created_at <= at && r.status.holds_money();
+                    r.id != refund.id && is_in_sum && r.amount.minor() <= captured
+                });
+                let others: i64 = others.map(|r| r.amount.minor()).sum();
+                match payment.refunded.minor() < others.saturating_add(amount) {
+                    true => Release::Yes,
+                    false => Release::No,
+                }
+            }
+            _ => Release::Undecided,
+        }
+    }
+}
+
+fn at_most(amount: Money, most: Money) -> Money {
+    if amount.currency() == most.currency() && amount.minor() > most.minor().max(0) {
+        return Money::new(most.minor().max(0), most.currency());
+    }
+    amount
 }
 
 /// How far apart the clocks of one provider may be: what dates a refund and what dates an answer are

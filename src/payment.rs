@@ -57,10 +57,14 @@ pub struct Payment<M: Mode> {
     pub captured_at: Option<Timestamp>,
     /// When the provider was in this state, by the provider's clock.
     pub as_of: Timestamp,
+    /// Which report each amount comes from that not every report has.
+    #[serde(default, skip_serializing_if = "Reports::are_own")]
+    pub(crate) reports: Reports,
 }
 
 impl<M: Mode> Payment<M> {
-    /// A payment of `amount` in `status`, with nothing captured yet.
+    /// A payment of `amount` in `status`, with nothing captured yet. An amount that this report does
+    /// not have must be marked as [`unreported`](Self::unreported): zero says that there is none.
     #[must_use]
     pub fn new(id: PaymentId<M>, status: PaymentStatus, amount: Money, as_of: Timestamp) -> Self {
         let zero = Money::zero(amount.currency());
@@ -83,7 +87,23 @@ impl<M: Mode> Payment<M> {
             created_at: as_of,
             captured_at,
             as_of,
+            reports: Reports::default(),
         }
+    }
+
+    /// Says that this report of the provider does not have an amount, so that
+    /// [`join`](Self::join) keeps what another report has.
+    #[must_use]
+    pub fn unreported(mut self, amount: ReportedAmount) -> Self {
+        *self.reports.of_mut(amount) = Report::Missing;
+        self
+    }
+
+    /// When the provider was in the state that an amount comes from; `None` if no report has had
+    /// the amount.
+    #[must_use]
+    pub fn reported_at(&self, amount: ReportedAmount) -> Option<Timestamp> {
+        self.rank_of(amount).map(|rank| rank.as_of)
     }
 
     /// Every name of the provider's that leads to this payment.
@@ -158,6 +178,12 @@ impl<M: Mode> Payment<M> {
         aliases.sort();
         aliases.dedup();
         aliases.retain(|alias| *alias != id);
+        let mut reports = Reports::default();
+        let [capturable, refunded, returned] = ReportedAmount::ALL.map(|amount| {
+            let (value, report) = later.reported_by_either(&earlier, amount);
+            *reports.of_mut(amount) = report;
+            value
+        });
         Ok(Self {
             id,
             aliases,
@@ -165,8 +191,13 @@ impl<M: Mode> Payment<M> {
             reference: later.reference.clone().max(earlier.reference),
             fee: max_money(later.fee, earlier.fee),
             created_at: later.created_at.min(earlier.created_at),
-            // A notice does not say it.
+            capturable,
+            refunded,
+            returned,
+            reports,
+            // Not every report has these two.
             expires_at: later.expires_at.max(earlier.expires_at),
+            capture_before: later.capture_before.max(earlier.capture_before),
             captured_at: [later.captured_at, earlier.captured_at]
                 .into_iter()
                 .flatten()
@@ -175,13 +206,48 @@ impl<M: Mode> Payment<M> {
         })
     }
 
+    /// An amount as the stronger of the reports that have it says, and which report that is.
+    fn reported_by_either(&self, earlier: &Self, amount: ReportedAmount) -> (Money, Report) {
+        let own = self.rank();
+        let said = |p: &Self| (p.rank_of(amount), p.amount_of(amount).minor());
+        let (rank, minor) = said(self).max(said(earlier));
+        let report = match rank {
+            None => Report::Missing,
+            Some(rank) if rank == own => Report::Own,
+            Some(rank) => Report::Of(rank),
+        };
+        (Money::new(minor, self.amount.currency()), report)
+    }
+
+    fn amount_of(&self, amount: ReportedAmount) -> Money {
+        match amount {
+            ReportedAmount::Capturable => self.capturable,
+            ReportedAmount::Refunded => self.refunded,
+            ReportedAmount::Returned => self.returned,
+        }
+    }
+
+    fn rank_of(&self, amount: ReportedAmount) -> Option<Rank> {
+        match self.reports.of(amount) {
+            Report::Own => Some(self.rank()),
+            Report::Of(rank) => Some(rank),
+            Report::Missing => None,
+        }
+    }
+
+    const fn rank(&self) -> Rank {
+        Rank {
+            finality: self.finality(),
+            as_of: self.as_of,
+            progress: self.status.progress(),
+        }
+    }
+
     /// A total order of snapshots, so that the greater one is the same whichever came first.
     fn precedence(&self, other: &Self) -> Ordering {
         let key = |p: &Self| {
             (
-                p.finality(),
-                p.as_of,
-                p.status.progress(),
+                p.rank(),
                 p.captured.minor(),
                 p.refunded.minor(),
                 p.returned.minor(),
@@ -219,6 +285,75 @@ impl<M: Mode> Payment<M> {
             Some(NextAction::UseSdk { .. }) | None => None,
         }
     }
+}
+
+/// An amount that not every report of a payment has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ReportedAmount {
+    /// [`Payment::capturable`].
+    Capturable,
+    /// [`Payment::refunded`].
+    Refunded,
+    /// [`Payment::returned`].
+    Returned,
+}
+
+impl ReportedAmount {
+    const ALL: [Self; 3] = [Self::Capturable, Self::Refunded, Self::Returned];
+}
+
+/// Which report each of those amounts comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Reports {
+    capturable: Report,
+    refunded: Report,
+    returned: Report,
+}
+
+impl Reports {
+    fn are_own(&self) -> bool {
+        *self == Self::default()
+    }
+
+    const fn of(&self, amount: ReportedAmount) -> Report {
+        match amount {
+            ReportedAmount::Capturable => self.capturable,
+            ReportedAmount::Refunded => self.refunded,
+            ReportedAmount::Returned => self.returned,
+        }
+    }
+
+    const fn of_mut(&mut self, amount: ReportedAmount) -> &mut Report {
+        match amount {
+            ReportedAmount::Capturable => &mut self.capturable,
+            ReportedAmount::Refunded => &mut self.refunded,
+            ReportedAmount::Returned => &mut self.returned,
+        }
+    }
+}
+
+/// The report that an amount comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Report {
+    /// The one that everything else of the snapshot comes from.
+    #[default]
+    Own,
+    /// An earlier or weaker one.
+    Of(Rank),
+    /// None: the amount is not known.
+    Missing,
+}
+
+/// What makes one report of a payment stronger than another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rank {
+    finality: u8,
+    as_of: Timestamp,
+    progress: u8,
 }
 
 fn max_money(left: Option<Money>, right: Option<Money>) -> Option<Money> {

@@ -26,6 +26,11 @@ pub struct Refund<M: Mode> {
     pub created_at: Timestamp,
     /// When the provider was in this state, by the provider's clock.
     pub as_of: Timestamp,
+    /// Whether the report leaves open that this only releases what was authorized and never
+    /// captured: some providers list that as a refund. The [`Ledger`](crate::ledger::Ledger) decides
+    /// by what is known of the payment.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub may_be_release: bool,
 }
 
 impl<M: Mode> Refund<M> {
@@ -46,6 +51,7 @@ impl<M: Mode> Refund<M> {
             status,
             created_at: as_of,
             as_of,
+            may_be_release: false,
         }
     }
 
@@ -62,9 +68,16 @@ impl<M: Mode> Refund<M> {
             command: later.command.clone().max(earlier.command),
             created_at: later.created_at.min(earlier.created_at),
             payment: later.payment.clone().max(earlier.payment),
+            // A command of ours, or a report that has the charge, says that it is a refund.
+            may_be_release: later.may_be_release && earlier.may_be_release,
             ..later
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// How far a refund has come. Tell the shopper of [`Succeeded`](RefundStatus::Succeeded) only.

@@ -36,7 +36,12 @@ impl<M: Mode> OrderRecord<M> {
         let commands = commands.map(|command| self.after_half_its_age(command.requested_at));
         let payments = self.payments.iter().filter_map(|p| p.ledger.payment());
         let payments = payments.filter_map(|payment| self.payment_due_at(payment));
-        let asking = attempts.chain(commands).chain(payments).min();
+        // What the provider reports as a refund may be a release: its own sum decides.
+        let entries = self.payments.iter();
+        let undecided = entries.filter(|entry| entry.ledger.has_undecided_refund());
+        let undecided = undecided.map(|_| self.asked_at.saturating_add(SOONEST));
+        let asking = attempts.chain(commands).chain(payments).chain(undecided);
+        let asking = asking.min();
         let telling = self.told_at(patience).min();
         let times = [asking, telling, self.looked_up_at()];
         times.into_iter().flatten().min()

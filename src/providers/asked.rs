@@ -2,13 +2,14 @@
 
 #![cfg(any(feature = "paypal", feature = "stripe"))]
 
+use crate::capability::Operation;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::IdempotencyKey;
 use crate::mode::Mode;
 use crate::money::PositiveMoney;
 use crate::payment::Payment;
 use crate::refund::Refund;
-use crate::request::{CaptureRequest, RefundRequest};
+use crate::request::RefundRequest;
 
 /// Refuses an amount in another currency than the payment's.
 pub(super) fn check_currency<M: Mode>(asked: PositiveMoney, payment: &Payment<M>) -> Result<()> {
@@ -20,21 +21,19 @@ pub(super) fn check_currency<M: Mode>(asked: PositiveMoney, payment: &Payment<M>
     Err(Error::new(ErrorKind::InvalidRequest, message))
 }
 
-/// One capture has one key, whichever of the payment's names it was asked for by: one of the
-/// checkout that is repeated on the payment must not take the amount again.
-pub(super) fn capture_key<M: Mode>(
-    request: &CaptureRequest<M>,
-    held: &Payment<M>,
-    key: &IdempotencyKey,
+/// The key of a command on a payment, which is the same whichever of the payment's names it was
+/// given by: two requests under two names must not both move money.
+pub(super) fn canonical_key<M: Mode>(
+    operation: Operation,
+    payment: &Payment<M>,
+    command: &str,
 ) -> IdempotencyKey {
-    match &held.reference {
-        Some(reference) => IdempotencyKey::for_command(
-            "capture",
-            &reference.namespace,
-            &held.id,
-            request.command.as_str(),
-        ),
-        None => key.clone(),
+    let operation = operation.name();
+    match &payment.reference {
+        Some(reference) => {
+            IdempotencyKey::for_command(operation, &reference.namespace, &payment.id, command)
+        }
+        None => IdempotencyKey::for_unreferenced(operation, &payment.id, command),
     }
 }
 

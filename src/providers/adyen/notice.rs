@@ -15,7 +15,7 @@ use crate::dispute::{Dispute, DisputeStatus};
 use crate::id::{CaptureId, DisputeId, EventId, IdError, PaymentId, ProviderName, RefundId};
 use crate::mode::Mode;
 use crate::money::Money;
-use crate::payment::{Payment, PaymentStatus};
+use crate::payment::{Payment, PaymentStatus, ReportedAmount};
 use crate::refund::{Refund, RefundStatus};
 use crate::request::CaptureMode;
 use crate::webhook::{
@@ -181,7 +181,10 @@ impl<M: Mode> ItemReader<'_, M> {
     fn snapshot(&self, status: PaymentStatus, id: &str) -> Read<Payment<M>> {
         let id = self.payment_id(id)?;
         let money = self.money()?;
-        let mut payment = Payment::new(id, status, money, self.at);
+        // Refunds and reversals are reported one by one.
+        let mut payment = Payment::new(id, status, money, self.at)
+            .unreported(ReportedAmount::Refunded)
+            .unreported(ReportedAmount::Returned);
         payment.reference = self.reference().map(|(reference, _)| reference);
         match payment.status {
             PaymentStatus::Captured => payment.captured = money,

@@ -15,7 +15,7 @@ use crate::http::is_loopback;
 use crate::id::{IdempotencyKey, PaymentId, Reference};
 use crate::mode::{Mode, ModeKind};
 use crate::money::Money;
-use crate::payment::{NextAction, Payment, PaymentStatus};
+use crate::payment::{NextAction, Payment, PaymentStatus, ReportedAmount};
 use crate::request::CaptureMode;
 use crate::secret::Secret;
 
@@ -101,7 +101,10 @@ impl<M: Mode> Adyen<M> {
             }
             _ => {}
         }
-        let mut payment = Payment::new(id, status, begun.amount, as_of);
+        // Refunds and reversals are reported one by one.
+        let mut payment = Payment::new(id, status, begun.amount, as_of)
+            .unreported(ReportedAmount::Refunded)
+            .unreported(ReportedAmount::Returned);
         payment.is_checkout = !is_named;
         match (&payment.status, begun.capture) {
             (PaymentStatus::Captured, _) => payment.captured = held,

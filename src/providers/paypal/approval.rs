@@ -14,14 +14,13 @@ use crate::id::{CommandId, IdempotencyKey, PaymentId};
 use crate::mode::Mode;
 use crate::money::PositiveMoney;
 use crate::payment::{Payment, PaymentStatus};
-use crate::providers::asked::check_currency;
+use crate::providers::asked::{canonical_key, check_currency};
 use crate::request::CompleteRequest;
 
 impl<M: Mode> PayPal<M> {
     pub(super) async fn complete_approved(
         &self,
         request: &CompleteRequest<M>,
-        key: &IdempotencyKey,
     ) -> Result<Payment<M>> {
         let found = self
             .fetch(Operation::Complete, request.payment.raw())
@@ -47,7 +46,7 @@ impl<M: Mode> PayPal<M> {
             Some("AUTHORIZE") => "authorize",
             _ => "capture",
         };
-        let key = key_of(&order, key);
+        let key = key_of(&order, &canonical_key(Operation::Complete, &payment, ""));
         match self.client.complete_order(&order.id, step, &key).await {
             Ok(answer) => self
                 .client

@@ -14,21 +14,17 @@ use crate::id::{IdempotencyKey, PaymentId};
 use crate::mode::Mode;
 use crate::money::PositiveMoney;
 use crate::payment::{Payment, PaymentStatus};
-use crate::providers::asked::{capture_key, check_currency};
+use crate::providers::asked::{canonical_key, check_currency};
 use crate::request::CaptureRequest;
 
 impl<M: Mode> PayPal<M> {
-    pub(super) async fn take_held(
-        &self,
-        request: &CaptureRequest<M>,
-        key: &IdempotencyKey,
-    ) -> Result<Payment<M>> {
+    pub(super) async fn take_held(&self, request: &CaptureRequest<M>) -> Result<Payment<M>> {
         let found = self
             .fetch(Operation::Capture, request.payment.raw())
             .await?;
         let held = found.payment;
         check_currency(request.amount, &held)?;
-        let key = capture_key(request, &held, key);
+        let key = canonical_key(Operation::Capture, &held, request.command.as_str());
         let mark = mark_of(&held, &key);
         let Some(order) = found.order else {
             return Err(conflict("the payment has no order at PayPal to capture by"));
@@ -87,13 +83,10 @@ impl<M: Mode> PayPal<M> {
         }
     }
 
-    pub(super) async fn let_go(
-        &self,
-        id: &PaymentId<M>,
-        key: &IdempotencyKey,
-    ) -> Result<Payment<M>> {
+    pub(super) async fn let_go(&self, id: &PaymentId<M>) -> Result<Payment<M>> {
         let found = self.fetch(Operation::Void, id.raw()).await?;
         let payment = found.payment;
+        let key = &canonical_key(Operation::Void, &payment, "");
         if matches!(
             payment.status,
             PaymentStatus::Canceled | PaymentStatus::Expired

@@ -225,25 +225,25 @@ impl<M: Mode> PaymentProvider for PayPal<M> {
     async fn complete(
         &self,
         request: &CompleteRequest<M>,
-        key: &IdempotencyKey,
+        _key: &IdempotencyKey,
     ) -> Result<Payment<M>> {
-        self.complete_approved(request, key).await
+        self.complete_approved(request).await
     }
 
     async fn capture(
         &self,
         request: &CaptureRequest<M>,
-        key: &IdempotencyKey,
+        _key: &IdempotencyKey,
     ) -> Result<Change<M>> {
-        self.take_held(request, key).await.map(Change::from)
+        self.take_held(request).await.map(Change::from)
     }
 
-    async fn void(&self, id: &PaymentId<M>, key: &IdempotencyKey) -> Result<Change<M>> {
-        self.let_go(id, key).await.map(Change::from)
+    async fn void(&self, id: &PaymentId<M>, _key: &IdempotencyKey) -> Result<Change<M>> {
+        self.let_go(id).await.map(Change::from)
     }
 
-    async fn refund(&self, request: &RefundRequest<M>, key: &IdempotencyKey) -> Result<Refund<M>> {
-        self.give_back(request, key).await
+    async fn refund(&self, request: &RefundRequest<M>, _key: &IdempotencyKey) -> Result<Refund<M>> {
+        self.give_back(request).await
     }
 
     async fn fetch_refund(&self, id: &RefundId<M>) -> Result<Refund<M>> {

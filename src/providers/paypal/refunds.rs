@@ -10,20 +10,16 @@ use super::payment::holds_money;
 use super::wire::{self, Capture, Order};
 use crate::capability::Operation;
 use crate::error::{Effect, Error, ErrorKind, Result};
-use crate::id::{IdempotencyKey, PaymentId};
+use crate::id::PaymentId;
 use crate::mode::Mode;
 use crate::money::Money;
 use crate::payment::PaymentStatus;
-use crate::providers::asked::{check_currency, same_refund};
+use crate::providers::asked::{canonical_key, check_currency, same_refund};
 use crate::refund::Refund;
 use crate::request::{Page, RefundRequest};
 
 impl<M: Mode> PayPal<M> {
-    pub(super) async fn give_back(
-        &self,
-        request: &RefundRequest<M>,
-        key: &IdempotencyKey,
-    ) -> Result<Refund<M>> {
+    pub(super) async fn give_back(&self, request: &RefundRequest<M>) -> Result<Refund<M>> {
         let mark = mark_of(&request.command)?;
         let found = self.fetch(Operation::Refund, request.payment.raw()).await?;
         let payment = found.payment;
@@ -46,16 +42,7 @@ impl<M: Mode> PayPal<M> {
         }
         let capture = refundable_capture(&order, request.amount.money())?;
         let body = json!({ "amount": to_wire(request.amount)?, "custom_id": mark });
-        // One wish has one key, whichever of the payment's names it was spoken with.
-        let key = match &payment.reference {
-            Some(reference) => IdempotencyKey::for_command(
-                "refund",
-                &reference.namespace,
-                &payment.id,
-                request.command.as_str(),
-            ),
-            None => key.clone(),
-        };
+        let key = canonical_key(Operation::Refund, &payment, request.command.as_str());
         let refused = match self.client.refund_capture(&capture.id, &body, &key).await {
             Ok(answer) => {
                 // Another process may have been first with this command, and with another amount.

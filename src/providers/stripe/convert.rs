@@ -67,6 +67,7 @@ impl<'p, M: Mode> Reader<'p, M> {
             .and_then(|metadata| metadata.command.as_deref());
         read.command = command.and_then(|command| CommandId::new(command).ok());
         read.created_at = time(refund.created, "created")?;
+        read.may_be_release = read.command.is_none() && may_be_release(refund);
         Ok(read)
     }
 
@@ -210,6 +211,19 @@ pub(super) fn unexpected(message: impl Into<std::borrow::Cow<'static, str>>) -> 
 
 fn bad_id(error: IdError) -> Error {
     unexpected(error.to_string())
+}
+
+/// Whether a refund may only release what was authorized and never captured, which Stripe lists as
+/// a refund of the charge. Only the charge tells, and a webhook has no more than its id.
+fn may_be_release(refund: &Object<'_>) -> bool {
+    let Some(charge) = refund.charge.as_ref().and_then(Link::object) else {
+        return true;
+    };
+    let not_captured = charge
+        .amount
+        .unwrap_or(0)
+        .saturating_sub(charge.amount_captured.unwrap_or(0));
+    charge.captured != Some(true) || (not_captured > 0 && refund.amount == Some(not_captured))
 }
 
 fn refund_status(status: &str) -> RefundStatus {

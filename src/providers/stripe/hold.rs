@@ -8,15 +8,11 @@ use crate::id::{IdempotencyKey, PaymentId};
 use crate::mode::Mode;
 use crate::money::PositiveMoney;
 use crate::payment::{Payment, PaymentStatus};
-use crate::providers::asked::{capture_key, check_currency};
+use crate::providers::asked::{canonical_key, check_currency};
 use crate::request::CaptureRequest;
 
 impl<M: Mode> Stripe<M> {
-    pub(super) async fn take_held(
-        &self,
-        request: &CaptureRequest<M>,
-        key: &IdempotencyKey,
-    ) -> Result<Payment<M>> {
+    pub(super) async fn take_held(&self, request: &CaptureRequest<M>) -> Result<Payment<M>> {
         // Stripe takes no currency here, so the payment's own has to be looked at first.
         let held = self
             .fetch(Operation::Capture, request.payment.raw())
@@ -34,11 +30,8 @@ impl<M: Mode> Stripe<M> {
             form.push(pair("final_capture", "false"));
         }
         let id = held.id.raw();
-        match self
-            .client
-            .capture_intent(id, form, &capture_key(request, &held, key))
-            .await
-        {
+        let key = canonical_key(Operation::Capture, &held, request.command.as_str());
+        match self.client.capture_intent(id, form, &key).await {
             Ok(answer) => self.payment_now(Operation::Capture, &answer).await,
             Err(refused) => {
                 let is_done = |now: &Payment<M>| is_taken(request.amount, &held, now);
@@ -47,12 +40,9 @@ impl<M: Mode> Stripe<M> {
         }
     }
 
-    pub(super) async fn let_go(
-        &self,
-        id: &PaymentId<M>,
-        key: &IdempotencyKey,
-    ) -> Result<Payment<M>> {
+    pub(super) async fn let_go(&self, id: &PaymentId<M>) -> Result<Payment<M>> {
         let payment = self.fetch(Operation::Void, id.raw()).await?;
+        let key = &canonical_key(Operation::Void, &payment, "");
         if payment.is_checkout {
             return self.expire(payment.id.raw(), key).await;
         }

@@ -247,17 +247,17 @@ impl<M: Mode> PaymentProvider for Stripe<M> {
     async fn capture(
         &self,
         request: &CaptureRequest<M>,
-        key: &IdempotencyKey,
+        _key: &IdempotencyKey,
     ) -> Result<Change<M>> {
-        self.take_held(request, key).await.map(Change::from)
+        self.take_held(request).await.map(Change::from)
     }
 
-    async fn void(&self, id: &PaymentId<M>, key: &IdempotencyKey) -> Result<Change<M>> {
-        self.let_go(id, key).await.map(Change::from)
+    async fn void(&self, id: &PaymentId<M>, _key: &IdempotencyKey) -> Result<Change<M>> {
+        self.let_go(id).await.map(Change::from)
     }
 
-    async fn refund(&self, request: &RefundRequest<M>, key: &IdempotencyKey) -> Result<Refund<M>> {
-        self.give_back(request, key).await
+    async fn refund(&self, request: &RefundRequest<M>, _key: &IdempotencyKey) -> Result<Refund<M>> {
+        self.give_back(request).await
     }
 
     async fn fetch_refund(&self, id: &RefundId<M>) -> Result<Refund<M>> {

@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::mode::Mode;
 use crate::money::{Currency, Money};
-use crate::payment::{NextAction, Payment, PaymentStatus};
+use crate::payment::{NextAction, Payment, PaymentStatus, ReportedAmount};
 use crate::secret::Secret;
 
 impl<M: Mode> Reader<'_, M> {
@@ -48,8 +48,13 @@ impl<M: Mode> Reader<'_, M> {
             payment.fee = fee(charge)?;
             payment.captured_at = booked_at(charge).or(payment.captured_at);
             payment.capture_before = capture_before(charge);
+        } else {
+            payment = payment.unreported(ReportedAmount::Refunded);
         }
-        Ok(payment)
+        if intent.amount_capturable.is_none() {
+            payment = payment.unreported(ReportedAmount::Capturable);
+        }
+        Ok(payment.unreported(ReportedAmount::Returned))
     }
 
     /// The session is the payment until there is an intent, and then another name of it.
@@ -71,7 +76,10 @@ impl<M: Mode> Reader<'_, M> {
                     .ok_or_else(|| missing("amount_total"))?;
                 let currency = currency(required(&session.currency, "currency")?)?;
                 let amount = from_units(units, currency)?;
-                let mut payment = Payment::new(id, status, amount, self.as_of());
+                let mut payment = Payment::new(id, status, amount, self.as_of())
+                    .unreported(ReportedAmount::Capturable)
+                    .unreported(ReportedAmount::Refunded)
+                    .unreported(ReportedAmount::Returned);
                 if payment.status == PaymentStatus::Captured {
                     payment.captured = amount;
                 }
@@ -127,6 +135,11 @@ impl<M: Mode> Reader<'_, M> {
             PaymentStatus::Authorized => payment.capturable = amount,
             _ => {}
         }
+        if payment.status != PaymentStatus::Authorized {
+            // Whether the rest is still held only its intent says.
+            payment = payment.unreported(ReportedAmount::Capturable);
+        }
+        payment = payment.unreported(ReportedAmount::Returned);
         payment.refunded = refunded(charge, currency)?;
         payment.fee = fee(charge)?;
         payment.captured_at = booked_at(charge).or(payment.captured_at);
@@ -149,6 +162,8 @@ fn intent_status(intent: &Object<'_>) -> Result<PaymentStatus> {
             None => PaymentStatus::Created,
         },
         "requires_confirmation" => PaymentStatus::Created,
+        // The customer has a voucher or the details of a transfer: the money may be on its way.
+        "requires_action" if is_payable_later(intent) => PaymentStatus::Pending,
         "requires_action" => PaymentStatus::ActionRequired,
         "processing" => PaymentStatus::Pending,
         "succeeded" if intent.amount_received.is_none() => return Err(missing("amount_received")),
@@ -242,14 +257,20 @@ fn capture_before(charge: &Object<'_>) -> Option<Timestamp> {
     card.capture_before.map(Timestamp::from_unix)
 }
 
+fn is_payable_later(intent: &Object<'_>) -> bool {
+    let action = intent.next_action.as_ref();
+    action.is_some_and(|action| action.is_payable_later)
+}
+
 /// Where there is no page to go to, Stripe's script in the browser knows what to do.
 fn next_action(intent: &Object<'_>, status: &PaymentStatus) -> Option<NextAction> {
-    if *status != PaymentStatus::ActionRequired {
+    let is_open = *status == PaymentStatus::ActionRequired;
+    if !is_open && !is_payable_later(intent) {
         return None;
     }
     let action = intent.next_action.as_ref();
-    let redirect = action.and_then(|action| action.redirect_to_url.as_ref()?.url.as_deref());
-    let instructions = action.and_then(|action| action.instructions.as_ref()?.url.as_deref());
+    let redirect = action.and_then(|action| action.redirect.as_deref());
+    let instructions = action.and_then(|action| action.instructions.as_deref());
     if let Some(url) = redirect {
         return Some(NextAction::Redirect {
             url: url.to_owned(),

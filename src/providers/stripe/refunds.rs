@@ -5,20 +5,16 @@ use super::wire::{COMMAND_KEY, Link, List, Object};
 use super::{Stripe, amount, error, last_id, name_of};
 use crate::capability::Operation;
 use crate::error::{Effect, Error, ErrorKind, Result};
-use crate::id::{IdempotencyKey, PaymentId};
+use crate::id::PaymentId;
 use crate::mode::Mode;
 use crate::money::PositiveMoney;
 use crate::payment::Payment;
-use crate::providers::asked::{check_currency, same_refund};
+use crate::providers::asked::{canonical_key, check_currency, same_refund};
 use crate::refund::Refund;
 use crate::request::{Cursor, Page, RefundReason, RefundRequest};
 
 impl<M: Mode> Stripe<M> {
-    pub(super) async fn give_back(
-        &self,
-        request: &RefundRequest<M>,
-        key: &IdempotencyKey,
-    ) -> Result<Refund<M>> {
+    pub(super) async fn give_back(&self, request: &RefundRequest<M>) -> Result<Refund<M>> {
         // Stripe takes no currency here: the amount would be read in the payment's.
         let payment = self.fetch(Operation::Refund, request.payment.raw()).await?;
         check_currency(request.amount, &payment)?;
@@ -34,7 +30,8 @@ impl<M: Mode> Stripe<M> {
             pair("reason", reason_code(request.reason)),
             pair(format!("metadata[{COMMAND_KEY}]"), request.command.as_str()),
         ];
-        let refused = match self.client.create_refund(form, key).await {
+        let key = canonical_key(Operation::Refund, &payment, request.command.as_str());
+        let refused = match self.client.create_refund(form, &key).await {
             Ok(answer) => {
                 return self
                     .client
@@ -109,8 +106,15 @@ impl<M: Mode> Stripe<M> {
             let next = next_of(last_id(&list), list.has_more, after)?;
             let each = list.data.iter().enumerate().filter_map(|(index, object)| {
                 let is_oldest = !list.has_more && index + 1 == list.data.len();
-                let is_given_back = !is_release(object, is_oldest);
-                is_given_back.then(|| (name_of(object), reader.refund(object)))
+                if is_release(object, is_oldest) {
+                    return None;
+                }
+                // Decided here, by its place in the list.
+                let refund = reader.refund(object).map(|refund| Refund {
+                    may_be_release: false,
+                    ..refund
+                });
+                Some((name_of(object), refund))
             });
             Page::of_each(each, next)
         })

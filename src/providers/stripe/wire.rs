@@ -11,7 +11,9 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
+use serde::de::{
+    Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor, value::MapAccessDeserializer,
+};
 
 /// The metadata key under which a payment carries its reference.
 pub(super) const REFERENCE_KEY: &str = "counterfoil_reference";
@@ -113,39 +115,113 @@ pub(super) struct EvidenceDetails {
     pub(super) due_by: Option<i64>,
 }
 
-/// What the shopper must do next: the page to go to, or the page that says how to pay.
-#[derive(Debug, serde::Deserialize)]
-#[serde(bound(deserialize = "'de: 'a"))]
+/// What the customer must do next: the page to go to, or the page that says how to pay.
+///
+/// Stripe may send the details of every other kind as null beside those of the one that applies.
+#[derive(Debug, Default)]
 pub(super) struct NextAction<'a> {
-    #[serde(alias = "alipay_handle_redirect")]
-    pub(super) redirect_to_url: Option<NextPage<'a>>,
-    #[serde(
-        rename = "display_bank_transfer_instructions",
-        alias = "boleto_display_details",
-        alias = "cashapp_handle_redirect_or_display_qr_code",
-        alias = "konbini_display_details",
-        alias = "multibanco_display_details",
-        alias = "oxxo_display_details",
-        alias = "paynow_display_qr_code",
-        alias = "pix_display_qr_code",
-        alias = "promptpay_display_qr_code",
-        alias = "swish_handle_redirect_or_display_qr_code",
-        alias = "upi_handle_redirect_or_display_qr_code",
-        alias = "verify_with_microdeposits",
-        alias = "wechat_pay_display_qr_code"
-    )]
-    pub(super) instructions: Option<NextPage<'a>>,
+    /// Where the browser goes.
+    pub(super) redirect: Option<Text<'a>>,
+    /// The page that says how to pay.
+    pub(super) instructions: Option<Text<'a>>,
+    /// Whether the customer has a voucher or the details of a bank transfer, and pays elsewhere,
+    /// perhaps days later.
+    pub(super) is_payable_later: bool,
 }
 
-#[derive(Debug, serde::Deserialize)]
-#[serde(bound(deserialize = "'de: 'a"))]
-pub(super) struct NextPage<'a> {
-    #[serde(
-        alias = "hosted_instructions_url",
-        alias = "hosted_verification_url",
-        alias = "hosted_voucher_url"
-    )]
-    pub(super) url: Option<Text<'a>>,
+/// The details that say how to pay, and whether that is paid elsewhere and later.
+/// Source: `next_action` of a PaymentIntent.
+const INSTRUCTIONS: [(&str, bool); 13] = [
+    ("boleto_display_details", true),
+    ("cashapp_handle_redirect_or_display_qr_code", false),
+    ("display_bank_transfer_instructions", true),
+    ("konbini_display_details", true),
+    ("multibanco_display_details", true),
+    ("oxxo_display_details", true),
+    ("paynow_display_qr_code", false),
+    ("pix_display_qr_code", false),
+    ("promptpay_display_qr_code", false),
+    ("swish_handle_redirect_or_display_qr_code", false),
+    ("upi_handle_redirect_or_display_qr_code", false),
+    ("verify_with_microdeposits", false),
+    ("wechat_pay_display_qr_code", false),
+];
+
+impl<'de: 'a, 'a> Deserialize<'de> for NextAction<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NextActionVisitor;
+
+        impl<'de> Visitor<'de> for NextActionVisitor {
+            type Value = NextAction<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a next action")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut read = NextAction::default();
+                while let Some(name) = map.next_key::<Text<'de>>()? {
+                    if matches!(&*name, "redirect_to_url" | "alipay_handle_redirect") {
+                        let page: Option<NextPage<'de>> = map.next_value()?;
+                        read.redirect = page.and_then(|page| page.url).or(read.redirect);
+                        continue;
+                    }
+                    let mut known = INSTRUCTIONS.iter();
+                    let Some((_, is_later)) = known.find(|(known, _)| *known == &*name) else {
+                        map.next_value::<IgnoredAny>()?;
+                        continue;
+                    };
+                    if let Some(page) = map.next_value::<Option<NextPage<'de>>>()? {
+                        read.instructions = page.url.or(read.instructions);
+                        read.is_payable_later |= *is_later;
+                    }
+                }
+                Ok(read)
+            }
+        }
+
+        deserializer.deserialize_map(NextActionVisitor)
+    }
+}
+
+/// Only one of the names is there; others may be null.
+#[derive(Debug, Default)]
+struct NextPage<'a> {
+    url: Option<Text<'a>>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for NextPage<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NextPageVisitor;
+
+        impl<'de> Visitor<'de> for NextPageVisitor {
+            type Value = NextPage<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the details of a next action")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                const NAMES: [&str; 4] = [
+                    "url",
+                    "hosted_instructions_url",
+                    "hosted_verification_url",
+                    "hosted_voucher_url",
+                ];
+                let mut read = NextPage::default();
+                while let Some(name) = map.next_key::<Text<'de>>()? {
+                    if NAMES.contains(&&*name) {
+                        read.url = map.next_value::<Option<Text<'de>>>()?.or(read.url);
+                    } else {
+                        map.next_value::<IgnoredAny>()?;
+                    }
+                }
+                Ok(read)
+            }
+        }
+
+        deserializer.deserialize_map(NextPageVisitor)
+    }
 }
 
 /// One page of a list.

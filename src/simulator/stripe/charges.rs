@@ -10,6 +10,7 @@ use super::intents::Intent;
 use super::listing::Page;
 use super::payments::AUTHORIZED_FOR;
 use super::payouts;
+use super::refunds;
 use super::router::Call;
 use super::state::{Metadata, Record, World, record_table};
 use super::tokens::{Behaviour, Decline, MethodKind};
@@ -351,7 +352,10 @@ pub(super) fn capture(world: &mut World, id: &str, amount: i64, done: bool) {
         charge.amount_refunded = charge.amount_released;
     }
     charge.balance_transaction = Some(payouts::book_charge(world, &charge, amount, false));
-    world.update_and_emit(charge, "charge.captured");
+    world.update_and_emit(charge.clone(), "charge.captured");
+    if done {
+        refunds::record_release(world, &charge, false);
+    }
 }
 
 /// Lets go what is authorized and not captured.
@@ -367,7 +371,8 @@ pub(super) fn release(world: &mut World, id: &str, expired: bool) {
     } else {
         "charge.refunded"
     };
-    world.update_and_emit(charge, event);
+    world.update_and_emit(charge.clone(), event);
+    refunds::record_release(world, &charge, expired);
 }
 
 pub(super) fn fail_pending(world: &mut World, id: &str) {

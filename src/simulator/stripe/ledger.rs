@@ -57,6 +57,7 @@ pub(super) fn entries(world: &World) -> Vec<LedgerEntry> {
     for refund in world.refunds.oldest_first() {
         if let Some(intent) = intent_of.get(refund.charge.as_str())
             && refund.state != RefundState::Failed
+            && !refund.is_release
         {
             sums.entry(intent).or_default().refunded += refund.amount;
         }

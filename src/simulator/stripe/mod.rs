@@ -133,6 +133,13 @@ impl StripeSimulator {
         endpoints::roll_secret(&mut self.world, endpoint, secret, overlap).is_ok()
     }
 
+    /// Sets whether the release of an amount that was authorized and not captured is sent as
+    /// `refund.created`. Stripe lists it as a refund; whether it also sends the event is not
+    /// documented, so that both must work. It is sent unless this says otherwise.
+    pub fn set_release_events(&mut self, are_sent: bool) {
+        self.world.release_events = are_sent;
+    }
+
     /// Limits a restricted key (`rk_test_…`) to these permissions. A key that was never limited
     /// may do everything.
     pub fn restrict_key(&mut self, key: &str, permissions: &[Permission]) {

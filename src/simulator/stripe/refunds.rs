@@ -32,6 +32,8 @@ pub(super) struct Refund {
     metadata: Metadata,
     balance_transaction: Option<String>,
     failure_balance_transaction: Option<String>,
+    /// Whether it gives nothing back, and only releases what was not captured.
+    pub(super) is_release: bool,
 }
 
 /// The states of a refund that are simulated.
@@ -222,6 +224,7 @@ pub(super) fn make(
         metadata,
         balance_transaction: None,
         failure_balance_transaction: None,
+        is_release: false,
     };
     refund.balance_transaction = Some(payouts::book_refund(world, &refund));
     let refund_id = refund.id.clone();
@@ -235,6 +238,33 @@ pub(super) fn make(
         _ => {}
     }
     Ok(refund_id)
+}
+
+/// Lists the part of a hold that was not captured as a refund, as Stripe does. That this is an event
+/// too is not documented: see
+/// [`set_release_events`](super::StripeSimulator::set_release_events).
+pub(super) fn record_release(world: &mut World, charge: &Charge, expired: bool) {
+    if charge.amount_released <= 0 {
+        return;
+    }
+    let refund = Refund {
+        id: format!("re_release_{}", charge.id),
+        created: world.now,
+        amount: charge.amount_released,
+        currency: charge.currency.clone(),
+        charge: charge.id.clone(),
+        state: RefundState::Succeeded,
+        intent: charge.intent.clone(),
+        reason: expired.then_some("expired_uncaptured_charge"),
+        metadata: Metadata::new(),
+        balance_transaction: None,
+        failure_balance_transaction: None,
+        is_release: true,
+    };
+    match world.release_events {
+        true => world.put_and_emit(refund, "refund.created"),
+        false => world.put(refund),
+    }
 }
 
 /// A pending refund succeeds.

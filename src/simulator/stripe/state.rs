@@ -52,6 +52,8 @@ pub(super) struct World {
     pub(super) endpoints: Table<WebhookEndpoint>,
     pub(super) mail: Mailroom<Errand>,
     pub(super) search: SearchIndex,
+    /// Whether the release of what was not captured is a `refund.created` event.
+    pub(super) release_events: bool,
 }
 
 /// Who causes what happens now; events name it. Nobody does when time or a shopper does.
@@ -100,6 +102,7 @@ impl World {
             endpoints: Table::default(),
             mail: Mailroom::new(seed),
             search: SearchIndex::default(),
+            release_events: true,
         }
     }
 
