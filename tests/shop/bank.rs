@@ -33,6 +33,7 @@ pub struct Account {
 }
 
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "a test's own list")]
 pub enum News {
     Payment(Payment<Test>),
     Refund(Refund<Test>),
@@ -61,6 +62,7 @@ pub enum Write {
 }
 
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "a test's own list")]
 pub enum Answer {
     Payment(Payment<Test>),
     Refund(Refund<Test>),

@@ -93,7 +93,9 @@ impl Psp for StripeSimulator {
         let request = Request::get(url).header("authorization", "Bearer sk_test_simulation");
         let list = read(self, request, "");
         let refunds = list["data"].as_array().unwrap().iter();
-        let read = refunds.map(|refund| Refunded {
+        // A release of what was not captured is listed too, and books nothing.
+        let booked = refunds.filter(|refund| !refund["balance_transaction"].is_null());
+        let read = booked.map(|refund| Refunded {
             command: refund["metadata"]["counterfoil_command"]
                 .as_str()
                 .map(str::to_owned),
