@@ -213,7 +213,7 @@ async fn a_declined_attempt_ends_before_the_next_begins() {
         .bank()
         .shopper_is_declined(first.raw(), shop.psp.now());
     shop.deliver().await;
-    assert_eq!(shop.confirmed().await, ["payment_failed:1"]);
+    assert_eq!(shop.confirmed().await, ["attempt_declined:1"]);
     let second = shop.cashier.check_out(&page(1000)).await.unwrap();
     assert_ne!(second.id, first);
     assert!(!shop.psp.bank().shopper_pays(first.raw(), shop.psp.now()));

@@ -409,6 +409,8 @@ fn store_attempt<M: Mode>(
         sends: 1,
         phase: AttemptPhase::Stored,
         payment: None,
+        is_direct: matches!(request.checkout, Checkout::Direct { .. }),
+        was_declined: false,
     });
     let what = format!(
         "attempt {attempt} at {} by {}",

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::outbox::ConfirmationKind;
 use super::patience::Patience;
 use super::records::{
-    AttemptPhase, CommandOperation, CommandRecord, CommandState, OrderRecord, PaymentRecord,
+    AttemptPhase, AttemptRecord, CommandOperation, CommandRecord, CommandState, OrderRecord,
+    PaymentRecord,
 };
 use super::standing::Standing;
 use crate::capture::{Capture, CaptureStatus};
@@ -16,7 +17,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::{Attempt, PaymentId};
 use crate::ledger::Ledger;
 use crate::mode::Mode;
-use crate::money::Money;
 use crate::payment::{Payment, PaymentStatus};
 use crate::refund::{Refund, RefundStatus};
 use crate::webhook::{EventKind, Unclear};
@@ -157,6 +157,7 @@ impl<M: Mode> OrderRecord<M> {
             return Err(conflict("the payment names another order"));
         }
         let payment = self.on_its_page(payment);
+        let was_declined = matches!(payment.status, PaymentStatus::Failed(_));
         let attempt = payment
             .reference
             .as_ref()
@@ -177,6 +178,7 @@ impl<M: Mode> OrderRecord<M> {
         let mut attempts = self.attempts.iter_mut();
         if let Some(record) = attempts.find(|record| Some(record.attempt) == attempt) {
             record.payment.get_or_insert(joined.id);
+            record.was_declined |= was_declined;
             if record.phase != AttemptPhase::Released {
                 record.phase = AttemptPhase::Begun;
             }
@@ -375,23 +377,21 @@ impl<M: Mode> OrderRecord<M> {
 
     /// Exactly the total has come while the order was open, in all or by one payment of several.
     /// What has gone back since it was last amended or begun to be paid does not count, since the
-    /// news of it may come before the news of the payment. One payment of the wrong amount does not
-    /// pay it: a person decides.
+    /// news of it may come before the news of the payment. More than the total pays it too, and what
+    /// has come in another currency does not count: both are reviewed apart from that.
     fn was_paid(&self) -> bool {
         if self.order.closed_at.is_some() {
             return false;
         }
         let total = self.order.total;
-        let come = |entry: &PaymentRecord<M>| {
-            let captured = entry.ledger.payment()?.captured;
+        let known = self.payments.iter();
+        let known = known.filter_map(|entry| Some((entry, entry.ledger.payment()?.captured)));
+        let ours = known.filter(|(_, captured)| captured.currency() == total.currency());
+        let come = ours.map(|(entry, captured)| {
             let come = captured.minor().saturating_sub(entry.gone_before);
-            Some(Money::new(come, captured.currency()))
-        };
-        let captured: Vec<_> = self.payments.iter().filter_map(come).collect();
-        let sum = Money::sum(total.currency(), captured.iter().copied());
-        captured.contains(&total)
-            || sum.is_ok_and(|sum| sum == total)
-            || self.standing() == Standing::Paid
+            come.max(0)
+        });
+        come.fold(0_i64, i64::saturating_add) >= total.minor()
     }
 
     /// Notes what has gone back, so that it is not added to what comes from now on.
@@ -423,13 +423,15 @@ impl<M: Mode> OrderRecord<M> {
             Standing::PaidAfterClose { .. } => kinds.push(ConfirmationKind::PaidAfterClose),
             _ => {}
         }
-        for entry in &self.payments {
-            let status = entry.ledger.payment().map(|payment| &payment.status);
-            if let (Some(PaymentStatus::Failed(_)), Some(attempt), None) =
-                (status, entry.attempt, self.paid_at)
-            {
-                kinds.push(ConfirmationKind::PaymentFailed(attempt));
+        if self.paid_at.is_none() {
+            for attempt in self.attempts.iter().filter(|a| a.was_declined) {
+                kinds.push(ConfirmationKind::AttemptDeclined(attempt.attempt));
+                if self.has_failed(attempt) {
+                    kinds.push(ConfirmationKind::PaymentFailed(attempt.attempt));
+                }
             }
+        }
+        for entry in &self.payments {
             for refund in entry.ledger.refunds() {
                 let id = refund.id.to_string();
                 match refund.status {
@@ -452,6 +454,38 @@ impl<M: Mode> OrderRecord<M> {
             }
         }
         kinds
+    }
+}
+
+impl<M: Mode> OrderRecord<M> {
+    /// Whether a declined attempt is over, so that the customer cannot try again on its page: there
+    /// is none, or it has ended. After another attempt was begun the customer is trying again.
+    fn has_failed(&self, attempt: &AttemptRecord<M>) -> bool {
+        let is_left = self.order.closed_at.is_some() || attempt.phase == AttemptPhase::Released;
+        if self.attempts.iter().any(|a| a.attempt > attempt.attempt) {
+            return false;
+        }
+        let mut payments = self.payments_of(attempt.attempt);
+        payments.all(|entry| match entry.ledger.payment() {
+            Some(payment) => match payment.status {
+                PaymentStatus::Canceled | PaymentStatus::Expired => {
+                    !self.was_ended_here(entry, payment)
+                }
+                PaymentStatus::Failed(_) => attempt.is_direct || is_left,
+                _ => false,
+            },
+            None => false,
+        })
+    }
+
+    /// Whether a page was ended by a command before its time was over, as for another attempt.
+    fn was_ended_here(&self, entry: &PaymentRecord<M>, payment: &Payment<M>) -> bool {
+        self.commands.iter().any(|command| {
+            let is_void = command.operation == CommandOperation::Void;
+            let end = payment.expires_at;
+            let was_open = end.is_none_or(|end| command.requested_at < end);
+            is_void && was_open && entry.is_called(&command.payment)
+        })
     }
 }
 

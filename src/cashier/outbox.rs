@@ -97,21 +97,27 @@ pub struct Confirmation {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ConfirmationKind {
-    /// The order is paid: fulfil it.
+    /// At least the total was captured: fulfil the order. It comes once, also where too much was
+    /// paid.
     Paid,
-    /// The whole amount is held, by this attempt: capture it when you fulfil.
+    /// The whole amount is authorized, by this attempt: capture it when you fulfil.
     Authorized(Attempt),
-    /// Less than the total has come.
+    /// Less than the total was captured: ask for the rest, or refund it. There is no tolerance here:
+    /// one minor unit short is not paid.
     PartlyPaid,
-    /// More than the total has come.
+    /// More than the total was captured: refund the excess. It comes beside [`Paid`](Self::Paid).
     Overpaid,
-    /// Money has come for an order that was closed unpaid.
+    /// Money was captured for an order that was closed unpaid: refund it or fulfil the order.
     PaidAfterClose,
-    /// This attempt was refused.
+    /// A payment of this attempt was declined. The customer may still try again on the same page:
+    /// do nothing, or note it. It comes once per attempt, however often a card is declined.
+    AttemptDeclined(Attempt),
+    /// This attempt was declined and is over, so that no money comes by it, and no other was begun:
+    /// offer another checkout.
     PaymentFailed(Attempt),
-    /// The refund of this id is done.
+    /// The refund of this id is done: tell the customer.
     Refunded(String),
-    /// The refund of this id did not go through, perhaps after it was done.
+    /// The refund of this id did not go through, perhaps after it was done: refund in another way.
     RefundFailed(String),
     /// The payer's bank asks for money back, in the dispute of this id.
     DisputeOpened(String),
@@ -144,6 +150,7 @@ impl fmt::Display for ConfirmationKind {
             Self::PartlyPaid => f.write_str("partly_paid"),
             Self::Overpaid => f.write_str("overpaid"),
             Self::PaidAfterClose => f.write_str("paid_after_close"),
+            Self::AttemptDeclined(attempt) => write!(f, "attempt_declined:{attempt}"),
             Self::PaymentFailed(attempt) => write!(f, "payment_failed:{attempt}"),
             Self::Refunded(id) => write!(f, "refunded:{id}"),
             Self::RefundFailed(id) => write!(f, "refund_failed:{id}"),
@@ -176,6 +183,7 @@ impl FromStr for ConfirmationKind {
         let attempt = || subject.parse().map(Attempt::new).map_err(|_| unknown());
         Ok(match name {
             "authorized" => Self::Authorized(attempt()?),
+            "attempt_declined" => Self::AttemptDeclined(attempt()?),
             "payment_failed" => Self::PaymentFailed(attempt()?),
             "refunded" => Self::Refunded(subject),
             "refund_failed" => Self::RefundFailed(subject),
@@ -215,6 +223,7 @@ mod tests {
             ConfirmationKind::PartlyPaid,
             ConfirmationKind::Overpaid,
             ConfirmationKind::PaidAfterClose,
+            ConfirmationKind::AttemptDeclined(Attempt::FIRST),
             ConfirmationKind::PaymentFailed(Attempt::FIRST.next()),
             ConfirmationKind::Refunded(id()),
             ConfirmationKind::RefundFailed(id()),

@@ -200,6 +200,13 @@ pub struct AttemptRecord<M: Mode> {
     pub phase: AttemptPhase,
     /// The provider's name for its payment, once it is known.
     pub payment: Option<PaymentId<M>>,
+    /// Whether it has no page of the provider's, on which the customer could try again after a
+    /// decline.
+    #[serde(default)]
+    pub(super) is_direct: bool,
+    /// Whether a payment of it was declined.
+    #[serde(default)]
+    pub(super) was_declined: bool,
 }
 
 /// What became of asking the provider to begin an attempt. How its payment stands is in the

@@ -29,7 +29,8 @@ const TOTAL: i64 = 9000;
 /// What may differ with the order in which news comes, and with when the provider was asked.
 const MAY_DIFFER: [&str; 4] = ["history", "asked_at", "confirmed", "attention_since"];
 /// Cues of what was true only for a while: who hears of the end first never sees it.
-const PASSING: [&str; 4] = [
+const PASSING: [&str; 5] = [
+    "attempt_declined",
     "payment_failed",
     "authorized",
     "partly_paid",

@@ -206,7 +206,7 @@ async fn declined(shop: &Shop<'_>, reason: DeclineReason) -> Proof<Decline> {
     shop.hear().await?;
     let decline = is_declined(shop, reason).await?;
     shop.confirms("A-1 paid", 0).await?;
-    shop.confirms("A-1 payment_failed:1", 1).await?;
+    shop.confirms("A-1 attempt_declined:1", 1).await?;
     shop.books_agree(&request, 0).await?;
     Ok(decline)
 }
