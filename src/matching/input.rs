@@ -125,7 +125,8 @@ pub struct EntryRow<'a, M: Mode> {
     pub customer: Option<&'a str>,
     /// How it was paid, such as `card` or `boleto`; the rules of a rail are the host's.
     pub rail: Option<&'a str>,
-    /// Free text that a payer wrote, in which a structured reference may be found.
+    /// Free text that a payer wrote, in which a structured reference may be found. A line break
+    /// stands where a bank cut the text, between words or within one.
     pub text: Option<&'a str>,
     mode: PhantomData<M>,
 }

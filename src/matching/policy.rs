@@ -28,7 +28,8 @@ pub struct Policy {
     pub rates: Vec<Rate>,
     /// How long after the order a payment without a reference may come, by rail. Unless set, the
     /// rails on which a payer is given a slip or a number and pays it later are slow: `boleto`,
-    /// `bank_transfer`, `konbini`, `multibanco`, `oxxo` and `sepa_debit`.
+    /// `bank_transfer`, `konbini`, `multibanco`, `oxxo` and `sepa_debit`; of these
+    /// `bank_transfer` is accepted for 45 days, since an invoice gives 14 or 30.
     pub windows: Vec<RailWindow>,
     /// The window of a rail that has none of its own.
     pub default_window: Window,
@@ -75,7 +76,11 @@ fn slow_rails() -> Vec<RailWindow> {
     ]
     .map(|rail| RailWindow {
         rail: rail.to_owned(),
-        window: Window::days(7, 30).slow(),
+        window: match rail {
+            // An invoice is paid by transfer within 14 or 30 days, and not always in time.
+            "bank_transfer" => Window::days(45, 120).slow(),
+            _ => Window::days(7, 30).slow(),
+        },
     })
     .to_vec()
 }
@@ -249,6 +254,9 @@ mod tests {
         assert_eq!((window.accept_s, window.guard_s), (7 * day, 30 * day));
         assert_eq!((window.before_s, window.prompt_s), (600, 10_800));
         assert_eq!(policy.window("boleto"), window.slow());
+        let transfer = policy.window("bank_transfer");
+        assert!(transfer.accept_s >= 35 * day && transfer.guard_s >= 2 * transfer.accept_s);
+        assert_eq!(transfer.prompt_s, 0);
         assert_eq!(window.slow().prompt_s, 0);
     }
 

@@ -20,7 +20,9 @@ pub struct ReferenceRules {
     /// two rules above. None unless set.
     pub prefixes: Vec<String>,
     /// What a reference in free text looks like: `#` is a digit, `@` a letter, `?` either, and
-    /// anything else is itself. `INV-####` finds `INV-1001` in "thanks for INV-1001!".
+    /// anything else is itself. `INV-####` finds `INV-1001` in "thanks for INV-1001!", and where a
+    /// bank cut the text within it. For a separator the text may have another one or up to three,
+    /// or none between a letter and a digit: `inv 1001` is found too.
     pub patterns: Vec<String>,
     /// Whether structured references (RF, KID, OCR) are looked for in free text. True unless set.
     pub structured: bool,

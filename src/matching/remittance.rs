@@ -5,18 +5,29 @@ use super::reference::ReferenceRules;
 
 /// The references in `text`, best proven first: as written, then without their check digits.
 ///
+/// A line break stands where a bank cut the text, between words or within one: references are
+/// looked for both with the break and without it.
+///
 /// Each has to be looked up as a whole. A number with a good check digit is found by chance in one
 /// text of ten, so it means something only if an order answers to it.
 pub(crate) fn references(text: &str, rules: &ReferenceRules) -> Vec<String> {
+    let text = tight_breaks(text);
     let mut found = Vec::new();
     if rules.structured {
-        creditor_references(text, &mut found);
-        numbers(text, &mut found);
+        creditor_references(&text, &mut found);
+        numbers(&text, &mut found);
     }
     for pattern in &rules.patterns {
-        by_pattern(text, pattern, &mut found);
+        by_pattern(&text, pattern, rules, &mut found);
     }
     found
+}
+
+/// The text without the spaces around its breaks, which are padding.
+fn tight_breaks(text: &str) -> String {
+    let lines = text.split(['\n', '\r']).map(str::trim);
+    let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+    lines.join("\n")
 }
 
 /// ISO 11649 creditor references: `RF`, two check digits, up to 21 letters and digits, mod 97,
@@ -73,19 +84,33 @@ fn mod_97(bytes: impl Iterator<Item = u8>) -> u32 {
 /// digit, and where orders are counted from 1 there is an order of that number too.
 const IN_TEXT_MIN: usize = 5;
 
+/// Over so many breaks one number may go.
+const PIECES_MAX: usize = 4;
+
 /// Norwegian KID (2 to 25 digits, mod 10 or mod 11, where `-` stands for 10) and Swedish OCR (2 to
 /// 25 digits, mod 10): whole numbers whose last character proves the rest.
 fn numbers(text: &str, found: &mut Vec<String>) {
-    let pieces = text.split(|c: char| !(c.is_ascii_digit() || c == '-'));
-    let is_alone = |piece: &str| piece == text.trim();
-    let may_be = |piece: &&str| {
-        let least = if is_alone(piece) { 2 } else { IN_TEXT_MIN };
-        (least..=25).contains(&piece.len())
+    let is_digit = |c: char| c.is_ascii_digit() || c == '-';
+    let whole = text.replace('\n', "");
+    let may_be = |number: &str| {
+        let least = if number == whole { 2 } else { IN_TEXT_MIN };
+        (least..=25).contains(&number.len())
     };
-    for piece in pieces.filter(may_be) {
-        if has_mod_10(piece) || has_mod_11(piece) {
-            found.push(piece.to_owned());
-            found.extend(piece.get(..piece.len() - 1).map(str::to_owned));
+    let runs = text.split(|c: char| !is_digit(c) && c != '\n');
+    for run in runs {
+        let pieces: Vec<&str> = run.split('\n').collect();
+        for first in 0..pieces.len() {
+            let mut number = String::new();
+            for piece in pieces.iter().skip(first).take(PIECES_MAX) {
+                number.push_str(piece);
+                if piece.is_empty() {
+                    break;
+                }
+                if may_be(&number) && (has_mod_10(&number) || has_mod_11(&number)) {
+                    found.push(number.clone());
+                    found.extend(number.get(..number.len() - 1).map(str::to_owned));
+                }
+            }
         }
     }
 }
@@ -127,27 +152,90 @@ pub(crate) fn has_mod_11(number: &str) -> bool {
     }
 }
 
-/// Whole words of the declared shape.
-fn by_pattern(text: &str, pattern: &str, found: &mut Vec<String>) {
+/// Whole words of the declared shape. Where the shape has a separator, the text may have another,
+/// or a few, and between letters and digits none at all.
+fn by_pattern(text: &str, pattern: &str, rules: &ReferenceRules, found: &mut Vec<String>) {
     let shape: Vec<char> = pattern.chars().collect();
     let letters: Vec<char> = text.chars().collect();
     if shape.is_empty() {
         return;
     }
-    let edge = |at: Option<&char>| at.is_none_or(|c| !c.is_alphanumeric());
-    for (start, window) in letters.windows(shape.len()).enumerate() {
+    for start in 0..letters.len() {
         let before = start.checked_sub(1).and_then(|at| letters.get(at));
-        let after = letters.get(start + shape.len());
-        let fits = shape.iter().zip(window).all(|(want, is)| match want {
+        if !is_edge(before) {
+            continue;
+        }
+        if let Some((reference, end)) = fitting(&shape, &letters, start, rules)
+            && is_edge(letters.get(end))
+            && !found.contains(&reference)
+        {
+            found.push(reference);
+        }
+    }
+}
+
+fn is_edge(at: Option<&char>) -> bool {
+    at.is_none_or(|c| !c.is_alphanumeric())
+}
+
+/// So many separators may stand where the shape has one.
+const SEPARATORS_MAX: usize = 3;
+
+/// What of `letters` from `start` on fits the shape, and where it ends.
+fn fitting(
+    shape: &[char],
+    letters: &[char],
+    start: usize,
+    rules: &ReferenceRules,
+) -> Option<(String, usize)> {
+    let parts = |c: char| rules.separators.contains(c) && !c.is_alphanumeric();
+    let mut reference = String::new();
+    let mut at = start;
+    for (place, want) in shape.iter().enumerate() {
+        if parts(*want) && !matches!(want, '#' | '@' | '?') {
+            let is_one = |c: &&char| parts(**c) || **c == '\n' || is_dash(**c);
+            let rest = letters.get(at..).unwrap_or_default().iter();
+            let count = rest.take(SEPARATORS_MAX).take_while(is_one).count();
+            let before = place.checked_sub(1).and_then(|place| shape.get(place));
+            let after = shape.get(place + 1);
+            let may_lack = before
+                .zip(after)
+                .is_some_and(|(a, b)| is_number(*a) != is_number(*b));
+            if count == 0 && !may_lack {
+                return None;
+            }
+            at += count;
+            reference.push(*want);
+            continue;
+        }
+        // The bank may have cut the text here.
+        if at > start && letters.get(at) == Some(&'\n') {
+            at += 1;
+        }
+        let is = *letters.get(at)?;
+        let fits = match want {
             '#' => is.is_ascii_digit(),
             '@' => is.is_ascii_alphabetic(),
             '?' => is.is_ascii_alphanumeric(),
-            other => other.eq_ignore_ascii_case(is),
-        });
-        if fits && edge(before) && edge(after) {
-            found.push(window.iter().collect());
+            other => other.eq_ignore_ascii_case(&is),
+        };
+        if !fits {
+            return None;
         }
+        reference.push(is);
+        at += 1;
     }
+    Some((reference, at))
+}
+
+/// Whether a character of a shape stands for a digit.
+const fn is_number(shape: char) -> bool {
+    matches!(shape, '#' | '0'..='9')
+}
+
+/// Dashes that programs put in the place of a hyphen.
+const fn is_dash(c: char) -> bool {
+    matches!(c, '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{a0}' | ':')
 }
 
 fn words(text: &str) -> impl Iterator<Item = &str> {
@@ -233,6 +321,28 @@ mod tests {
     }
 
     #[test]
+    fn numbers_cut_by_a_break_are_looked_up_with_it_and_without() {
+        let rules = ReferenceRules::default();
+        let found = references("paid 1234567\n8903\n55 thanks", &rules);
+        assert!(found.contains(&"12345678903".to_owned()), "{found:?}");
+        assert_eq!(references("10000\n47", &rules), ["1000047", "100004"]);
+        assert_eq!(references("1000047\nthanks", &rules), ["1000047", "100004"]);
+        let found = references("RF18 5390 0754 70\n34\nCustomer", &rules);
+        assert_eq!(found[0], "RF18539007547034");
+        let many = "12\n".repeat(50);
+        assert!(references(&many, &rules).len() < 200);
+    }
+
+    #[test]
+    fn separators_between_digits_are_never_left_out() {
+        let mut rules = ReferenceRules::default().with_pattern("##-##");
+        rules.structured = false;
+        assert_eq!(references("12-34", &rules), ["12-34"]);
+        assert_eq!(references("12/34", &rules), ["12-34"]);
+        assert!(references("1234", &rules).is_empty(), "any four digits");
+    }
+
+    #[test]
     fn a_declared_shape_is_found_only_as_a_whole_word() {
         let mut rules = ReferenceRules::default().with_pattern("INV-####");
         rules.structured = false;
@@ -240,6 +350,22 @@ mod tests {
             ("INV-1001", vec!["INV-1001"]),
             ("for inv-1001, and INV-1002!", vec!["inv-1001", "INV-1002"]),
             ("XINV-1001", vec![]),
+            // Another separator, several, or none between letters and digits.
+            ("inv 1001", vec!["inv-1001"]),
+            ("INV1001 thanks", vec!["INV-1001"]),
+            ("INV - 1001", vec!["INV-1001"]),
+            ("INV\u{2013}1001", vec!["INV-1001"]),
+            ("invoice_INV_1001_x", vec!["INV-1001"]),
+            ("INV    1001", vec![]),
+            // Cut within it, and cut on either side.
+            ("Invoice INV-10\n01 of May", vec!["INV-1001"]),
+            ("INV-\n1001", vec!["INV-1001"]),
+            ("IN \n V-1001", vec!["INV-1001"]),
+            ("INV-1001\nCUSTOMER", vec!["INV-1001"]),
+            ("CUSTOMER\nINV-1001", vec!["INV-1001"]),
+            ("INV-1\n0\n0\n1", vec!["INV-1001"]),
+            ("INV-1001\n2 pieces", vec!["INV-1001"]),
+            ("INV-10 01", vec![]),
             ("INV-10012", vec![]),
             ("INV-100", vec![]),
         ] {
