@@ -416,6 +416,44 @@ fn a_redelivery_has_the_order_of_what_it_repeats() {
 }
 
 #[test]
+fn entry_of_the_same_name_with_another_amount_is_shown_as_a_conflict() {
+    let conflict = VerdictKind::Unmatched(Reason::ContradictsCounted);
+    let first = paid("p", 10_000, 1);
+    let dollars = Money::new(10_000, Currency::USD);
+    let in_dollars = EntryRow::payment("p", dollars, day(2)).with_reference("A");
+    for (other, order) in [
+        (paid("p", 7_500, 1), order_a()),
+        (paid("p", 7_500, 2), order_a()),
+        (in_dollars, order_a()),
+    ] {
+        for entries in [[first, other], [other, first]] {
+            let found = led(&[order], &[], &entries);
+            let kinds: Vec<_> = found.iter().map(|(_, _, kind)| *kind).collect();
+            assert_eq!(
+                kinds.iter().filter(|kind| **kind == conflict).count(),
+                1,
+                "{kinds:?}"
+            );
+            assert!(kinds.contains(&VerdictKind::Paid), "{kinds:?}");
+        }
+    }
+    // Of entries that no order is known of too, and what takes back is the same with either sign.
+    let unknown = |minor| EntryRow::payment("q", euros(minor), day(1)).with_reference("none");
+    let found = led(&[order_a()], &[], &[unknown(100), unknown(200)]);
+    assert!(
+        found.iter().any(|(_, _, kind)| *kind == conflict),
+        "{found:?}"
+    );
+    let refund = |minor| {
+        let row = EntryRow::new("r", EntryKind::Refund, euros(minor), day(3));
+        row.with_reference("A")
+    };
+    let found = led(&[order_a()], &[], &[first, refund(500), refund(-500)]);
+    let again = |(_, _, kind): &&(_, _, VerdictKind)| *kind == VerdictKind::AlreadyApplied;
+    assert_eq!(found.iter().filter(again).count(), 1, "{found:?}");
+}
+
+#[test]
 fn an_order_that_is_stated_again_is_one_order() {
     let first = OrderRow::new("A-1", euros(10_000), day(0));
     let amended = OrderRow::new("A-1", euros(12_000), day(0)).with_revision(1);

@@ -8,7 +8,7 @@ use super::verdict::{Candidate, Verdict};
 use crate::money::Money;
 
 /// The version of the rules below. It changes with every change of what they accept.
-pub const RULES_VERSION: u32 = 1;
+pub const RULES_VERSION: u32 = 2;
 
 /// A verdict with its evidence: what a host stores.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,7 +78,7 @@ pub struct Compared {
     pub field: Field,
     /// The value on the entry, or what arrived.
     pub entry: String,
-    /// The value on the order, or on the parent payment.
+    /// The value on the order, on the parent payment, or on the entry of the same name that counts.
     pub order: String,
     /// Whether they agree.
     pub agrees: bool,

@@ -5,7 +5,7 @@ use super::evidence::{
     Twin,
 };
 use super::report::Report;
-use super::standing::{Line, Standing};
+use super::standing::{Line, Standing, repeated};
 use super::table::{Entry, NONE, Order};
 use super::verdict::VerdictKind;
 use crate::clock::Timestamp;
@@ -30,11 +30,14 @@ impl Report<'_> {
         let parent = parent.and_then(|parent| lines.get(parent as usize));
         let candidates = self.candidates(at);
         let shown = self.table.order(order);
-        let compared = match (shown, parent) {
+        let mut compared = match (shown, parent) {
             (Some(kept), Some(parent)) => self.compared_with_parent(entry, kept, parent.entry),
             (Some(kept), None) => self.compared(at, entry, order, kept),
             (None, _) => self.compared_alone(entry),
         };
+        if let Some(counted) = self.conflict(at, entry) {
+            compared.insert(0, counted);
+        }
         let (runner_up, margin_seconds) = self.runner_up(at, entry, order);
         let searched = self.found.considered.get(&at).copied().unwrap_or_default();
         let shown_orders = u32::from(order != NONE).max(candidates.len() as u32);
@@ -84,6 +87,14 @@ impl Report<'_> {
                 twin: lines.iter().find_map(|line| self.twin(at, &lines, line)),
             },
         })
+    }
+
+    /// Both amounts, where an entry has the name of another that counts and does not agree with it.
+    fn conflict(&self, row: u32, entry: &Entry) -> Option<Compared> {
+        let counted = self.counted(row)?;
+        let is_conflict = matches!(repeated(entry, counted), VerdictKind::Unmatched(_));
+        let amount = |entry: &Entry| Money::new(entry.amount, entry.currency).to_string();
+        is_conflict.then(|| shown(Field::Amount, &amount(entry), &amount(counted), false))
     }
 
     /// All decisions on entries, in the order of their rows.

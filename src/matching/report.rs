@@ -5,8 +5,8 @@ use super::evidence::{Allocation, ResidualKind, Rule};
 use super::order_entries::{OrderEntries, lines_into};
 use super::policy::Policy;
 use super::resolve::Resolution;
-use super::standing::{Line, Standing, fold};
-use super::table::{NONE, Order, Table};
+use super::standing::{Line, Standing, fold, repeated};
+use super::table::{Entry, NONE, Order, Table};
 use super::verdict::{Candidate, Reason, Verdict, VerdictKind};
 use crate::clock::Timestamp;
 use crate::money::Money;
@@ -130,12 +130,23 @@ impl Report<'_> {
         if let Some(standing) = self.standings.get(self.found.order_of(row) as usize) {
             return self.special.get(&row).copied().unwrap_or(standing.kind);
         }
+        if let (Some(entry), Some(counted)) = (self.table.entry(row), self.counted(row))
+            && let kind @ VerdictKind::Unmatched(_) = repeated(entry, counted)
+        {
+            return kind;
+        }
         let finding = self.found.refused.get(&row).copied();
         decide(&Facts {
             finding: finding.unwrap_or(Finding::Nothing(Reason::NoCandidate)),
             applied_before: self.found.absorbed.contains_key(&row),
             ..Facts::plain(Balance::Short)
         })
+    }
+
+    /// The entry that counts in the place of one that repeats or contradicts it.
+    pub(crate) fn counted(&self, row: u32) -> Option<&Entry> {
+        let counted = self.found.absorbed.get(&row)?;
+        self.table.entry(*counted)
     }
 
     fn entry_verdict(&self, row: u32) -> Verdict {

@@ -8,7 +8,7 @@ use super::evidence::ResidualKind;
 use super::input::EntryKind;
 use super::policy::Policy;
 use super::table::{Entry, Order, Table};
-use super::verdict::VerdictKind;
+use super::verdict::{Reason, VerdictKind};
 
 /// What has become of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,18 +107,15 @@ pub(crate) fn fold(table: &Table, policy: &Policy, order: &Order, lines: &mut [L
         find_twins(table, lines);
     }
     find_parents(table, lines);
+    judge_repeated(table, lines);
     let settled = Settled::of(table, lines);
     let mut sums = Sums::default();
     let mut converted = false;
-    for line in lines.iter_mut() {
+    for line in lines.iter_mut().filter(|line| !line.absorbed) {
         line.kind = VerdictKind::Paid;
         let Some(entry) = table.entry(line.entry) else {
             continue;
         };
-        if line.absorbed {
-            line.kind = VerdictKind::AlreadyApplied;
-            continue;
-        }
         let amount = line.share.unwrap_or(entry.amount);
         let Some(amount) = in_currency(policy, entry, order, amount) else {
             line.kind = VerdictKind::WrongCurrency;
@@ -154,11 +151,49 @@ pub(crate) fn fold(table: &Table, policy: &Policy, order: &Order, lines: &mut [L
     let standing = stand(table, policy, order, lines, &sums, converted);
     for line in lines
         .iter_mut()
-        .filter(|line| line.kind == VerdictKind::Paid)
+        .filter(|line| line.kind == VerdictKind::Paid && !line.absorbed)
     {
         line.kind = standing.kind;
     }
     standing
+}
+
+/// Says of each redelivery whether it repeats the entry that counts or contradicts it.
+fn judge_repeated(table: &Table, lines: &mut [Line]) {
+    for at in 0..lines.len() {
+        let Some(line) = lines.get(at).filter(|line| line.absorbed) else {
+            continue;
+        };
+        let repeated = table.entry(line.entry).and_then(|entry| {
+            let mut counted = lines.iter().filter(|line| !line.absorbed);
+            counted.find_map(|line| {
+                let same = |other: &&Entry| {
+                    other.kind == entry.kind
+                        && other.same_origin(entry)
+                        && table.bytes(other.id()) == table.bytes(entry.id())
+                };
+                let other = table.entry(line.entry).filter(same)?;
+                Some(repeated(entry, other))
+            })
+        });
+        if let Some(line) = lines.get_mut(at) {
+            line.kind = repeated.unwrap_or(VerdictKind::AlreadyApplied);
+        }
+    }
+}
+
+/// The verdict on an entry that has the name of `counted`: the same again, or another amount.
+pub(crate) fn repeated(entry: &Entry, counted: &Entry) -> VerdictKind {
+    // What takes back is stated with either sign.
+    let is_same = match entry.kind.is_payment() {
+        true => entry.amount == counted.amount,
+        false => entry.amount.unsigned_abs() == counted.amount.unsigned_abs(),
+    };
+    if is_same && entry.currency == counted.currency {
+        VerdictKind::AlreadyApplied
+    } else {
+        VerdictKind::Unmatched(Reason::ContradictsCounted)
+    }
 }
 
 /// The standing of an order that one plain payment paid exactly, as most are. [`fold`] gives the

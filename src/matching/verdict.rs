@@ -200,6 +200,9 @@ pub enum Reason {
     BudgetExceeded,
     /// More may come: the watermark has not passed yet.
     AwaitingWatermark,
+    /// It has the name of an entry that counts, and another amount or currency. Only that one
+    /// counts; a person finds out which is right.
+    ContradictsCounted,
     /// Its source states it no more: what it said is said by other entries of the same payment, or
     /// has turned out not to be so.
     Withdrawn,
@@ -220,6 +223,10 @@ impl fmt::Display for Reason {
             Self::OrphanRefund => "the payment that it takes back is not in the feed",
             Self::BudgetExceeded => "the search needed more than its budget",
             Self::AwaitingWatermark => "more may still come",
+            Self::ContradictsCounted => {
+                "an entry of the same name, account and source has another amount: only one of \
+                 them counts, compare both with the source"
+            }
             Self::Withdrawn => "its source states it no more",
         })
     }
@@ -232,7 +239,7 @@ mod tests {
     use super::*;
     use crate::money::Currency;
 
-    const REASONS: [Reason; 13] = [
+    const REASONS: [Reason; 14] = [
         Reason::NoCandidate,
         Reason::CandidateTaken,
         Reason::OutsideWindow,
@@ -245,6 +252,7 @@ mod tests {
         Reason::OrphanRefund,
         Reason::BudgetExceeded,
         Reason::AwaitingWatermark,
+        Reason::ContradictsCounted,
         Reason::Withdrawn,
     ];
 

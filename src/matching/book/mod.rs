@@ -16,7 +16,7 @@ use crate::matching::batch::{match_all, threads};
 use crate::matching::input::{EntryKind, EntryRow, OrderRow, ProviderLink};
 use crate::matching::policy::Policy;
 use crate::matching::report::Report;
-use crate::matching::standing::{Line, Standing, by_content, fold};
+use crate::matching::standing::{Line, Standing, by_content, fold, repeated};
 use crate::matching::table::{Entry, NONE, RowError, Span, Table};
 use crate::matching::verdict::{Reason, VerdictKind};
 use crate::mode::Mode;
@@ -298,8 +298,8 @@ impl<M: Mode> OrderBook<M> {
             })
         };
         let counts = |row: &u32| self.placed.get(*row as usize).is_some_and(|p| !p.absorbed);
-        let mut repeated = same_id.iter().filter(repeats).copied();
-        if let Some(first) = repeated.find(counts) {
+        let mut same = same_id.iter().filter(repeats).copied();
+        if let Some(first) = same.find(counts) {
             let earlier = self.table.entry(first).copied();
             let order = self
                 .placed
@@ -322,7 +322,9 @@ impl<M: Mode> OrderBook<M> {
                 self.unsettled = true;
             }
             return match order {
-                NONE => Located::Nowhere(VerdictKind::AlreadyApplied),
+                NONE => Located::Nowhere(earlier.map_or(VerdictKind::AlreadyApplied, |earlier| {
+                    repeated(entry, &earlier)
+                })),
                 order => Located::Again(order),
             };
         }
