@@ -137,6 +137,7 @@ fn table(
         writeln!(out)?;
         payout_lines(out, &summary.payouts)?;
     }
+    broken_statements(out, input)?;
     if input.rejected_count > 0 {
         writeln!(out, "\n  {} rows were left out:", input.rejected_count)?;
         for (file, row) in input.rejected.iter().take(10) {
@@ -145,6 +146,32 @@ fn table(
         if input.rejected_count > 10 {
             writeln!(out, "    … (up to 1,000 a file are in the evidence)")?;
         }
+    }
+    Ok(())
+}
+
+/// The bank statements whose balances do not hold, each with the reason.
+fn broken_statements(out: &mut impl Write, input: &Input) -> io::Result<()> {
+    let all = input.statements.iter().zip(&input.statement_files);
+    let broken: Vec<_> = all
+        .flat_map(|(statement, file)| {
+            let problems = statement.problems.iter();
+            problems.map(move |problem| (file, statement, problem))
+        })
+        .collect();
+    if broken.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\n  {} balances of bank statements do not hold:",
+        broken.len()
+    )?;
+    for (file, statement, problem) in broken.iter().take(10) {
+        writeln!(out, "    {file}, {statement}: {problem}")?;
+    }
+    if broken.len() > 10 {
+        writeln!(out, "    …")?;
     }
     Ok(())
 }
@@ -203,6 +230,10 @@ fn payments(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
     let came = |tally: Tally| currency.map(|c| money(tally.minor, Some(c)));
     let all = summary.paid.values().copied().next().unwrap_or_default();
     line(out, "payments", summary.payments, None, came(all))?;
+    if summary.again > 0 {
+        let name = "payments given again, counted once";
+        line(out, name, summary.again, None, None)?;
+    }
     for (what, tally) in &summary.open_payments {
         let name = format!("open: {what}");
         line(

@@ -1,5 +1,6 @@
 //! Files in, records out, with a bar that shows how far the reading is.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::path::Path;
@@ -8,7 +9,7 @@ use counterfoil::matching::EntryKind;
 use counterfoil::matching::readers::csv::{self, CsvMapping};
 use counterfoil::matching::readers::{
     EntryRecord, Format, OrderRecord, PayoutRecord, ReadError, ReadOptions, Reading, RejectedRow,
-    ReportRecord, adyen, camt, mt940, paypal, stripe, unpacked,
+    ReportRecord, StatementRecord, adyen, camt, mt940, paypal, stripe, tell_gaps, unpacked,
 };
 
 use crate::args::Args;
@@ -25,6 +26,10 @@ pub(crate) struct Input {
     /// The rows that were left out, with the file that they are in.
     pub(crate) rejected: Vec<(String, RejectedRow)>,
     pub(crate) rejected_count: u64,
+    /// The statements of banks, of all files.
+    pub(crate) statements: Vec<StatementRecord>,
+    /// The file of each of them.
+    pub(crate) statement_files: Vec<String>,
 }
 
 /// Reads all files, or says which of them cannot be read and why.
@@ -82,6 +87,20 @@ pub(crate) fn read(args: &Args, policy: &PolicyFile) -> Result<Input, String> {
         let mut read = keep(&mut input, path, read);
         input.report.append(&mut read);
     }
+    // One file alone does not show that another is missing.
+    tell_gaps(&mut input.statements);
+    // A bank names who paid in its own words, which are a customer's only where an order says so.
+    let customers: HashSet<&str> = input
+        .orders
+        .iter()
+        .filter_map(|order| order.customer.as_deref())
+        .collect();
+    let customers: Vec<&str> = customers.into_iter().collect();
+    let entries = std::mem::take(&mut input.entries);
+    input.entries = entries
+        .into_iter()
+        .map(|entry| entry.paid_by_one_of(&customers))
+        .collect();
     Ok(input)
 }
 
@@ -127,6 +146,9 @@ fn keep<T>(input: &mut Input, path: &Path, read: Reading<T>) -> Vec<T> {
         .rejected
         .extend(rejected.map(|row| (name.clone().into_owned(), row)));
     input.rejected_count += read.rejected_count;
+    let files = read.statements.iter().map(|_| name.clone().into_owned());
+    input.statement_files.extend(files);
+    input.statements.extend(read.statements);
     read.rows
 }
 

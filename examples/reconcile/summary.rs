@@ -105,7 +105,10 @@ pub(crate) struct Case {
 #[derive(Debug, Default)]
 pub(crate) struct Summary {
     pub(crate) orders: u64,
+    /// Those that count: each once, however many files have it.
     pub(crate) payments: u64,
+    /// Payments that other files or rows had already.
+    pub(crate) again: u64,
     /// The money of the payments, by currency.
     pub(crate) paid: BTreeMap<&'static str, Tally>,
     /// The orders by class, such as `single_exact`.
@@ -259,16 +262,18 @@ impl Summary {
             let Some(record) = input.entries.get(entry.row) else {
                 continue;
             };
-            if record.kind.is_payment() {
+            let is_again = entry.verdict == Verdict::AlreadyApplied;
+            if record.kind.is_payment() && is_again {
+                self.again += 1;
+            }
+            if record.kind.is_payment() && !is_again {
                 self.payments += 1;
                 let code = record.amount.currency().code();
                 self.paid
                     .entry(code)
                     .or_default()
                     .add(record.amount.minor());
-                if let Some(order) = entry.order
-                    && entry.verdict != Verdict::AlreadyApplied
-                {
+                if let Some(order) = entry.order {
                     let method = record.method.as_deref().unwrap_or_default();
                     let key = (order, method, record.amount);
                     alike.entry(key).or_default().push(entry.row);

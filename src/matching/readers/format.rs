@@ -32,7 +32,7 @@ impl Format {
             Self::PayPal
         } else if text.starts_with('<') {
             Self::Camt053
-        } else if text.starts_with("{1:") || text.starts_with(":20:") || text.contains("\n:20:") {
+        } else if text.starts_with("{1:") || has_statement_field(text) {
             Self::Mt940
         } else if first_line.contains("psp reference") && first_line.contains("net currency") {
             Self::Adyen
@@ -42,6 +42,16 @@ impl Format {
             Self::Csv
         }
     }
+}
+
+/// Whether a line begins with a field of a bank statement, however the lines end.
+fn has_statement_field(text: &str) -> bool {
+    let lines = text.split(['\n', '\r']).flat_map(|line| line.split("@@"));
+    let clean = |line: &'_ str| line.trim_start_matches(char::is_control).starts_with(':');
+    lines
+        .clone()
+        .filter(|line| clean(line))
+        .any(|line| super::mt940::is_tagged(line.trim_start_matches(char::is_control)))
 }
 
 impl fmt::Display for Format {

@@ -5,11 +5,14 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use serde::{Deserialize, Serialize};
 
+use super::balance::StatementRecord;
+
 /// What a reader may take, and what it does with bad rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReadOptions {
-    /// Whether the first bad row ends the reading. False unless set.
+    /// Whether the first bad row ends the reading, and a bank statement whose balances do not hold.
+    /// False unless set.
     pub strict: bool,
     /// The most bytes that are read from one file, after unpacking. 4 GiB unless set.
     pub file_bytes_max: u64,
@@ -32,7 +35,7 @@ impl Default for ReadOptions {
 }
 
 impl ReadOptions {
-    /// Lets the first bad row end the reading.
+    /// Lets the first bad row end the reading, and a bank statement whose balances do not hold.
     #[must_use]
     pub const fn with_strict(mut self, strict: bool) -> Self {
         self.strict = strict;
@@ -64,6 +67,9 @@ pub struct Reading<T> {
     pub rejected: Vec<RejectedRow>,
     /// How many rows are not sound.
     pub rejected_count: u64,
+    /// The statements of a bank, in the order of the file, with what is wrong with their balances:
+    /// a host that does not look here does not learn that a file was cut off. Empty for other files.
+    pub statements: Vec<StatementRecord>,
 }
 
 impl<T> Reading<T> {
@@ -72,6 +78,7 @@ impl<T> Reading<T> {
             rows: Vec::new(),
             rejected: Vec::new(),
             rejected_count: 0,
+            statements: Vec::new(),
         }
     }
 
@@ -84,18 +91,42 @@ impl<T> Reading<T> {
     ) -> Result<(), ReadError> {
         match row {
             Ok(row) => self.rows.push(row),
-            Err(reason) => {
-                let rejected = RejectedRow { line, reason };
-                if options.strict {
-                    return Err(ReadError::Rejected(rejected));
-                }
-                self.rejected_count += 1;
-                if self.rejected.len() < options.rejected_max {
-                    self.rejected.push(rejected);
-                }
-            }
+            Err(reason) => self.reject(line, reason, options)?,
         }
         Ok(())
+    }
+
+    /// Notes why a row is not sound.
+    pub(super) fn reject(
+        &mut self,
+        line: u64,
+        reason: String,
+        options: &ReadOptions,
+    ) -> Result<(), ReadError> {
+        let rejected = RejectedRow { line, reason };
+        if options.strict {
+            return Err(ReadError::Rejected(rejected));
+        }
+        self.rejected_count += 1;
+        if self.rejected.len() < options.rejected_max {
+            self.rejected.push(rejected);
+        }
+        Ok(())
+    }
+
+    /// Ends the reading if balances do not hold and the host asked to stop there.
+    pub(super) fn refuse_broken_statements(&self, options: &ReadOptions) -> Result<(), ReadError> {
+        let broken = self.statements.iter().find_map(|statement| {
+            let problem = statement.problems.first()?;
+            Some(RejectedRow {
+                line: statement.line,
+                reason: format!("statement of account {}: {problem}", statement.account),
+            })
+        });
+        match broken.filter(|_| options.strict) {
+            Some(broken) => Err(ReadError::Rejected(broken)),
+            None => Ok(()),
+        }
     }
 }
 

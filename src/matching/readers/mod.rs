@@ -11,10 +11,13 @@
 //! must not cost the others, so that both are read by hand, over an XML parser of good standing.
 
 pub mod adyen;
+mod balance;
 pub mod camt;
 pub mod csv;
 mod format;
+mod identity;
 mod input;
+mod line;
 pub mod mt940;
 pub mod paypal;
 mod record;
@@ -22,7 +25,9 @@ pub mod stripe;
 mod table;
 mod value;
 
+pub use balance::{BalanceProblem, StatementBalance, StatementRecord, tell_gaps};
 pub use format::Format;
 pub use input::{ReadError, ReadOptions, Reading, RejectedRow, unpacked};
+pub use line::StatementLine;
 pub use record::{EntryRecord, OrderRecord, PayoutRecord, ReportRecord};
 pub use value::{Amounts, Times};

@@ -1,5 +1,6 @@
 //! Rows as read, with their own text.
 
+use super::identity::folded;
 use crate::clock::Timestamp;
 use crate::id::{Namespace, Reference};
 use crate::matching::payout::{Day, LineKind, LineRow, PayoutRow, ReportRow};
@@ -64,13 +65,17 @@ pub struct EntryRecord {
     pub part_of: Option<String>,
     /// The order reference.
     pub reference: Option<String>,
-    /// Who paid.
+    /// Who paid, in the words of the host, as [`OrderRecord::customer`].
     pub customer: Option<String>,
+    /// The name of who paid, in the words of a bank: see [`EntryRecord::paid_by_one_of`].
+    pub payer: Option<String>,
+    /// The account of who paid, mostly an IBAN.
+    pub payer_account: Option<String>,
     /// How it was paid.
     pub method: Option<String>,
     /// In how many instalments.
     pub instalments: u32,
-    /// Free text.
+    /// Free text. A line break stands where a bank cut it.
     pub text: Option<String>,
 }
 
@@ -88,6 +93,8 @@ impl EntryRecord {
             part_of: None,
             reference: None,
             customer: None,
+            payer: None,
+            payer_account: None,
             method: None,
             instalments: 1,
             text: None,
@@ -123,6 +130,42 @@ impl EntryRecord {
             let is_ours = reference.namespace == *namespace;
             self.reference = is_ours.then(|| reference.order.as_str().to_owned());
         }
+        self
+    }
+
+    /// The same entry with the customer among `customers` who is its payer: the one that is the
+    /// payer's account, or else the payer's name, compared by letters and digits, whatever their
+    /// case. A bank's name for somebody is not the host's, so that without this it says nothing of
+    /// the customer. Where two customers fit, neither is taken.
+    ///
+    /// ```
+    /// use counterfoil::matching::readers::{ReadOptions, mt940};
+    ///
+    /// let statement = ":20:S\n:25:DE1\n:28C:1/1\n:60F:C261105EUR0,00\n\
+    ///                  :61:2611051105C49,90NTRFNONREF\n\
+    ///                  :86:166?20thanks?31DE02120300000000202051?32KARI NORDMANN\n\
+    ///                  :62F:C261105EUR49,90\n-\n";
+    /// let read = mt940::entries(statement.as_bytes(), &ReadOptions::default())?;
+    /// let customers = ["Ola Nordmann", "Kari Nordmann"];
+    /// let entry = read.rows[0].clone().paid_by_one_of(&customers);
+    /// assert_eq!(entry.customer.as_deref(), Some("Kari Nordmann"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn paid_by_one_of(mut self, customers: &[&str]) -> Self {
+        if self.customer.is_some() {
+            return self;
+        }
+        let one_of = |payer: Option<&str>| {
+            let payer = payer.map(folded).filter(|payer| !payer.is_empty())?;
+            let mut fit = customers
+                .iter()
+                .filter(|customer| folded(customer) == payer);
+            let first = *fit.next()?;
+            fit.all(|other| *other == first).then(|| first.to_owned())
+        };
+        self.customer =
+            one_of(self.payer_account.as_deref()).or_else(|| one_of(self.payer.as_deref()));
         self
     }
 
@@ -184,11 +227,16 @@ impl PayoutRecord {
     #[must_use]
     pub fn row<'a>(&'a self, rails: &[&'a str]) -> PayoutRow<'a> {
         let rail = self.rail.as_deref().or_else(|| {
-            let text = self.text.as_deref()?;
-            let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).collect();
+            // A bank may have cut the text within a word.
+            let cut = self.text.as_deref()?;
+            let whole = cut.replace('\n', "");
+            let of_text = |text: &'_ str, rail: &str| {
+                text.split(|c: char| !c.is_alphanumeric())
+                    .any(|word| word.eq_ignore_ascii_case(rail))
+            };
             let mut named = rails
                 .iter()
-                .filter(|rail| words.iter().any(|word| word.eq_ignore_ascii_case(rail)));
+                .filter(|rail| of_text(cut, rail) || of_text(&whole, rail));
             let rail = named.next()?;
             named.next().is_none().then_some(*rail)
         });

@@ -146,7 +146,42 @@ fn in_utc(civil: jiff::civil::DateTime) -> Option<i64> {
 
 /// Reads a currency code.
 pub(super) fn currency(text: &str) -> Result<Currency, String> {
-    Currency::from_code(text.trim()).map_err(|error| error.to_string())
+    let code = text.trim();
+    Currency::from_code(code).map_err(|error| match successor(code) {
+        Some(successor) => format!(
+            "currency “{code}” is no longer in use, {successor} took its place: amounts in it are \
+             not read; leave them out, or have the file made in {successor}"
+        ),
+        None => error.to_string(),
+    })
+}
+
+/// The currency that took the place of one that is no longer in use.
+fn successor(code: &str) -> Option<&'static str> {
+    let code = code.to_ascii_uppercase();
+    let found = match code.as_str() {
+        "ATS" | "BEF" | "CYP" | "DEM" | "EEK" | "ESP" | "FIM" | "FRF" | "GRD" | "IEP" | "ITL"
+        | "LTL" | "LUF" | "LVL" | "MTL" | "NLG" | "PTE" | "SIT" | "SKK" | "HRK" | "BGN" | "XEU" => {
+            "EUR"
+        }
+        "ANG" => "XCG",
+        "AZM" => "AZN",
+        "BYR" | "BYB" => "BYN",
+        "GHC" => "GHS",
+        "MRO" => "MRU",
+        "PLZ" => "PLN",
+        "ROL" => "RON",
+        "RUR" => "RUB",
+        "SLL" => "SLE",
+        "STD" => "STN",
+        "TRL" => "TRY",
+        "VEF" | "VEB" => "VES",
+        "YUM" | "CSD" => "RSD",
+        "ZMK" => "ZMW",
+        "ZWL" | "ZWD" => "ZWG",
+        _ => return None,
+    };
+    Some(found)
 }
 
 /// A value short enough to be shown in a reason.
@@ -168,6 +203,14 @@ mod tests {
         assert!(Amounts::Minor.read("19.99", eur).is_err());
         assert!(Amounts::DecimalComma.read("1.999,00", eur).is_err());
         assert!(Amounts::Decimal.read("19,99", eur).is_err());
+    }
+
+    #[test]
+    fn currency_no_longer_in_use_is_named_with_the_one_that_took_its_place() {
+        assert_eq!(currency(" eur "), Ok(Currency::EUR));
+        let error = currency("DEM").unwrap_err();
+        assert!(error.contains("“DEM”") && error.contains("EUR"), "{error}");
+        assert!(!currency("XQQ").unwrap_err().contains("took its place"));
     }
 
     #[test]
