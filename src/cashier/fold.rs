@@ -520,7 +520,7 @@ mod tests {
     use super::*;
     use crate::id::OrderId;
     use crate::mode::Test;
-    use crate::money::{Currency, PositiveMoney};
+    use crate::money::{Currency, Money, PositiveMoney};
     use crate::order::Order;
 
     #[test]
