@@ -13,6 +13,10 @@ pub enum Say {
     Advance(u64),
     /// The customer pays on the page of this payment with a card of this name.
     Pay { page: String, card: String },
+    /// Requests and answers are lost from now on, and webhooks come twice, late and out of order.
+    Storm,
+    /// No more of that.
+    Calm,
     /// The books are read.
     Books,
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use counterfoil::clock::Timestamp;
-use counterfoil::simulator::{SimulatedProvider, SimulatorServer};
+use counterfoil::simulator::{Fault, SimulatedProvider, SimulatorServer, WebhookFault};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -132,6 +132,14 @@ impl People {
                 let seen = self.simulator.lock().unwrap().pay(&page, &card);
                 serde_json::to_string(&format!("{seen:?}"))
             }
+            Say::Storm => {
+                storm(&mut **self.simulator.lock().unwrap());
+                serde_json::to_string(&())
+            }
+            Say::Calm => {
+                calm(&mut **self.simulator.lock().unwrap());
+                serde_json::to_string(&())
+            }
             Say::Books => serde_json::to_string(&books(&mut **self.simulator.lock().unwrap())),
         };
         answer.unwrap()
@@ -159,6 +167,39 @@ impl People {
                 return now.unix();
             }
         }
+    }
+}
+
+/// What befalls requests, by how many of a thousand. A 500 that is kept under its key is left out: it
+/// ends only when the provider forgets the key, a day later.
+const ODDS: [(Fault, u16); 6] = [
+    (Fault::DropBefore, 20),
+    (Fault::DropAfter, 30),
+    (Fault::ErrorBefore, 20),
+    (Fault::Unavailable, 10),
+    (Fault::RateLimited, 10),
+    (Fault::Truncated, 10),
+];
+
+const WEBHOOK_ODDS: [(WebhookFault, u16); 3] = [
+    (WebhookFault::Duplicate, 150),
+    (WebhookFault::Delay(Duration::from_secs(600)), 100),
+    (WebhookFault::Reorder, 100),
+];
+
+fn storm(psp: &mut dyn Psp) {
+    for (fault, permille) in ODDS {
+        psp.faults().set_odds(fault, permille);
+    }
+    for (fault, permille) in WEBHOOK_ODDS {
+        psp.webhook_odds().set_odds(fault, permille);
+    }
+}
+
+fn calm(psp: &mut dyn Psp) {
+    psp.faults().clear();
+    for (fault, _) in WEBHOOK_ODDS {
+        psp.webhook_odds().set_odds(fault, 0);
     }
 }
 

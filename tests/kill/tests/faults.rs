@@ -50,7 +50,7 @@ fn a_busy_database_loses_nothing(database: Database, lock: &str) {
     let mut run = Run::start("stripe", database);
     let url = run.config.database.clone();
     // By hand for so long that the host gives up waiting.
-    let held_for = match run.is_by_hand() {
+    let held_for = match Run::is_by_hand() {
         true => Duration::from_secs(12),
         false => Duration::from_millis(300),
     };

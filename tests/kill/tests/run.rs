@@ -15,6 +15,8 @@ use crate::database::{Database, unique};
 use crate::processes::Process;
 
 const START: i64 = 1_795_000_000;
+/// In which a host that lives does what it can do at once, in simulated seconds.
+const SHORTLY: i64 = 1200;
 /// A bound on hanging only: nothing is measured by it.
 const HANGS_AFTER: Duration = Duration::from_secs(120);
 
@@ -49,22 +51,38 @@ pub struct Shape {
 
 impl Default for Shape {
     fn default() -> Self {
-        let number = |name: &str| std::env::var(name).ok()?.parse().ok();
         Self {
             seed: number("COUNTERFOIL_KILL_SEED").unwrap_or(1),
-            kills: number("COUNTERFOIL_KILLS").map_or(KILLS, |kills| kills as usize),
+            kills: KILLS,
             defect: None,
             longest_delay: 240,
             delays_only_writes: false,
             longest_life: 150,
             is_up_at_once: false,
-            end_within: 3 * 3600,
+            // A webhook that has failed a few times is tried again after an hour.
+            end_within: 6 * 3600,
         }
     }
 }
 
-/// How often a host is killed in one run of the gate.
+/// How often a host is killed in one run. More kills are more runs, since in one the simulated time
+/// would come to the end of what providers remember, and that is for a person to clear up.
 const KILLS: usize = 10;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// The seeds of as many runs as were asked for: one in the gate.
+pub fn seeds() -> impl Iterator<Item = u64> {
+    let first = number("COUNTERFOIL_KILL_SEED").unwrap_or(1);
+    first..first + rounds()
+}
+
+fn rounds() -> u64 {
+    let kills = number("COUNTERFOIL_KILLS").unwrap_or(KILLS as u64);
+    kills.div_ceil(KILLS as u64)
+}
 
 pub struct Run {
     pub dice: fastrand::Rng,
@@ -207,8 +225,8 @@ impl Run {
     }
 
     /// Whether more was asked for than a gate has time for.
-    pub const fn is_by_hand(&self) -> bool {
-        self.shape.kills > KILLS
+    pub fn is_by_hand() -> bool {
+        rounds() > 1
     }
 
     /// Lets the host live for a moment, kills it, and starts it again.
@@ -273,11 +291,21 @@ impl Run {
         }
     }
 
+    /// Requests, answers and webhooks suffer until the end.
+    pub fn storm(&mut self) {
+        let () = self.control.say(&Say::Storm);
+    }
+
     /// Lets the last host come to the end, and compares the books.
     pub fn finish(mut self) -> Findings {
+        let () = self.control.say(&Say::Calm);
         let begun = self.pass(0);
         // Nothing is under way for longer than the simulated time allows, however slow this is.
         while !self.has_finished && self.pass(0) - begun < self.shape.end_within {
+            if self.pass(0) - begun > SHORTLY {
+                // What is left waits for the time to pass.
+                self.pass(40);
+            }
             if self.host.has_ended() {
                 self.restart();
             }
@@ -303,9 +331,8 @@ impl Run {
     /// How to run it again.
     pub fn again(&self) -> String {
         format!(
-            "COUNTERFOIL_KILLS={} COUNTERFOIL_KILL_SEED={} cargo test -p counterfoil-kill -- --exact {}; \
+            "COUNTERFOIL_KILL_SEED={} tests/stores/postgres.sh cargo test -p counterfoil-kill -- --exact {}; \
              what was left lies in {}",
-            self.shape.kills,
             self.shape.seed,
             self.test,
             self.folder.display()
