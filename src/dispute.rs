@@ -28,6 +28,13 @@ pub struct Dispute<M: Mode> {
     pub created_at: Timestamp,
     /// When the provider was in this state, by the provider's clock.
     pub as_of: Timestamp,
+    /// What the provider has booked as withdrawn for it, less what it has booked as reinstated, fees
+    /// left out; `None` where it reports no bookings. See [`withdrawn`](Self::withdrawn).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    booked: Option<Booked>,
+    /// Whether the provider still refunds the rest of the payment, where it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_refundable: Option<bool>,
     /// What was said, at any time, of whether the money was taken.
     #[serde(default, skip_serializing_if = "MoneyWord::is_none")]
     taken: MoneyWord,
@@ -52,6 +59,8 @@ impl<M: Mode> Dispute<M> {
             amount,
             taken: MoneyWord::of(&status),
             status,
+            booked: None,
+            is_refundable: None,
             said: None,
             reason: None,
             respond_by: None,
@@ -66,6 +75,60 @@ impl<M: Mode> Dispute<M> {
     pub fn without_word_of_money(mut self) -> Self {
         self.taken = MoneyWord::None;
         self
+    }
+
+    /// Takes in the provider's own bookings for it, all of them so far: negative what was withdrawn,
+    /// positive what was reinstated, fees left out. They decide, whatever the status is.
+    ///
+    /// Bookings in the currency of a settlement are counted as the part of the disputed amount that
+    /// they are of what was withdrawn.
+    #[must_use]
+    pub fn with_bookings(mut self, bookings: &[Money]) -> Self {
+        let sum = |is_of: fn(i64) -> bool| {
+            let of = bookings.iter().map(|money| money.minor());
+            of.filter(|minor| is_of(*minor))
+                .map(i128::from)
+                .sum::<i128>()
+        };
+        let (away, back) = (-sum(|minor| minor < 0), sum(|minor| minor > 0));
+        let left = (away - back).max(0);
+        let is_same = |money: &Money| money.currency() == self.amount.currency();
+        let minor = match bookings.iter().all(is_same) {
+            true => left,
+            // Rounded to the nearest minor unit; all of it and none of it are exact.
+            false if away > 0 => (i128::from(self.amount.minor()) * left + away / 2) / away,
+            false => 0,
+        };
+        self.booked = Some(Booked {
+            count: bookings.len(),
+            as_of: self.as_of,
+            minor: i64::try_from(minor).unwrap_or(i64::MAX),
+        });
+        self
+    }
+
+    /// What is away from the merchant because of it: what the provider has booked, or, where it
+    /// reports no bookings, the disputed amount while the status says so.
+    #[must_use]
+    pub fn withdrawn(&self) -> Money {
+        let by_status = if self.status.holds_money() {
+            self.amount.minor()
+        } else {
+            0
+        };
+        let minor = self.booked.map_or(by_status, |booked| booked.minor);
+        Money::new(minor, self.amount.currency())
+    }
+
+    /// Whether a refund could give the money twice: the dispute is open, or money is away.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(
+            self.status,
+            DisputeStatus::NeedsResponse
+                | DisputeStatus::UnderReview
+                | DisputeStatus::Unrecognized(_)
+        )
     }
 
     /// Joins two snapshots of one dispute, whichever came first. The later word counts, since an
@@ -87,6 +150,9 @@ impl<M: Mode> Dispute<M> {
             (other, self)
         };
         let taken = later.taken.max(earlier.taken);
+        // Bookings are only added, so that the longer list is the later one.
+        let booked = later.booked.max(earlier.booked);
+        let is_refundable = later.is_refundable.or(earlier.is_refundable);
         let said = later.said().clone();
         let status = match taken {
             MoneyWord::Inquiry => as_inquiry(&said),
@@ -98,6 +164,8 @@ impl<M: Mode> Dispute<M> {
             said: (status != said).then_some(said),
             taken,
             status,
+            booked,
+            is_refundable,
             ..later
         }
     }
@@ -105,6 +173,15 @@ impl<M: Mode> Dispute<M> {
     fn said(&self) -> &DisputeStatus {
         self.said.as_ref().unwrap_or(&self.status)
     }
+}
+
+/// What the bookings of a dispute come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Booked {
+    count: usize,
+    as_of: Timestamp,
+    minor: i64,
 }
 
 /// What was said of the money of a dispute. The greater word counts, whichever came first.

@@ -247,17 +247,19 @@ impl<M: Mode> Ledger<M> {
             Some(payment) => (payment.captured, payment.returned),
             None => (Money::zero(currency), Money::zero(currency)),
         };
-        let away = self
-            .disputes()
-            .filter(|dispute| dispute.status.holds_money());
-        let disputed = Money::sum(currency, away.map(|dispute| dispute.amount))?;
         captured
             .checked_sub(returned)?
             .checked_sub(self.refunded()?)?
-            .checked_sub(disputed)
+            .checked_sub(self.disputed()?)
     }
 
-    /// What can still be refunded: captured, less returned and refunded, never below zero.
+    /// What is away from the merchant by disputes.
+    fn disputed(&self) -> Result<Money, MoneyError> {
+        Money::sum(self.currency(), self.disputes().map(Dispute::withdrawn))
+    }
+
+    /// What can still be refunded: captured, less returned, refunded and what is away by disputes,
+    /// never below zero.
     ///
     /// # Errors
     /// [`MoneyError`] if a refund is in another currency than the payment.
@@ -269,7 +271,8 @@ impl<M: Mode> Ledger<M> {
         let left = payment
             .captured
             .checked_sub(payment.returned)?
-            .checked_sub(self.refunded()?)?;
+            .checked_sub(self.refunded()?)?
+            .checked_sub(self.disputed()?)?;
         Ok(Money::new(left.minor().max(0), currency))
     }
 

@@ -312,6 +312,8 @@ pub struct RefundRequest<M: Mode> {
     pub command: CommandId,
     /// Why, for the provider's records.
     pub reason: RefundReason,
+    /// Whether what a decided dispute has left may be refunded. It is `false` unless set.
+    pub after_dispute: bool,
 }
 
 impl<M: Mode> RefundRequest<M> {
@@ -323,7 +325,16 @@ impl<M: Mode> RefundRequest<M> {
             amount,
             command,
             reason: RefundReason::RequestedByShopper,
+            after_dispute: false,
         }
+    }
+
+    /// Allows a refund of what a dispute has left, once it is decided. While it is open, and where
+    /// the provider says that it refunds no more of the payment, the refund is still rejected.
+    #[must_use]
+    pub const fn with_rest_after_dispute(mut self) -> Self {
+        self.after_dispute = true;
+        self
     }
 
     /// Says why.

@@ -12,6 +12,7 @@ use super::records::{CommandOperation, CommandRecord, CommandState, OrderRecord,
 use crate::capability::Capabilities;
 use crate::capture::Change;
 use crate::clock::Timestamp;
+use crate::dispute::Dispute;
 use crate::error::{Decline, Effect, Error, ErrorKind, Result};
 use crate::id::{IdempotencyKey, OrderId, PaymentId};
 use crate::mode::Mode;
@@ -44,6 +45,7 @@ impl<M: Mode> Cashier<M> {
             payment: &request.payment,
             amount: Some(request.amount.money()),
             command: Some(&request.command),
+            after_dispute: false,
         };
         let record = self.order(&order).await?;
         let known = record.payment(&request.payment);
@@ -70,7 +72,8 @@ impl<M: Mode> Cashier<M> {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidRequest`] for more than is left or another currency,
-    /// [`ErrorKind::Conflict`] while the payment is disputed or if the command was given with
+    /// [`ErrorKind::Conflict`] while the payment is disputed, after a dispute unless the request
+    /// [allows it](RefundRequest::with_rest_after_dispute), or if the command was given with
     /// another amount or for another payment of the order, and the provider's, as for
     /// [`capture`](Self::capture).
     pub async fn refund(&self, request: &RefundRequest<M>) -> Result<CommandRecord<M>> {
@@ -82,6 +85,7 @@ impl<M: Mode> Cashier<M> {
             payment: &request.payment,
             amount: Some(request.amount.money()),
             command: Some(&request.command),
+            after_dispute: request.after_dispute,
         };
         self.command(&order, &wish).await
     }
@@ -333,6 +337,7 @@ pub(super) struct Wish<'a, M: Mode> {
     payment: &'a PaymentId<M>,
     amount: Option<Money>,
     command: Option<&'a crate::id::CommandId>,
+    after_dispute: bool,
 }
 
 impl<'a, M: Mode> Wish<'a, M> {
@@ -342,6 +347,7 @@ impl<'a, M: Mode> Wish<'a, M> {
             payment,
             amount: None,
             command: None,
+            after_dispute: false,
         }
     }
 }
@@ -353,6 +359,7 @@ impl<'a, M: Mode> Wish<'a, M> {
             payment,
             amount: Some(amount),
             command: None,
+            after_dispute: false,
         }
     }
 }
@@ -409,9 +416,8 @@ impl<M: Mode> OrderRecord<M> {
                 check_bound(wish.amount, Some(payment.capturable), "is held")
             }
             CommandOperation::Refund { .. } => {
-                if entry.is_disputed() {
-                    let message = "the payment is disputed: a refund would give the money twice";
-                    return Err(conflict(message));
+                if let Some(why_not) = refund_beside_disputes(entry, wish.after_dispute) {
+                    return Err(conflict(why_not));
                 }
                 check_bound(wish.amount, self.refundable(wish.payment)?, "is left")
             }
@@ -508,4 +514,25 @@ const fn is_definite_refusal(kind: &ErrorKind) -> bool {
             | ErrorKind::Declined(_)
             | ErrorKind::NotFound
     )
+}
+
+/// Why no refund may go out beside the disputes of a payment, if none may.
+fn refund_beside_disputes<M: Mode>(
+    entry: &PaymentRecord<M>,
+    after_dispute: bool,
+) -> Option<&'static str> {
+    if entry.ledger.disputes().any(Dispute::is_open) {
+        return Some("the payment is disputed: a refund would give the money twice");
+    }
+    if !entry.is_disputed() {
+        return None;
+    }
+    if !after_dispute {
+        return Some(
+            "money went back by a dispute: allow a refund of the rest by with_rest_after_dispute",
+        );
+    }
+    let mut disputes = entry.ledger.disputes();
+    let is_final = disputes.any(|dispute| dispute.is_refundable == Some(false));
+    is_final.then_some("the provider refunds no more of this payment after its dispute")
 }

@@ -260,7 +260,7 @@ impl<M: Mode> PaymentRecord<M> {
     /// Whether disputed money of it is, or may be, away.
     pub(super) fn is_disputed(&self) -> bool {
         let mut disputes = self.ledger.disputes();
-        disputes.any(|dispute| dispute.status.holds_money())
+        disputes.any(|dispute| dispute.is_open() || !dispute.withdrawn().is_zero())
     }
 }
 

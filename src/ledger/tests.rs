@@ -428,3 +428,69 @@ fn a_refund_that_a_report_has_is_not_added_because_the_clocks_differ() {
     ]);
     assert_eq!(later.refunded(), Ok(eur(600)));
 }
+
+fn booked(status: DisputeStatus, at: i64, bookings: &[(i64, Currency)]) -> Fact {
+    let Fact::Dispute(dispute) = dispute(status, at) else {
+        unreachable!("it makes a dispute");
+    };
+    let amounts: Vec<_> = bookings.iter().map(|(m, c)| Money::new(*m, *c)).collect();
+    Fact::Dispute(Box::new(dispute.with_bookings(&amounts)))
+}
+
+/// A dispute over 4.00 of 10.00, by what was booked for it.
+#[test]
+fn bookings_of_a_dispute_decide_in_every_order() {
+    let taken = (-400, Currency::EUR);
+    let in_dollars = (-441, Currency::USD);
+    for (facts, net) in [
+        (
+            vec![booked(
+                DisputeStatus::Lost,
+                2,
+                &[taken, (150, Currency::EUR)],
+            )],
+            750,
+        ),
+        (
+            vec![booked(
+                DisputeStatus::Lost,
+                2,
+                &[taken, (400, Currency::EUR)],
+            )],
+            1000,
+        ),
+        (vec![booked(DisputeStatus::Closed, 2, &[taken])], 600),
+        (vec![booked(DisputeStatus::NeedsResponse, 2, &[])], 1000),
+        (vec![booked(DisputeStatus::Lost, 2, &[in_dollars])], 600),
+        (
+            vec![booked(
+                DisputeStatus::Lost,
+                2,
+                &[in_dollars, (441, Currency::USD)],
+            )],
+            1000,
+        ),
+        // A third of it is back: 4.00 less 1.33.
+        (
+            vec![booked(
+                DisputeStatus::Lost,
+                2,
+                &[in_dollars, (147, Currency::USD)],
+            )],
+            733,
+        ),
+        // A report without bookings takes nothing away from one that has them, also if it is later.
+        (
+            vec![
+                booked(DisputeStatus::NeedsResponse, 2, &[taken]),
+                booked(DisputeStatus::Lost, 2, &[taken, (400, Currency::EUR)]),
+                dispute(DisputeStatus::Lost, 9),
+            ],
+            1000,
+        ),
+    ] {
+        let paid = plain(payment("pi_1", PaymentStatus::Captured, 1000, 1));
+        let all: Vec<_> = [paid].into_iter().chain(facts).collect();
+        assert_eq!(assert_converges(&all).net(), Ok(eur(net)));
+    }
+}

@@ -143,21 +143,27 @@ fn dispute_entries<M: Mode, E>(
     parent: &str,
     take: &mut impl FnMut(&EntryRow<'_, M>) -> Result<(), E>,
 ) -> Result<(), E> {
+    // What is away decides; of a dispute that was won, all of it was.
+    let away = dispute.withdrawn();
+    let amount = match dispute.status {
+        DisputeStatus::Won => dispute.amount,
+        _ => away,
+    };
     let mut give = |kind, at: Timestamp| {
-        let row = EntryRow::new(dispute.id.raw(), kind, dispute.amount, at).with_parent(parent);
+        let row = EntryRow::new(dispute.id.raw(), kind, amount, at).with_parent(parent);
         take(&row.with_source(dispute.id.provider().as_str(), ""))
     };
     match dispute.status {
-        // No money has moved.
-        DisputeStatus::Inquiry | DisputeStatus::Closed => Ok(()),
-        DisputeStatus::NeedsResponse
-        | DisputeStatus::UnderReview
-        | DisputeStatus::Unrecognized(_) => give(EntryKind::DisputeOpened, dispute.created_at),
+        // No money has moved, or all of it is back.
         DisputeStatus::Won => {
             give(EntryKind::DisputeOpened, dispute.created_at)?;
             give(EntryKind::DisputeWon, dispute.as_of)
         }
-        DisputeStatus::Lost => {
+        _ if !away.is_positive() => Ok(()),
+        DisputeStatus::NeedsResponse
+        | DisputeStatus::UnderReview
+        | DisputeStatus::Unrecognized(_) => give(EntryKind::DisputeOpened, dispute.created_at),
+        DisputeStatus::Inquiry | DisputeStatus::Closed | DisputeStatus::Lost => {
             give(EntryKind::DisputeOpened, dispute.created_at)?;
             give(EntryKind::DisputeLost, dispute.as_of)
         }

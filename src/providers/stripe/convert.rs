@@ -84,6 +84,14 @@ impl<'p, M: Mode> Reader<'p, M> {
             .as_ref()
             .and_then(|details| details.due_by);
         read.respond_by = due_by.map(Timestamp::from_unix);
+        read.is_refundable = dispute.is_charge_refundable;
+        if let Some(bookings) = &dispute.balance_transactions {
+            let amounts = bookings.iter().map(|booking| {
+                let currency = currency(&booking.currency)?;
+                from_units(booking.amount, currency)
+            });
+            read = read.with_bookings(&amounts.collect::<Result<Vec<_>>>()?);
+        }
         read.created_at = time(dispute.created, "created")?;
         Ok(read)
     }

@@ -64,7 +64,9 @@ pub(super) struct Object<'a> {
 
     // Refund and Dispute
     pub(super) charge: Option<Link<'a, Object<'a>>>,
+    pub(super) balance_transactions: Option<Vec<DisputeBooking<'a>>>,
     pub(super) evidence_details: Option<EvidenceDetails>,
+    pub(super) is_charge_refundable: Option<bool>,
     pub(super) reason: Option<Text<'a>>,
 
     // Payout
@@ -108,6 +110,14 @@ pub(super) struct PaymentMethodDetails {
 #[derive(Debug, serde::Deserialize)]
 pub(super) struct CardDetails {
     pub(super) capture_before: Option<i64>,
+}
+
+/// What Stripe has booked for a dispute: negative when it withdraws, positive when it reinstates.
+#[derive(Debug, serde::Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
+pub(super) struct DisputeBooking<'a> {
+    pub(super) amount: i64,
+    pub(super) currency: Text<'a>,
 }
 
 #[derive(Debug, serde::Deserialize)]

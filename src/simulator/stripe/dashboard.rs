@@ -68,6 +68,25 @@ impl<'a> Dashboard<'a> {
         self.decide(dispute, false)
     }
 
+    /// Gives a part of what a dispute withdrew back, as networks do also after a decision.
+    ///
+    /// # Errors
+    /// There is no such dispute.
+    pub fn reinstate_dispute(&mut self, dispute: &str, amount: i64) -> Result<(), DashboardError> {
+        known::<disputes::Dispute>(self.world, dispute)?;
+        disputes::reinstate(self.world, dispute, amount);
+        Ok(())
+    }
+
+    /// Prevents a dispute: the network gives the money back and withdraws it.
+    ///
+    /// # Errors
+    /// As [`open_dispute`](Self::open_dispute).
+    pub fn prevent_dispute(&mut self, id: &str) -> Result<String, DashboardError> {
+        let charge = self.charge_of(id)?;
+        disputes::prevent(self.world, &charge.id).map_err(refused)
+    }
+
     /// Pays out all that is available, without waiting for midnight. The ids of the payouts, one
     /// for each currency, are answered. A charge that is captured asynchronously, as Stripe does
     /// unless asked otherwise, comes onto the balance a moment after it was paid: let time pass

@@ -67,6 +67,7 @@ pub(super) struct Dispute {
     submissions: u32,
     metadata: Metadata,
     balance_transactions: Vec<String>,
+    reinstated: i64,
 }
 
 /// The states of a dispute.
@@ -76,6 +77,8 @@ pub(super) enum DisputeState {
     UnderReview,
     Won,
     Lost,
+    /// The payer has the money back, and there is nothing to decide.
+    Prevented,
 }
 
 impl Record for Dispute {
@@ -140,6 +143,7 @@ impl Dispute {
             (DisputeState::UnderReview, false) => "under_review",
             (DisputeState::Won, false) => "won",
             (DisputeState::Lost, false) => "lost",
+            (DisputeState::Prevented, _) => "prevented",
             (DisputeState::NeedsResponse, true) => "warning_needs_response",
             (DisputeState::UnderReview, true) => "warning_under_review",
             (DisputeState::Won | DisputeState::Lost, true) => "warning_closed",
@@ -158,7 +162,7 @@ impl Dispute {
         if self.inquiry || self.state == DisputeState::Won {
             0
         } else {
-            self.amount
+            self.amount - self.reinstated
         }
     }
 }
@@ -192,6 +196,7 @@ pub(super) fn open(
         submissions: 0,
         metadata: Metadata::new(),
         balance_transactions: Vec::new(),
+        reinstated: 0,
     };
     let id = dispute.id.clone();
     world.plan_at(due_by, Task::DisputeDeadline(id.clone()));
@@ -205,6 +210,28 @@ pub(super) fn open(
     dispute.balance_transactions.push(transaction);
     world.put_and_emit(dispute.clone(), "charge.dispute.created");
     world.put_and_emit(dispute, "charge.dispute.funds_withdrawn");
+    Ok(id)
+}
+
+/// The network gives a part of what it withdrew back, whatever the decision was.
+pub(super) fn reinstate(world: &mut World, id: &str, amount: i64) {
+    let Ok(mut dispute) = world.find::<Dispute>(id) else {
+        return;
+    };
+    let amount = amount.clamp(0, dispute.amount_held());
+    let transaction = payouts::book_reinstatement(world, &dispute, amount);
+    dispute.balance_transactions.push(transaction);
+    dispute.reinstated += amount;
+    world.put_and_emit(dispute, "charge.dispute.funds_reinstated");
+}
+
+/// The network gives the money back before it becomes a dispute, and withdraws it from the merchant.
+pub(super) fn prevent(world: &mut World, charge: &str) -> Result<String, ApiError> {
+    let id = open(world, charge, "fraudulent", false)?;
+    if let Ok(mut dispute) = world.find::<Dispute>(&id) {
+        dispute.state = DisputeState::Prevented;
+        world.update_and_emit(dispute, "charge.dispute.closed");
+    }
     Ok(id)
 }
 

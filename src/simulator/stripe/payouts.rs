@@ -197,10 +197,14 @@ pub(super) fn book_dispute(world: &mut World, dispute: &Dispute) -> String {
 }
 
 pub(super) fn book_won_dispute(world: &mut World, dispute: &Dispute) -> String {
+    book_reinstatement(world, dispute, dispute.amount)
+}
+
+pub(super) fn book_reinstatement(world: &mut World, dispute: &Dispute, amount: i64) -> String {
     let booking = Booking {
         kind: "adjustment",
         reporting_category: "dispute_reversal",
-        amount: dispute.amount,
+        amount,
         fee: 0,
         currency: &dispute.currency,
         source: &dispute.id,
