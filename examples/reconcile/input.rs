@@ -1,6 +1,5 @@
 //! Files in, records out, with a bar that shows how far the reading is.
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::path::Path;
@@ -8,8 +7,9 @@ use std::path::Path;
 use counterfoil::matching::EntryKind;
 use counterfoil::matching::readers::csv::{self, CsvMapping};
 use counterfoil::matching::readers::{
-    EntryRecord, Format, OrderRecord, PayoutRecord, ReadError, ReadOptions, Reading, RejectedRow,
-    ReportRecord, StatementRecord, adyen, camt, mt940, paypal, stripe, tell_gaps, unpacked,
+    Customers, EntryRecord, Format, OrderRecord, PayoutRecord, ReadError, ReadOptions, Reading,
+    RejectedRow, ReportRecord, StatementRecord, adyen, camt, mt940, paypal, stripe, tell_gaps,
+    unpacked,
 };
 
 use crate::args::Args;
@@ -90,12 +90,8 @@ pub(crate) fn read(args: &Args, policy: &PolicyFile) -> Result<Input, String> {
     // One file alone does not show that another is missing.
     tell_gaps(&mut input.statements);
     // A bank names who paid in its own words, which are a customer's only where an order says so.
-    let customers: HashSet<&str> = input
-        .orders
-        .iter()
-        .filter_map(|order| order.customer.as_deref())
-        .collect();
-    let customers: Vec<&str> = customers.into_iter().collect();
+    let customers = input.orders.iter();
+    let customers = Customers::new(customers.filter_map(|order| order.customer.as_deref()));
     let entries = std::mem::take(&mut input.entries);
     input.entries = entries
         .into_iter()

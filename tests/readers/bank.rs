@@ -29,15 +29,25 @@ fn entries_without_a_name_of_their_own_stay_apart_from_those_of_other_statements
     };
     let monday = camt_statement("S-1", &camt_credit("10.00", ""));
     let tuesday = camt_statement("S-2", &camt_credit("20.00", ""));
-    assert_eq!(ids(&monday), ["S-1/1"]);
-    assert_eq!(ids(&tuesday), ["S-2/1"], "not a redelivery of Monday's");
-    let reference = "<AcctSvcrRef>BATCH-7</AcctSvcrRef>";
-    let twice = camt_credit("10.00", reference) + &camt_credit("20.00", reference);
+    assert_ne!(ids(&monday), ids(&tuesday), "not a redelivery of Monday's");
     assert_eq!(
-        ids(&camt_statement("S-3", &twice)),
-        ["BATCH-7", "BATCH-7/S-3/2"],
-        "two entries of a batch are two payments"
+        ids(&monday),
+        ids(&camt_statement("S-9", &camt_credit("10.00", ""))),
+        "the same entry in another export"
     );
+    for reference in ["BATCH-7", "NONREF", "NOTPROVIDED"] {
+        let reference = format!("<AcctSvcrRef>{reference}</AcctSvcrRef>");
+        let twice = camt_credit("10.00", &reference) + &camt_credit("20.00", &reference);
+        let found = ids(&camt_statement("S-3", &twice));
+        assert_ne!(
+            found[0], found[1],
+            "two entries of a batch are two payments"
+        );
+        // Equal ones are counted.
+        let twice = camt_credit("10.00", &reference).repeat(2);
+        let found = ids(&camt_statement("S-3", &twice));
+        assert_eq!(found[1], format!("{}/2", found[0]));
+    }
     let mt940 = |year: u8| {
         let text = format!(
             ":20:STARTUMS\n:25:DE1\n:28C:00001/001\n:60F:C{year}0102EUR0,00\n\
@@ -105,7 +115,10 @@ fn what_a_camt_entry_says_of_itself_is_kept() {
         (entry.source.as_str(), entry.account.as_str()),
         ("bank", "NO9386011117947")
     );
-    assert_eq!(entry.text.as_deref(), Some("E2E-7 A&B <\"7'> AA <second>"));
+    assert_eq!(
+        entry.text.as_deref(),
+        Some("E2E-7\nA&B <\"7'> AA\n<second>")
+    );
     // The value date counts, and where there is none the date of booking.
     assert_eq!(entry.at.to_string(), "2026-11-06T09:30:00Z");
     assert!(!entry.day_only);
@@ -165,21 +178,15 @@ fn each_statement_of_a_file_counts_its_entries_anew() {
         );
         statement[start..end].to_owned()
     };
-    let both = one("S-1", "NO1") + &one("S-2", "NO2");
+    let both = one("S-1", "NO1") + &one("S-1", "NO2");
     let file = format!("<Document><BkToCstmrStmt>{both}</BkToCstmrStmt></Document>");
     let read = camt::entries(file.as_bytes(), &options()).unwrap();
-    let found: Vec<_> = read
-        .rows
-        .iter()
-        .map(|row| (row.account.as_str(), row.id.as_str()))
-        .collect();
-    let expected = [
-        ("NO1", "S-1/1"),
-        ("NO1", "R-1"),
-        ("NO2", "S-2/1"),
-        ("NO2", "R-1"),
-    ];
-    assert_eq!(found, expected);
+    let accounts: Vec<_> = read.rows.iter().map(|row| row.account.as_str()).collect();
+    assert_eq!(accounts, ["NO1", "NO1", "NO2", "NO2"]);
+    let ids: std::collections::HashSet<_> = read.rows.iter().map(|row| &row.id).collect();
+    assert_eq!(ids.len(), 4, "the account is in the name");
+    assert!(ids.iter().all(|id| !id.ends_with("/2")), "{ids:?}");
+    assert!(read.rows[1].id.starts_with("R-1/2026-11-05/"));
 
     let one =
         |number: &str| mt940_statement(&[":61:2611051105C23,00NTRFNONREF"]).replace("307", number);
@@ -207,12 +214,8 @@ fn transactions_of_an_entry_that_are_not_sound_are_told_by_their_own_lines() {
     // Details that do not add up to their entry are not told apart.
     let entry = camt_credit("11.00", &details);
     let read = camt::entries(camt_statement("S-1", &entry).as_bytes(), &options()).unwrap();
-    let found: Vec<_> = read
-        .rows
-        .iter()
-        .map(|row| (row.id.as_str(), row.amount.minor()))
-        .collect();
-    assert_eq!(found, [("S-1/1", 1100)]);
+    let found: Vec<_> = read.rows.iter().map(|row| row.amount.minor()).collect();
+    assert_eq!(found, [1100]);
 }
 
 #[test]
@@ -366,4 +369,50 @@ fn a_state_that_is_not_known_makes_an_entry_neither_booked_nor_announced() {
             (0, vec!["Sts “HELD” is not known".to_owned()])
         );
     }
+}
+
+fn balance(kind: &str, amount: &str, mark: &str) -> String {
+    format!(
+        r#"<Bal><Tp><CdOrPrtry><Cd>{kind}</Cd></CdOrPrtry></Tp><Amt Ccy="EUR">{amount}</Amt>
+        <CdtDbtInd>{mark}</CdtDbtInd><Dt><Dt>2026-11-05</Dt></Dt></Bal>"#
+    )
+}
+
+#[test]
+fn balances_of_camt_are_compared_with_all_entries_and_told() {
+    let debit = camt_credit("5.00", "").replace("CRDT", "DBIT");
+    let entries = camt_credit("95.00", "") + &debit;
+    let opening = balance("OPBD", "10.00", "DBIT");
+    let problems = |closing: &str| {
+        let text = camt_statement("S-1", &(opening.clone() + closing + &entries));
+        let read = camt::entries(text.as_bytes(), &options()).unwrap();
+        assert_eq!((read.rows.len(), read.statements.len()), (1, 1));
+        let strict = camt::entries(text.as_bytes(), &options().with_strict(true));
+        let told = read.statements[0].problems.iter();
+        let told: Vec<_> = told.map(ToString::to_string).collect();
+        assert_eq!(strict.is_err(), !told.is_empty());
+        told
+    };
+    assert_eq!(
+        problems(&balance("CLBD", "80.00", "CRDT")),
+        Vec::<String>::new()
+    );
+    let wrong = problems(&balance("CLBD", "90.00", "CRDT"));
+    assert!(
+        wrong[0].contains("80.00 EUR") && wrong[0].contains("90.00 EUR"),
+        "{wrong:?}"
+    );
+    assert!(problems("")[0].contains("no closing balance"));
+    // Every line can be asked for.
+    let text = camt_statement("S-1", &entries);
+    let lines = camt::lines(text.as_bytes(), &options()).unwrap();
+    let found: Vec<_> = lines.rows.iter().map(|line| line.amount.minor()).collect();
+    assert_eq!(found, [9_500, -500]);
+}
+
+#[test]
+fn credit_that_camt_marks_as_reversal_is_a_refund_that_came_back() {
+    let entry = camt_credit("40.00", "<RvslInd>true</RvslInd>");
+    let read = camt::entries(camt_statement("S-1", &entry).as_bytes(), &options()).unwrap();
+    assert_eq!(read.rows[0].kind, EntryKind::FailedRefund);
 }

@@ -2,7 +2,8 @@
 
 use counterfoil::matching::EntryKind;
 use counterfoil::matching::readers::{
-    BalanceProblem, EntryRecord, Format, ReadError, Reading, StatementLine, mt940, tell_gaps,
+    BalanceProblem, Customers, EntryRecord, Format, ReadError, Reading, StatementLine, mt940,
+    tell_gaps,
 };
 
 use super::{options, rejected};
@@ -219,7 +220,8 @@ fn payer_is_the_customer_only_if_the_application_knows_one_so() {
         ],
     );
     let customer = |customers: &[&str]| {
-        let row = read(&text).rows.remove(0).paid_by_one_of(customers);
+        let customers = Customers::new(customers.iter().copied());
+        let row = read(&text).rows.remove(0).paid_by_one_of(&customers);
         row.customer
     };
     assert_eq!(customer(&[]), None);

@@ -35,8 +35,8 @@ pub struct StatementRecord {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StatementBalance {
-    /// The day.
-    pub day: Day,
+    /// The day, if the bank names it.
+    pub day: Option<Day>,
     /// What is there; below zero if the account is overdrawn.
     pub amount: Money,
 }
@@ -124,12 +124,12 @@ impl StatementRecord {
     }
 
     /// Sets what was there before the first entry.
-    pub(super) const fn open(&mut self, day: Day, amount: Money) {
+    pub(super) const fn open(&mut self, day: Option<Day>, amount: Money) {
         self.opening = Some(StatementBalance { day, amount });
     }
 
     /// Sets what is there after the last entry.
-    pub(super) const fn close(&mut self, day: Day, amount: Money) {
+    pub(super) const fn close(&mut self, day: Option<Day>, amount: Money) {
         self.closing = Some(StatementBalance { day, amount });
     }
 
@@ -196,7 +196,7 @@ pub fn tell_gaps(statements: &mut [StatementRecord]) {
     let mut order: Vec<usize> = (0..statements.len()).collect();
     order.sort_by_key(|at| {
         let opening = statements.get(*at).and_then(|s| s.opening);
-        opening.map(|opening| opening.day)
+        opening.and_then(|opening| opening.day)
     });
     let mut accounts: HashMap<(String, &'static str), Covered> = HashMap::new();
     for at in order {
@@ -262,8 +262,8 @@ mod tests {
 
     fn statement(opening: (i8, i64), closing: (i8, i64), entries: &[i64]) -> StatementRecord {
         let mut statement = StatementRecord::new(1, "DE1".to_owned(), String::new());
-        statement.open(day(opening.0), eur(opening.1));
-        statement.close(day(closing.0), eur(closing.1));
+        statement.open(Some(day(opening.0)), eur(opening.1));
+        statement.close(Some(day(closing.0)), eur(closing.1));
         let entries: Vec<_> = entries.iter().map(|minor| eur(*minor)).collect();
         statement.check(&entries);
         statement
@@ -298,11 +298,11 @@ mod tests {
     #[test]
     fn check_without_a_balance_says_which_is_missing() {
         let mut cut = StatementRecord::new(1, "DE1".to_owned(), String::new());
-        cut.open(day(1), eur(0));
+        cut.open(Some(day(1)), eur(0));
         cut.check(&[eur(5)]);
         assert_eq!(cut.problems, [BalanceProblem::NoClosing]);
         let mut headless = StatementRecord::new(1, "DE1".to_owned(), String::new());
-        headless.close(day(1), eur(0));
+        headless.close(None, eur(0));
         headless.check(&[]);
         assert_eq!(headless.problems, [BalanceProblem::NoOpening]);
     }
@@ -310,8 +310,8 @@ mod tests {
     #[test]
     fn check_of_several_currencies_comes_to_no_sum() {
         let mut mixed = StatementRecord::new(1, "DE1".to_owned(), String::new());
-        mixed.open(day(1), eur(0));
-        mixed.close(day(1), eur(10));
+        mixed.open(None, eur(0));
+        mixed.close(None, eur(10));
         mixed.check(&[eur(5), Money::new(5, Currency::USD)]);
         let expected = BalanceProblem::DoesNotClose {
             computed: None,

@@ -3,19 +3,20 @@
 //! An entry whose details list several transactions gives one row for each of them, and one row
 //! for the whole if the details do not add up to it. What counts is the amount that was booked, not
 //! what the payer sent before charges or in another currency; what is only announced (`PDNG`,
-//! `INFO`, `FUTR`) is left out. An entry is named by the bank's reference, or else by its statement
-//! and its place there.
+//! `INFO`, `FUTR`) is left out. Entries are named by what they say, and the balances of every
+//! statement that states them are compared with its entries: see [`Reading::statements`].
 
-use std::collections::HashSet;
 use std::io::BufRead;
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
+use super::balance::{StatementRecord, tell_gaps};
+use super::identity::{Named, Unnamed, is_reference};
 use super::input::{ReadError, ReadOptions, Reading, excerpt, whole_text};
+use super::line::StatementLine;
 use super::record::{EntryRecord, PayoutRecord};
 use super::value::{Times, When, currency, cut, padded_decimal};
-use crate::matching::EntryKind;
 use crate::matching::payout::Day;
 use crate::money::Money;
 
@@ -23,33 +24,18 @@ const WHAT: &str = "a camt.053 statement";
 /// How deep elements may nest; the standard stays below 20.
 const DEPTH_MAX: usize = 64;
 
-/// Reads what came in as payments, and what went out as reversals of the incoming ones where the
-/// bank marks it so. Other money that went out is left out.
+/// Reads what came in as payments, what went out as reversals of the incoming ones where the bank
+/// marks it so, and what came in by such a mark as refunds that came back. Other money that went
+/// out is left out: see [`lines`].
 ///
 /// # Errors
-/// A [`ReadError`] for another file, and under `strict` for the first bad entry.
+/// A [`ReadError`] for another file, and under `strict` for the first bad entry and for a statement
+/// whose balances do not hold.
 pub fn entries(
     input: impl BufRead,
     options: &ReadOptions,
 ) -> Result<Reading<EntryRecord>, ReadError> {
-    read(input, options, |item, account| {
-        let money = item.money()?;
-        let kind = match (money.minor() >= 0, item.is_reversal) {
-            (true, false) => EntryKind::Payment,
-            (false, true) => EntryKind::Reversal,
-            _ => return Ok(None),
-        };
-        let when = item.when()?;
-        Ok(Some(EntryRecord {
-            source: "bank".to_owned(),
-            account: account.to_owned(),
-            day_only: when.day_only,
-            reference: item.structured.clone(),
-            customer: item.party.clone(),
-            text: item.text(),
-            ..EntryRecord::new(item.id.clone(), kind, money, when.at)
-        }))
-    })
+    read(input, options, |line| line.entry())
 }
 
 /// Reads what came in as payouts of a provider.
@@ -60,27 +46,25 @@ pub fn payouts(
     input: impl BufRead,
     options: &ReadOptions,
 ) -> Result<Reading<PayoutRecord>, ReadError> {
-    read(input, options, |item, _account| {
-        let net = item.money()?;
-        if net.minor() < 0 {
-            return Ok(None);
-        }
-        let value_date = Day::of(item.when()?.at, 0).ok_or("the value date is out of range")?;
-        Ok(Some(PayoutRecord {
-            id: item.id.clone(),
-            rail: None,
-            value_date,
-            net,
-            text: item.text(),
-        }))
-    })
+    read(input, options, |line| line.payout())
+}
+
+/// Reads every line of the statements, debits too.
+///
+/// # Errors
+/// As [`entries`].
+pub fn lines(
+    input: impl BufRead,
+    options: &ReadOptions,
+) -> Result<Reading<StatementLine>, ReadError> {
+    read(input, options, |line| Some(line.clone()))
 }
 
 /// One entry, or one transaction of an entry.
 #[derive(Debug, Clone, Default)]
 struct Item {
     line: u64,
-    id: String,
+    bank_reference: Option<String>,
     amount: Option<(String, String)>,
     is_debit: Option<bool>,
     is_reversal: bool,
@@ -89,7 +73,11 @@ struct Item {
     valued: Option<String>,
     structured: Option<String>,
     party: Option<String>,
+    party_account: Option<String>,
+    /// What is looked through for references.
     texts: Vec<String>,
+    /// What names it beside that.
+    more: Vec<String>,
 }
 
 impl Item {
@@ -121,15 +109,48 @@ impl Item {
         Times::Iso.read(text.ok_or("the value date is missing")?)
     }
 
-    fn text(&self) -> Option<String> {
-        (!self.texts.is_empty()).then(|| self.texts.join(" "))
+    /// The line of the statement that it is; its name waits for the end of the statement.
+    fn line(self) -> Result<Unnamed, String> {
+        let (amount, when) = (self.money()?, self.when()?);
+        let mut line = StatementLine::new(self.line, String::new(), amount, when.at);
+        line.day_only = when.day_only;
+        line.is_debit = self.is_debit == Some(true);
+        line.is_reversal = self.is_reversal;
+        line.booked = day_of(self.booked.as_deref());
+        line.set_text(&self.texts);
+        let mut texts = self.texts;
+        texts.extend(self.more);
+        texts.extend(self.structured.clone());
+        texts.extend(self.party.clone());
+        texts.extend(self.party_account.clone());
+        line.reference = self.structured;
+        line.payer = self.party;
+        line.payer_account = self.party_account;
+        line.method = Some("bank_transfer".to_owned());
+        line.bank_reference = self.bank_reference.filter(|text| is_reference(text));
+        Ok(Unnamed {
+            mark: match (line.is_debit, line.is_reversal) {
+                (false, false) => "C",
+                (true, false) => "D",
+                (true, true) => "RC",
+                (false, true) => "RD",
+            },
+            valued: day_of(self.valued.as_deref()),
+            line,
+            texts,
+        })
     }
+}
+
+/// The day of a date or a time.
+fn day_of(text: Option<&str>) -> Option<Day> {
+    Day::of(Times::Iso.read(text?).ok()?.at, 0)
 }
 
 fn read<T>(
     input: impl BufRead,
     options: &ReadOptions,
-    mut make: impl FnMut(&Item, &str) -> Result<Option<T>, String>,
+    mut make: impl FnMut(&StatementLine) -> Option<T>,
 ) -> Result<Reading<T>, ReadError> {
     let text = whole_text(input, options)?;
     let not_that = |found: String| ReadError::NotThat {
@@ -144,6 +165,7 @@ fn read<T>(
     };
     let mut statement = Statement::default();
     let mut reading = Reading::new();
+    let mut named = Named::default();
     loop {
         let line = lines.at(reader.buffer_position());
         let event = reader.read_event();
@@ -160,14 +182,17 @@ fn read<T>(
             Event::CData(value) => statement.value.push_str(&value),
             Event::End(_) => {
                 for item in statement.close() {
-                    let row = match item.is_booked() {
-                        Ok(true) => make(&item, &statement.account),
-                        Ok(false) => Ok(None),
-                        Err(unknown) => Err(unknown),
-                    };
-                    if let Some(row) = row.transpose() {
-                        reading.take(item.line, row, options)?;
+                    let line = item.line;
+                    match item
+                        .is_booked()
+                        .and_then(|is| is.then(|| item.line()).transpose())
+                    {
+                        Ok(unnamed) => statement.lines.extend(unnamed),
+                        Err(reason) => reading.reject(line, reason, options)?,
                     }
+                }
+                if statement.has_ended {
+                    finish(&mut statement, &mut named, &mut reading, &mut make);
                 }
             }
             Event::Eof => break,
@@ -179,9 +204,40 @@ fn read<T>(
     }
     if !statement.path.is_empty() {
         let rest = "the file ends in the middle of a statement".to_owned();
-        reading.take(lines.at(text.len() as u64), Err(rest), options)?;
+        reading.reject(lines.at(text.len() as u64), rest, options)?;
+        finish(&mut statement, &mut named, &mut reading, &mut make);
     }
+    tell_gaps(&mut reading.statements);
+    reading.refuse_broken_statements(options)?;
     Ok(reading)
+}
+
+/// Ends a statement: compares its balances and names its lines.
+fn finish<T>(
+    statement: &mut Statement,
+    named: &mut Named,
+    reading: &mut Reading<T>,
+    make: &mut impl FnMut(&StatementLine) -> Option<T>,
+) {
+    let lines = std::mem::take(&mut statement.lines);
+    statement.has_ended = false;
+    let account = std::mem::take(&mut statement.account);
+    let mut record = StatementRecord::new(statement.line, account, statement.id.clone());
+    let opening = statement.balance(&["OPBD", "PRCD"]);
+    let closing = statement.balance(&["CLBD"]);
+    if let Some((day, amount)) = opening {
+        record.open(day, amount);
+    }
+    if let Some((day, amount)) = closing {
+        record.close(day, amount);
+    }
+    // A statement without any balance is no torn one: XML that is cut off is not well formed.
+    if opening.is_some() || closing.is_some() {
+        let amounts: Vec<Money> = lines.iter().map(|line| line.line.amount).collect();
+        record.check(&amounts);
+    }
+    named.finish(&record, lines, |line| reading.rows.extend(make(line)));
+    reading.statements.push(record);
 }
 
 /// Only the entities that XML itself has: a statement declares none.
@@ -214,11 +270,22 @@ struct Statement {
     currency: String,
     account: String,
     id: String,
-    number: u64,
-    /// The bank's references in this statement: one may name several entries.
-    references: HashSet<String>,
+    line: u64,
+    balances: Vec<Balance>,
+    lines: Vec<Unnamed>,
+    has_ended: bool,
     entry: Item,
     details: Vec<Item>,
+}
+
+/// A balance as written.
+#[derive(Default)]
+struct Balance {
+    kind: String,
+    currency: String,
+    amount: String,
+    is_debit: bool,
+    day: Option<Day>,
 }
 
 impl Statement {
@@ -229,11 +296,12 @@ impl Statement {
             "BkToCstmrStmt" => self.is_one = true,
             "Stmt" => {
                 self.id.clear();
-                self.number = 0;
-                self.references.clear();
+                self.account.clear();
+                self.line = line;
+                self.balances.clear();
             }
+            "Bal" => self.balances.push(Balance::default()),
             "Ntry" => {
-                self.number += 1;
                 self.details.clear();
                 self.entry = Item {
                     line,
@@ -268,6 +336,21 @@ impl Statement {
         if inside(&["Stmt", "Id"]) {
             self.id.clone_from(&value);
         }
+        if path.contains(&"Bal")
+            && let Some(balance) = self.balances.last_mut()
+        {
+            if inside(&["CdOrPrtry", "Cd"]) || inside(&["CdOrPrtry", "Prtry"]) {
+                balance.kind.clone_from(&value);
+            } else if inside(&["Bal", "Amt"]) {
+                balance.amount.clone_from(&value);
+                balance.currency.clone_from(&self.currency);
+            } else if inside(&["Bal", "CdtDbtInd"]) {
+                balance.is_debit = value == "DBIT";
+            } else if inside(&["Bal", "Dt", "Dt"]) || inside(&["Bal", "Dt", "DtTm"]) {
+                balance.day = day_of(Some(&value));
+            }
+        }
+        self.has_ended = inside(&["Stmt"]);
         let is_entry_end = inside(&["Ntry"]);
         if path.contains(&"Ntry") && !value.is_empty() {
             let item = match self.details.last_mut() {
@@ -284,22 +367,32 @@ impl Statement {
         }
     }
 
+    /// The first balance of the first of `kinds` that there is.
+    fn balance(&self, kinds: &[&str]) -> Option<(Option<Day>, Money)> {
+        let of = |kind: &&str| self.balances.iter().find(|balance| balance.kind == *kind);
+        let found = kinds.iter().find_map(of)?;
+        let currency = currency(&found.currency).ok()?;
+        let minor = padded_decimal(&found.amount, currency).ok()?;
+        let minor = if found.is_debit {
+            minor.checked_neg()?
+        } else {
+            minor
+        };
+        Some((found.day, Money::new(minor, currency)))
+    }
+
     fn items(&mut self) -> Vec<Item> {
         let mut entry = std::mem::take(&mut self.entry);
-        let place = format!("{}/{}", self.id, self.number);
-        if entry.id.is_empty() {
-            entry.id = place;
-        } else if !self.references.insert(entry.id.clone()) {
-            entry.id = format!("{}/{place}", entry.id);
-        }
         let mut details = std::mem::take(&mut self.details);
-        for (place, detail) in details.iter_mut().enumerate() {
+        for detail in &mut details {
             detail.is_debit = detail.is_debit.or(entry.is_debit);
             detail.is_reversal |= entry.is_reversal;
             detail.status.clone_from(&entry.status);
             detail.booked.clone_from(&entry.booked);
             detail.valued.clone_from(&entry.valued);
-            detail.id = format!("{}/{}", entry.id, place + 1);
+            let own = detail.bank_reference.take();
+            detail.more.extend(own);
+            detail.bank_reference.clone_from(&entry.bank_reference);
         }
         let whole = entry.money().ok();
         let sum = whole.and_then(|whole| {
@@ -311,6 +404,8 @@ impl Statement {
             [only] => {
                 entry.structured = only.structured.take();
                 entry.party = only.party.take();
+                entry.party_account = only.party_account.take();
+                entry.more.append(&mut only.more);
                 entry.texts.append(&mut only.texts);
                 vec![entry]
             }
@@ -346,15 +441,17 @@ impl Item {
             self.booked = Some(value);
         } else if inside(&["ValDt", "Dt"]) || inside(&["ValDt", "DtTm"]) {
             self.valued = Some(value);
-        } else if inside(&["Ntry", "AcctSvcrRef"]) {
-            self.id = value;
+        } else if inside(&["Ntry", "AcctSvcrRef"]) || inside(&["Refs", "AcctSvcrRef"]) {
+            self.bank_reference = Some(value);
+        } else if inside(&["DbtrAcct", "Id", "IBAN"]) || inside(&["DbtrAcct", "Id", "Othr", "Id"]) {
+            self.party_account = Some(value);
         } else if inside(&["CdtrRefInf", "Ref"]) {
             self.structured = Some(value);
         } else if inside(&["Dbtr", "Nm"]) || inside(&["Dbtr", "Pty", "Nm"]) {
             self.party = Some(value);
         } else if inside(&["RmtInf", "Ustrd"])
             || inside(&["Ntry", "AddtlNtryInf"])
-            || (inside(&["Refs", "EndToEndId"]) && value != "NOTPROVIDED")
+            || (inside(&["Refs", "EndToEndId"]) && is_reference(&value))
         {
             self.texts.push(value);
         }

@@ -5,11 +5,13 @@
 //! dates, amount, mark, references and text. It is the same in every export that has the entry,
 //! whatever else the export has. Entries alike in all of that are counted.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
 
+use super::balance::StatementRecord;
+use super::line::StatementLine;
 use crate::matching::payout::Day;
 use crate::money::Money;
 
@@ -34,6 +36,76 @@ pub(super) struct Content<'a> {
     pub(super) bank_reference: Option<&'a str>,
     /// All else that is written: references of the payer, remittance, names.
     pub(super) texts: &'a [&'a str],
+}
+
+/// A line whose name waits for the end of its statement.
+#[derive(Debug)]
+pub(super) struct Unnamed {
+    pub(super) line: StatementLine,
+    pub(super) valued: Option<Day>,
+    /// Credit or debit, and whether it takes back another: `C`, `D`, `RC` or `RD`.
+    pub(super) mark: &'static str,
+    /// All that is written, as it comes.
+    pub(super) texts: Vec<String>,
+}
+
+/// The names given so far, account by account.
+#[derive(Debug, Default)]
+pub(super) struct Named {
+    accounts: HashMap<String, OfAccount>,
+}
+
+#[derive(Debug, Default)]
+struct OfAccount {
+    names: Names,
+    last: Option<StatementRecord>,
+    statements: HashSet<String>,
+}
+
+impl Named {
+    /// Gives the lines of a statement their names and its account, in the order of the file.
+    ///
+    /// Equal entries are counted on where a statement goes on from the last one, as the pages of one
+    /// day do. One that was read already, or that begins elsewhere, counts anew.
+    pub(super) fn finish(
+        &mut self,
+        statement: &StatementRecord,
+        lines: Vec<Unnamed>,
+        mut take: impl FnMut(&StatementLine),
+    ) {
+        let account = &statement.account;
+        let of_account = self.accounts.entry(account.clone()).or_default();
+        let named = |names: &mut Names| -> Vec<String> {
+            let name = |unnamed: &Unnamed| {
+                let texts: Vec<&str> = unnamed.texts.iter().map(String::as_str).collect();
+                names.name(&Content {
+                    account,
+                    booked: unnamed.line.booked,
+                    valued: unnamed.valued,
+                    mark: unnamed.mark,
+                    amount: unnamed.line.amount,
+                    bank_reference: unnamed.line.bank_reference.as_deref(),
+                    texts: &texts,
+                })
+            };
+            lines.iter().map(name).collect()
+        };
+        let (opening, closing) = (statement.opening, statement.closing);
+        let content = named(&mut Names::default());
+        let whole = format!("{} {opening:?} {closing:?} {content:?}", statement.number);
+        let is_new = of_account.statements.insert(whole);
+        let last = of_account.last.as_ref();
+        if !is_new || !last.is_some_and(|last| statement.continues(last)) {
+            of_account.names.restart();
+        }
+        let names = named(&mut of_account.names);
+        for (mut unnamed, name) in lines.into_iter().zip(names) {
+            unnamed.line.id = name;
+            account.clone_into(&mut unnamed.line.account);
+            take(&unnamed.line);
+        }
+        of_account.last = Some(statement.clone());
+    }
 }
 
 /// Gives the entries of one account their names, in the order of the file.

@@ -6,6 +6,9 @@ use crate::matching::EntryKind;
 use crate::matching::payout::Day;
 use crate::money::Money;
 
+/// Longer texts are cut: no bank writes them, and matching takes no longer ones.
+const TEXT_MAX: usize = 4_096;
+
 /// A line of a bank statement: money that came in or went out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -62,6 +65,15 @@ impl StatementLine {
             bank_reference: None,
             text: None,
         }
+    }
+
+    /// Joins what is written on it, with a line break between the pieces.
+    pub(super) fn set_text(&mut self, pieces: &[String]) {
+        let text = pieces.join("\n");
+        let ends = text.char_indices().map(|(at, c)| at + c.len_utf8());
+        let end = ends.take_while(|end| *end <= TEXT_MAX).last().unwrap_or(0);
+        let text = text.get(..end).filter(|text| !text.is_empty());
+        self.text = text.map(str::to_owned);
     }
 
     /// What it is to matching; `None` for money that went out on our own account.

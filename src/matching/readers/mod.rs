@@ -29,5 +29,5 @@ pub use balance::{BalanceProblem, StatementBalance, StatementRecord, tell_gaps};
 pub use format::Format;
 pub use input::{ReadError, ReadOptions, Reading, RejectedRow, unpacked};
 pub use line::StatementLine;
-pub use record::{EntryRecord, OrderRecord, PayoutRecord, ReportRecord};
+pub use record::{Customers, EntryRecord, OrderRecord, PayoutRecord, ReportRecord};
 pub use value::{Amounts, Times};

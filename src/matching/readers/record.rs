@@ -1,5 +1,7 @@
 //! Rows as read, with their own text.
 
+use std::collections::HashMap;
+
 use super::identity::folded;
 use crate::clock::Timestamp;
 use crate::id::{Namespace, Reference};
@@ -139,33 +141,26 @@ impl EntryRecord {
     /// the customer. Where two customers fit, neither is taken.
     ///
     /// ```
-    /// use counterfoil::matching::readers::{ReadOptions, mt940};
+    /// use counterfoil::matching::readers::{Customers, ReadOptions, mt940};
     ///
     /// let statement = ":20:S\n:25:DE1\n:28C:1/1\n:60F:C261105EUR0,00\n\
     ///                  :61:2611051105C49,90NTRFNONREF\n\
     ///                  :86:166?20thanks?31DE02120300000000202051?32KARI NORDMANN\n\
     ///                  :62F:C261105EUR49,90\n-\n";
     /// let read = mt940::entries(statement.as_bytes(), &ReadOptions::default())?;
-    /// let customers = ["Ola Nordmann", "Kari Nordmann"];
+    /// let customers = Customers::new(["Ola Nordmann", "Kari Nordmann"]);
     /// let entry = read.rows[0].clone().paid_by_one_of(&customers);
     /// assert_eq!(entry.customer.as_deref(), Some("Kari Nordmann"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn paid_by_one_of(mut self, customers: &[&str]) -> Self {
-        if self.customer.is_some() {
-            return self;
+    pub fn paid_by_one_of(mut self, customers: &Customers<'_>) -> Self {
+        if self.customer.is_none() {
+            let account = self.payer_account.as_deref();
+            let found = account.and_then(|payer| customers.only(payer));
+            let found = found.or_else(|| customers.only(self.payer.as_deref()?));
+            self.customer = found.map(str::to_owned);
         }
-        let one_of = |payer: Option<&str>| {
-            let payer = payer.map(folded).filter(|payer| !payer.is_empty())?;
-            let mut fit = customers
-                .iter()
-                .filter(|customer| folded(customer) == payer);
-            let first = *fit.next()?;
-            fit.all(|other| *other == first).then(|| first.to_owned())
-        };
-        self.customer =
-            one_of(self.payer_account.as_deref()).or_else(|| one_of(self.payer.as_deref()));
         self
     }
 
@@ -202,6 +197,34 @@ impl EntryRecord {
         let method = self.method.as_deref().unwrap_or("");
         let line = LineRow::new(&self.id, kind, method, gross, self.at);
         Some(line.with_instalments(self.instalments))
+    }
+}
+
+/// The customers of a host, found by the letters and digits of their names.
+#[derive(Debug, Clone, Default)]
+pub struct Customers<'c> {
+    /// By folded name; `None` where two names fold alike.
+    by_name: HashMap<String, Option<&'c str>>,
+}
+
+impl<'c> Customers<'c> {
+    /// The customers of these names, which may be accounts too. One may be given again.
+    #[must_use]
+    pub fn new(names: impl IntoIterator<Item = &'c str>) -> Self {
+        let mut by_name: HashMap<String, Option<&'c str>> = HashMap::new();
+        for name in names {
+            let known = by_name.entry(folded(name)).or_insert(Some(name));
+            if *known != Some(name) {
+                *known = None;
+            }
+        }
+        by_name.remove("");
+        Self { by_name }
+    }
+
+    /// The only customer whom a bank calls so.
+    fn only(&self, payer: &str) -> Option<&'c str> {
+        self.by_name.get(&folded(payer)).copied().flatten()
     }
 }
 

@@ -8,7 +8,6 @@ mod entry;
 mod fields;
 mod text;
 
-use std::collections::{HashMap, HashSet};
 use std::io::BufRead;
 
 use self::entry::{Mark, Written};
@@ -16,7 +15,7 @@ pub(super) use self::fields::is_tagged;
 use self::fields::{Field, fields};
 use self::text::details;
 use super::balance::{BalanceProblem, StatementRecord, tell_gaps};
-use super::identity::{Content, Names, is_reference};
+use super::identity::{Named, Unnamed, is_reference};
 use super::input::{ReadError, ReadOptions, Reading, excerpt, not_plain_text, whole_text};
 use super::line::StatementLine;
 use super::record::{EntryRecord, PayoutRecord};
@@ -25,8 +24,6 @@ use crate::matching::payout::Day;
 use crate::money::{Currency, Money};
 
 const WHAT: &str = "an MT940 statement";
-/// Longer texts are cut: no bank writes them, and matching takes no longer ones.
-const TEXT_MAX: usize = 4_096;
 
 /// Reads what came in as payments, reversed credits as reversals, and reversed debits as refunds
 /// that came back. Other money that went out is left out: see [`lines`].
@@ -63,8 +60,8 @@ pub fn lines(
     read(input, options, |line| Some(line.clone()))
 }
 
-/// A line whose name waits for the end of its statement.
-struct Unnamed {
+/// A line while its statement is read.
+struct Raw {
     line: StatementLine,
     valued: Day,
     mark: Mark,
@@ -85,7 +82,7 @@ struct Open {
     is_interim: bool,
     /// What the bank counts: how many, and their sum; of credits, and of debits.
     counted: [Option<(u64, Money)>; 2],
-    lines: Vec<Unnamed>,
+    lines: Vec<Raw>,
     /// Whether field 86 may follow, which is the text of the last line.
     takes_text: bool,
 }
@@ -121,13 +118,15 @@ fn read<T>(
     let mut account = String::new();
     let mut named = Named::default();
     for group in statements(&fields) {
-        let open = collect(group, &mut account, sign, &mut reading, options)?;
-        let record = named.finish(open, |line| {
+        let mut open = collect(group, &mut account, sign, &mut reading, options)?;
+        open.check();
+        let lines = open.lines.into_iter().map(Raw::finished).collect();
+        named.finish(&open.record, lines, |line| {
             if let Some(row) = make(line) {
                 reading.rows.push(row);
             }
         });
-        reading.statements.push(record);
+        reading.statements.push(open.record);
     }
     tell_gaps(&mut reading.statements);
     reading.refuse_broken_statements(options)?;
@@ -228,11 +227,11 @@ fn collect<T>(
             }
             "60F" | "60M" => {
                 let balance = balance(field, "opening", &open.currency, sign);
-                balance.map(|(day, amount)| open.record.open(day, amount))
+                balance.map(|(day, amount)| open.record.open(Some(day), amount))
             }
             "62F" | "62M" => {
                 let balance = balance(field, "closing", &open.currency, sign);
-                balance.map(|(day, amount)| open.record.close(day, amount))
+                balance.map(|(day, amount)| open.record.close(Some(day), amount))
             }
             "90C" | "90D" => {
                 let place = usize::from(field.tag == "90D");
@@ -262,7 +261,7 @@ fn line(
     field: &Field,
     currency: &Result<Currency, String>,
     sign: Option<char>,
-) -> Result<Option<Unnamed>, String> {
+) -> Result<Option<Raw>, String> {
     entry::parse(&field.value, |entry| {
         let currency = currency.clone()?;
         let amount = entry.amount(currency, sign)?;
@@ -277,7 +276,7 @@ fn line(
         let own = Some(entry.own_reference).filter(|text| is_reference(text));
         let mut texts: Vec<String> = own.map(str::to_owned).into_iter().collect();
         texts.extend(entry.supplement.iter().cloned());
-        let line = Unnamed {
+        let line = Raw {
             valued: entry.valued,
             line,
             mark: entry.mark,
@@ -290,7 +289,7 @@ fn line(
     })
 }
 
-impl Unnamed {
+impl Raw {
     /// Takes what a field 86 says; there may be several.
     fn add(&mut self, value: &str) {
         self.all.push(value.to_owned());
@@ -302,20 +301,8 @@ impl Unnamed {
         self.texts.push(details.text);
     }
 
-    fn content<'c>(&'c self, account: &'c str, texts: &'c [&'c str]) -> Content<'c> {
-        Content {
-            account,
-            booked: self.line.booked,
-            valued: Some(self.valued),
-            mark: self.mark.letters(),
-            amount: self.line.amount,
-            bank_reference: self.line.bank_reference.as_deref(),
-            texts,
-        }
-    }
-
-    /// The line, with its account and what follows from all that was read of it.
-    fn finished(mut self, account: &str, id: String) -> StatementLine {
+    /// The line, with what follows from all that was read of it.
+    fn finished(mut self) -> Unnamed {
         let (way, code) = (self.kind.get(1..).unwrap_or_default(), self.code);
         // Returned items, and the German codes of returned debits and transfers.
         let is_return = match self.mark {
@@ -330,73 +317,24 @@ impl Unnamed {
             _ => "bank_transfer",
         };
         self.line.method = Some(method.to_owned());
-        self.line.id = id;
-        account.clone_into(&mut self.line.account);
-        let text = self.texts.join("\n");
-        let end = text.char_indices().map(|(at, c)| at + c.len_utf8());
-        let end = end.take_while(|end| *end <= TEXT_MAX).last().unwrap_or(0);
-        self.line.text = text
-            .get(..end)
-            .filter(|text| !text.is_empty())
-            .map(str::to_owned);
-        self.line
-    }
-}
-
-/// The names given so far, account by account.
-#[derive(Default)]
-struct Named {
-    accounts: HashMap<String, OfAccount>,
-}
-
-#[derive(Default)]
-struct OfAccount {
-    names: Names,
-    last: Option<StatementRecord>,
-    statements: HashSet<String>,
-}
-
-impl Named {
-    /// Names the lines of a statement and compares its balances with them.
-    ///
-    /// Equal entries are counted on where a statement goes on from the last one, as the pages of one
-    /// day do. One that was read already, or that begins elsewhere, counts anew.
-    fn finish(&mut self, mut open: Open, mut take: impl FnMut(&StatementLine)) -> StatementRecord {
-        let amounts: Vec<Money> = open.lines.iter().map(|line| line.line.amount).collect();
-        open.check(&amounts);
-        let record = open.record;
-        let of_account = self.accounts.entry(record.account.clone()).or_default();
-        let named = |names: &mut Names| -> Vec<String> {
-            let name = |line: &Unnamed| {
-                let mut texts: Vec<&str> = vec![&line.kind];
-                texts.extend(line.all.iter().map(String::as_str));
-                names.name(&line.content(&record.account, &texts))
-            };
-            open.lines.iter().map(name).collect()
-        };
-        let (opening, closing) = (record.opening, record.closing);
-        let content = named(&mut Names::default());
-        let whole = format!("{} {opening:?} {closing:?} {content:?}", record.number);
-        let is_new = of_account.statements.insert(whole);
-        let last = of_account.last.as_ref();
-        if !is_new || !last.is_some_and(|last| record.continues(last)) {
-            of_account.names.restart();
+        self.line.set_text(&self.texts);
+        self.all.push(self.kind);
+        Unnamed {
+            line: self.line,
+            valued: Some(self.valued),
+            mark: self.mark.letters(),
+            texts: self.all,
         }
-        let names = named(&mut of_account.names);
-        for (line, name) in open.lines.into_iter().zip(names) {
-            take(&line.finished(&record.account, name));
-        }
-        of_account.last = Some(record.clone());
-        record
     }
 }
 
 impl Open {
     /// Compares what the bank states with what was read.
-    fn check(&mut self, amounts: &[Money]) {
+    fn check(&mut self) {
+        let amounts: Vec<Money> = self.lines.iter().map(|line| line.line.amount).collect();
         let has_balance = self.record.opening.is_some() || self.record.closing.is_some();
         if has_balance || !self.is_interim {
-            self.record.check(amounts);
+            self.record.check(&amounts);
         } else {
             self.record.entries = amounts.len() as u64;
         }
