@@ -27,6 +27,10 @@ pub struct Payment<M: Mode> {
     /// Whether this is only the checkout: the shopper has not begun to pay, and the provider has
     /// made no payment yet.
     pub is_checkout: bool,
+    /// Whether the provider has said that nobody can try again to pay by it, as when a debit failed
+    /// after its checkout was completed. The statuses that are final say so themselves.
+    #[serde(default, skip_serializing_if = "is_unset")]
+    pub is_over: bool,
     /// The order and attempt given at creation. A payment made elsewhere has none.
     pub reference: Option<Reference>,
     /// How far it has come.
@@ -73,6 +77,7 @@ impl<M: Mode> Payment<M> {
             id,
             aliases: Vec::new(),
             is_checkout: false,
+            is_over: false,
             reference: None,
             status,
             amount,
@@ -188,6 +193,7 @@ impl<M: Mode> Payment<M> {
             id,
             aliases,
             is_checkout: later.is_checkout && earlier.is_checkout,
+            is_over: later.is_over || earlier.is_over,
             reference: later.reference.clone().max(earlier.reference),
             fee: max_money(later.fee, earlier.fee),
             created_at: later.created_at.min(earlier.created_at),
@@ -354,6 +360,11 @@ pub(crate) struct Rank {
     finality: u8,
     as_of: Timestamp,
     progress: u8,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_unset(flag: &bool) -> bool {
+    !*flag
 }
 
 fn max_money(left: Option<Money>, right: Option<Money>) -> Option<Money> {

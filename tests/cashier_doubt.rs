@@ -90,7 +90,7 @@ async fn a_completion_that_is_declined_when_sent_again_is_told_of_and_paid_anew(
         .await
         .unwrap();
     let kinds: Vec<_> = told.iter().map(|told| told.kind.to_string()).collect();
-    assert_eq!(kinds, ["attempt_declined:1"]);
+    assert_eq!(kinds, ["attempt_declined:1", "payment_failed:1"]);
     let second = cashier.check_out(&page("A", 1000)).await.unwrap();
     assert_ne!(first.id, second.id);
 }

@@ -410,7 +410,6 @@ fn store_attempt<M: Mode>(
         phase: AttemptPhase::Stored,
         payment: None,
         is_direct: matches!(request.checkout, Checkout::Direct { .. }),
-        was_declined: false,
     });
     let what = format!(
         "attempt {attempt} at {} by {}",

@@ -60,7 +60,9 @@ impl<M: Mode> Cashier<M> {
         let now = self.now();
         let known = record.payments.iter().filter_map(|p| p.ledger.payment());
         let ended = known.filter(|payment| {
-            payment.is_checkout && is_open(&payment.status) && self.has_ended_unheard(payment, now)
+            payment.is_checkout
+                && is_unpaid(&payment.status)
+                && self.has_ended_unheard(payment, now)
         });
         ended.cloned().collect()
     }

@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::outbox::ConfirmationKind;
 use super::patience::Patience;
 use super::records::{
-    AttemptPhase, AttemptRecord, CommandOperation, CommandRecord, CommandState, OrderRecord,
-    PaymentRecord,
+    AttemptPhase, CommandOperation, CommandRecord, CommandState, OrderRecord, PaymentRecord,
 };
 use super::standing::Standing;
 use crate::capture::{Capture, CaptureStatus};
@@ -157,7 +156,6 @@ impl<M: Mode> OrderRecord<M> {
             return Err(conflict("the payment names another order"));
         }
         let payment = self.on_its_page(payment);
-        let was_declined = matches!(payment.status, PaymentStatus::Failed(_));
         let attempt = payment
             .reference
             .as_ref()
@@ -167,6 +165,7 @@ impl<M: Mode> OrderRecord<M> {
         let entry = self.join_entries(&payment)?;
         entry.attempt = entry.attempt.or(attempt);
         entry.said_ended |= has_ended(&payment);
+        entry.was_declined |= matches!(payment.status, PaymentStatus::Failed(_));
         let (attempt, joined) = (entry.attempt, entry.ledger.payment().cloned());
         let Some(joined) = joined else {
             return Ok(());
@@ -178,7 +177,6 @@ impl<M: Mode> OrderRecord<M> {
         let mut attempts = self.attempts.iter_mut();
         if let Some(record) = attempts.find(|record| Some(record.attempt) == attempt) {
             record.payment.get_or_insert(joined.id);
-            record.was_declined |= was_declined;
             if record.phase != AttemptPhase::Released {
                 record.phase = AttemptPhase::Begun;
             }
@@ -212,6 +210,7 @@ impl<M: Mode> OrderRecord<M> {
             attempt: None,
             ledger: Ledger::new(),
             said_ended: false,
+            was_declined: false,
             gone_before: 0,
             answered_at: None,
         };
@@ -236,6 +235,7 @@ impl<M: Mode> OrderRecord<M> {
             joined.attempt = joined.attempt.or(entry.attempt);
             joined.ledger.add_all(&entry.ledger)?;
             joined.said_ended |= entry.said_ended;
+            joined.was_declined |= entry.was_declined;
             joined.answered_at = joined.answered_at.max(entry.answered_at);
             joined.gone_before = joined.gone_before.max(entry.gone_before);
         }
@@ -375,21 +375,20 @@ impl<M: Mode> OrderRecord<M> {
         })
     }
 
-    /// Exactly the total has come while the order was open, in all or by one payment of several.
-    /// What has gone back since it was last amended or begun to be paid does not count, since the
-    /// news of it may come before the news of the payment. More than the total pays it too, and what
-    /// has come in another currency does not count: both are reviewed apart from that.
+    /// At least the total was captured while the order was open, by one payment or by several. More
+    /// than the total pays it too: the excess is reviewed apart from that. What came in another
+    /// currency pays nothing and hides nothing. What went back since the order was last amended or
+    /// begun to be paid does not count, since that may be received before the payment itself.
     fn was_paid(&self) -> bool {
         if self.order.closed_at.is_some() {
             return false;
         }
         let total = self.order.total;
-        let known = self.payments.iter();
-        let known = known.filter_map(|entry| Some((entry, entry.ledger.payment()?.captured)));
-        let ours = known.filter(|(_, captured)| captured.currency() == total.currency());
-        let come = ours.map(|(entry, captured)| {
-            let come = captured.minor().saturating_sub(entry.gone_before);
-            come.max(0)
+        let come = self.payments.iter().filter_map(|entry| {
+            let captured = entry.ledger.payment()?.captured;
+            let net = entry.ledger.net().map_or(0, |net| net.minor());
+            let come = captured.minor().saturating_sub(entry.gone_before).max(net);
+            (captured.currency() == total.currency()).then_some(come.max(0))
         });
         come.fold(0_i64, i64::saturating_add) >= total.minor()
     }
@@ -402,6 +401,47 @@ impl<M: Mode> OrderRecord<M> {
                 entry.gone_before = gone.max(0);
             }
         }
+    }
+
+    /// Which attempts were declined, and which of those are over.
+    fn declines(&self, kinds: &mut Vec<ConfirmationKind>) {
+        let declined = self.payments.iter().filter(|entry| {
+            // A record of an earlier version knows of the last decline only.
+            let status = entry.ledger.payment().map(|payment| &payment.status);
+            entry.was_declined || matches!(status, Some(PaymentStatus::Failed(_)))
+        });
+        for attempt in declined.filter_map(|entry| entry.attempt) {
+            kinds.push(ConfirmationKind::AttemptDeclined(attempt));
+            if self.has_failed(attempt) {
+                kinds.push(ConfirmationKind::PaymentFailed(attempt));
+            }
+        }
+    }
+
+    /// Whether no money comes by a declined attempt any more. A page takes another try until it has
+    /// ended. Without a page there is none, nor where the application completes the payment, which
+    /// it does once. After another attempt was begun the customer is trying again.
+    fn has_failed(&self, attempt: Attempt) -> bool {
+        if self.attempts.iter().any(|next| next.attempt > attempt) {
+            return false;
+        }
+        let record = self.attempts.iter().find(|known| known.attempt == attempt);
+        let takes_no_other_try = record.is_some_and(|known| {
+            let is_left = known.phase == AttemptPhase::Released || self.order.closed_at.is_some();
+            known.is_direct || known.is_completed_here || is_left
+        });
+        self.payments_of(attempt).all(|entry| {
+            entry
+                .ledger
+                .payment()
+                .is_some_and(|payment| match payment.status {
+                    PaymentStatus::Canceled | PaymentStatus::Expired => {
+                        !self.was_ended_here(entry, payment)
+                    }
+                    PaymentStatus::Failed(_) => takes_no_other_try || payment.is_over,
+                    _ => false,
+                })
+        })
     }
 
     fn kinds(&self) -> Vec<ConfirmationKind> {
@@ -424,12 +464,7 @@ impl<M: Mode> OrderRecord<M> {
             _ => {}
         }
         if self.paid_at.is_none() {
-            for attempt in self.attempts.iter().filter(|a| a.was_declined) {
-                kinds.push(ConfirmationKind::AttemptDeclined(attempt.attempt));
-                if self.has_failed(attempt) {
-                    kinds.push(ConfirmationKind::PaymentFailed(attempt.attempt));
-                }
-            }
+            self.declines(&mut kinds);
         }
         for entry in &self.payments {
             for refund in entry.ledger.refunds() {
@@ -458,26 +493,6 @@ impl<M: Mode> OrderRecord<M> {
 }
 
 impl<M: Mode> OrderRecord<M> {
-    /// Whether a declined attempt is over, so that the customer cannot try again on its page: there
-    /// is none, or it has ended. After another attempt was begun the customer is trying again.
-    fn has_failed(&self, attempt: &AttemptRecord<M>) -> bool {
-        let is_left = self.order.closed_at.is_some() || attempt.phase == AttemptPhase::Released;
-        if self.attempts.iter().any(|a| a.attempt > attempt.attempt) {
-            return false;
-        }
-        let mut payments = self.payments_of(attempt.attempt);
-        payments.all(|entry| match entry.ledger.payment() {
-            Some(payment) => match payment.status {
-                PaymentStatus::Canceled | PaymentStatus::Expired => {
-                    !self.was_ended_here(entry, payment)
-                }
-                PaymentStatus::Failed(_) => attempt.is_direct || is_left,
-                _ => false,
-            },
-            None => false,
-        })
-    }
-
     /// Whether a page was ended by a command before its time was over, as for another attempt.
     fn was_ended_here(&self, entry: &PaymentRecord<M>, payment: &Payment<M>) -> bool {
         self.commands.iter().any(|command| {

@@ -94,6 +94,27 @@ pub struct Confirmation {
 
 /// What a confirmation says. Its text, such as `paid` or `refunded:stripe:test:re_1`, is what is
 /// unique for an order.
+///
+/// | Confirmation | Do |
+/// |---|---|
+/// | `Paid` | Fulfil the order. |
+/// | `Authorized` | Capture when you fulfil, before the authorization lapses. |
+/// | `PartlyPaid` | Do not fulfil: ask for the rest, or refund. |
+/// | `Overpaid` | Refund the excess. Fulfilment is up to `Paid` alone, which comes as well. |
+/// | `PaidAfterClose` | Refund, or fulfil by a new order. |
+/// | `AttemptDeclined` | Nothing: the customer may still pay on the same page. Do not write to the customer. |
+/// | `PaymentFailed` | Offer another checkout: no other attempt is open. |
+/// | `Refunded` | Tell the customer. |
+/// | `RefundFailed` | Refund in another way. |
+/// | `DisputeOpened` | Answer with evidence at the provider before its deadline. |
+/// | `DisputeWon`, `DisputeLost` | Book the result. |
+/// | `NeedsAPerson` | Show the review item to a reviewer. |
+///
+/// How much is enough is decided to the minor unit, without a tolerance, over all payments of the
+/// order in its currency: one unit short is `PartlyPaid`, and one more than the total is `Paid` and
+/// `Overpaid`. Money in another currency pays nothing, is never converted, and is raised for review.
+/// `Paid` comes once, in whichever order the payments are received, and is not withdrawn by a
+/// refund.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ConfirmationKind {
@@ -113,7 +134,7 @@ pub enum ConfirmationKind {
     /// do nothing, or note it. It comes once per attempt, however often a card is declined.
     AttemptDeclined(Attempt),
     /// This attempt was declined and is over, so that no money comes by it, and no other was begun:
-    /// offer another checkout.
+    /// its page has ended by itself, or the provider takes no other try. Offer another checkout.
     PaymentFailed(Attempt),
     /// The refund of this id is done: tell the customer.
     Refunded(String),

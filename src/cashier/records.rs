@@ -204,9 +204,6 @@ pub struct AttemptRecord<M: Mode> {
     /// decline.
     #[serde(default)]
     pub(super) is_direct: bool,
-    /// Whether a payment of it was declined.
-    #[serde(default)]
-    pub(super) was_declined: bool,
 }
 
 /// What became of asking the provider to begin an attempt. How its payment stands is in the
@@ -239,6 +236,10 @@ pub struct PaymentRecord<M: Mode> {
     /// Whether the provider has said, however early or late, that it ended without money.
     #[serde(default)]
     pub(super) said_ended: bool,
+    /// Whether the provider has said, however early or late, that it was declined. The customer may
+    /// have paid in another try since.
+    #[serde(default)]
+    pub(super) was_declined: bool,
     /// What of it had gone back when the order was last amended or begun to be paid anew, in minor
     /// units: from then on it pays nothing.
     #[serde(default)]

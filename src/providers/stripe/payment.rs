@@ -94,6 +94,9 @@ impl<M: Mode> Reader<'_, M> {
             }
         };
         let given = || session.client_reference_id.as_deref()?.parse().ok();
+        // A completed page takes no other try.
+        payment.is_over = session.status.as_deref() == Some("complete")
+            && matches!(payment.status, PaymentStatus::Failed(_));
         let reference = reference_of(session).or_else(given);
         payment.reference = reference.or(payment.reference);
         payment.created_at = time(session.created, "created")?;

@@ -250,6 +250,7 @@ fn kind_of_event<M: Mode>(
         "payment_intent" | "checkout.session" | "charge" => {
             reader.payment(object).map(|mut payment| {
                 payment.status = status_by_type(event_type, payment.status);
+                payment.is_over |= event_type == "checkout.session.async_payment_failed";
                 EventKind::Payment(Box::new(payment))
             })
         }

@@ -86,6 +86,7 @@ pub(crate) async fn s50(shop: &Shop<'_>) -> Proof {
     // What is short is not fulfilled; what is too much is, and somebody must look at the excess.
     shop.confirms("A-1 paid", 0).await?;
     shop.confirms("A-1 partly_paid", 1).await?;
+    shop.confirms("A-2 paid", 1).await?;
     shop.confirms("A-2 overpaid", 1).await?;
     shop.confirms("A-2 needs_a_person:overpaid", 1).await
 }
