@@ -122,6 +122,8 @@ impl<M: Mode> PayoutLine<M> {
 pub enum PayoutLineKind {
     /// A captured payment.
     Payment,
+    /// A payment that its bank took back after it was booked, such as a returned debit.
+    PaymentReversal,
     /// A refund.
     Refund,
     /// A refund that failed: its money is back.
@@ -134,6 +136,8 @@ pub enum PayoutLineKind {
     Fee,
     /// Money held back or released by the provider.
     Reserve,
+    /// An earlier payout that the bank returned: its money is paid out again.
+    ReturnedPayout,
     /// A correction by the provider.
     Adjustment,
     /// A kind that this library does not know, as the provider wrote it.

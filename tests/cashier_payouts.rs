@@ -355,3 +355,49 @@ async fn several_captures_are_several_lines_of_one_order() {
     assert_eq!(all.len(), 2);
     assert!(all.iter().all(|line| line.order == Some(order("A"))));
 }
+
+/// A debit that its bank returned: its payment stands as failed with nothing captured, and its line
+/// and the line that takes it back are in one payout, or in two.
+#[tokio::test]
+async fn a_returned_debit_and_its_reversal_are_explained_together() {
+    let reversed = |lines: &mut Vec<Value>| {
+        for mut line in lines.clone() {
+            if line["reporting_category"] != "charge" {
+                continue;
+            }
+            line["id"] = format!("{}x", line["id"].as_str().unwrap()).into();
+            for field in ["amount", "fee", "net"] {
+                line[field] = (-line[field].as_i64().unwrap()).into();
+            }
+            line["reporting_category"] = "charge_failure".into();
+            line["type"] = "payment_failure_refund".into();
+            lines.push(line);
+        }
+    };
+    let lines = explained_as_altered(reversed, None).await.unwrap();
+    let of = |kind: PayoutLineKind| lines.iter().find(|line| line.line.kind == kind).unwrap();
+    let booked = of(PayoutLineKind::Payment);
+    let taken_back = of(PayoutLineKind::PaymentReversal);
+    assert_eq!(taken_back.finding, LineFinding::Explained);
+    assert_eq!(taken_back.order, Some(order("A")));
+    assert_eq!(*booked.cancels, *std::slice::from_ref(&taken_back.line.id));
+    assert_eq!(*taken_back.cancels, *std::slice::from_ref(&booked.line.id));
+    assert!(of(PayoutLineKind::Refund).cancels.is_empty());
+
+    // The reversal alone, of a payment that still stands as captured, was not heard of.
+    let alone = |lines: &mut Vec<Value>| {
+        for line in lines {
+            if line["reporting_category"] == "charge" {
+                for field in ["amount", "fee", "net"] {
+                    line[field] = (-line[field].as_i64().unwrap()).into();
+                }
+                line["reporting_category"] = "charge_failure".into();
+            }
+        }
+    };
+    let lines = explained_as_altered(alone, None).await.unwrap();
+    let is_reversal =
+        |line: &&ReconciledLine<Test>| line.line.kind == PayoutLineKind::PaymentReversal;
+    let reversal = lines.iter().find(is_reversal).unwrap();
+    assert_eq!(reversal.finding, LineFinding::Unheard);
+}

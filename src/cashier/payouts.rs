@@ -12,6 +12,7 @@ use crate::id::{OrderId, PaymentId};
 use crate::matching::payout::{PayoutMatch, PayoutRow, PayoutVerdict, ReportRow, match_by_report};
 use crate::mode::Mode;
 use crate::money::Money;
+use crate::payment::{Payment, PaymentStatus};
 use crate::payout::{Payout, PayoutLine, PayoutLineKind, PayoutLineSource, PayoutStatus};
 
 impl<M: Mode> Cashier<M> {
@@ -39,6 +40,7 @@ impl<M: Mode> Cashier<M> {
         for line in listed {
             lines.push(self.explain(provider, line, &mut explained).await?);
         }
+        name_canceling(&mut lines);
         let row = PayoutRow::of(payout, 0).ok_or_else(|| {
             let message = "the payout's time is outside the calendar";
             Error::new(ErrorKind::UnexpectedResponse, message)
@@ -95,6 +97,7 @@ impl<M: Mode> Cashier<M> {
             payment,
             finding,
             line,
+            cancels: Vec::new(),
         })
     }
 }
@@ -168,19 +171,8 @@ impl<M: Mode> OrderRecord<M> {
             return LineFinding::Unheard;
         };
         let known = match &line.source {
-            // One line of several captures is a part of what was taken.
             PayoutLineSource::Payment(_) => {
-                let taken = payment.captured;
-                let is_part = gross.is_some_and(|gross| {
-                    gross.currency() == taken.currency()
-                        && (1..=taken.minor()).contains(&gross.minor())
-                });
-                return match is_part {
-                    true => LineFinding::Explained,
-                    false => LineFinding::OtherAmount {
-                        known: payment.captured,
-                    },
-                };
+                return of_payment(&line.kind, gross, payment);
             }
             PayoutLineSource::Refund(id, _) => {
                 let mut refunds = entry.ledger.refunds();
@@ -208,6 +200,89 @@ impl<M: Mode> OrderRecord<M> {
                     true => LineFinding::Explained,
                     false => LineFinding::OtherAmount { known },
                 }
+            }
+        }
+    }
+}
+
+/// Judges a line of a payment or of its reversal, `gross` with those before it of its kind.
+fn of_payment<M: Mode>(
+    kind: &PayoutLineKind,
+    gross: Option<Money>,
+    payment: &Payment<M>,
+) -> LineFinding {
+    let is_part_of = |whole: Money, sign: i64| {
+        gross.is_some_and(|gross| {
+            let part = gross.minor().checked_mul(sign);
+            gross.currency() == whole.currency()
+                && part.is_some_and(|part| (1..=whole.minor()).contains(&part))
+        })
+    };
+    // It was booked before its bank took it back, and both are lines, of one payout or of two.
+    let is_returned =
+        matches!(payment.status, PaymentStatus::Failed(_)) && payment.captured.minor() == 0;
+    let is_explained = match kind {
+        PayoutLineKind::PaymentReversal if !is_returned => return LineFinding::Unheard,
+        PayoutLineKind::PaymentReversal => is_part_of(payment.amount, -1),
+        _ if is_returned => is_part_of(payment.amount, 1),
+        // One line of several captures is a part of what was taken.
+        _ => is_part_of(payment.captured, 1),
+    };
+    match is_explained {
+        true => LineFinding::Explained,
+        false => LineFinding::OtherAmount {
+            known: payment.captured,
+        },
+    }
+}
+
+/// The payment, refund or dispute that lines may cancel each other for, in one currency.
+type CancelKey = (&'static str, String, &'static str);
+
+fn cancel_key<M: Mode>(line: &PayoutLine<M>) -> Option<CancelKey> {
+    let (what, source) = match (&line.kind, &line.source) {
+        (
+            PayoutLineKind::Payment | PayoutLineKind::PaymentReversal,
+            PayoutLineSource::Payment(id),
+        ) => ("payment", id.to_string()),
+        (
+            PayoutLineKind::Refund | PayoutLineKind::RefundFailure,
+            PayoutLineSource::Refund(id, _),
+        ) => ("refund", id.to_string()),
+        (
+            PayoutLineKind::Dispute | PayoutLineKind::DisputeReversal,
+            PayoutLineSource::Dispute(id, _),
+        ) => ("dispute", id.to_string()),
+        _ => return None,
+    };
+    Some((what, source, line.gross.currency().code()))
+}
+
+/// Names the lines that come to nothing together. What is known of an order does not speak against
+/// them: they leave it as it was.
+fn name_canceling<M: Mode>(lines: &mut [ReconciledLine<M>]) {
+    let mut groups: BTreeMap<CancelKey, Vec<usize>> = BTreeMap::new();
+    for (at, line) in lines.iter().enumerate() {
+        if let Some(key) = cancel_key(&line.line) {
+            groups.entry(key).or_default().push(at);
+        }
+    }
+    for group in groups.into_values() {
+        let members = || group.iter().filter_map(|at| lines.get(*at));
+        let sum = members().try_fold(0_i64, |sum, line| sum.checked_add(line.line.gross.minor()));
+        let has_moved = members().any(|line| line.line.gross.minor() != 0);
+        if sum != Some(0) || !has_moved {
+            continue;
+        }
+        let ids: Vec<_> = members().map(|line| line.line.id.clone()).collect();
+        for at in &group {
+            let Some(line) = lines.get_mut(*at) else {
+                continue;
+            };
+            let others = ids.iter().filter(|id| **id != line.line.id);
+            line.cancels = others.cloned().collect();
+            if line.order.is_some() {
+                line.finding = LineFinding::Explained;
             }
         }
     }
@@ -249,13 +324,17 @@ pub struct ReconciledLine<M: Mode> {
     pub order: Option<OrderId>,
     /// What the cashier knows of it.
     pub finding: LineFinding,
+    /// The ids of the lines of this payout that cancel it: a payment and its reversal, a refund and
+    /// its failure, a dispute and its reversal. Together they come to nothing. Empty if it stands.
+    pub cancels: Vec<Box<str>>,
 }
 
 /// What the cashier knows of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LineFinding {
-    /// The payment, refund or dispute is known, and the amount agrees.
+    /// The payment, refund or dispute is known, and the amount agrees; or the line and others of
+    /// its order in this payout come to nothing together: see [`ReconciledLine::cancels`].
     Explained,
     /// A fee, a reserve or a correction: it belongs to no order.
     NotAboutOrders,

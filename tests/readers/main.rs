@@ -289,7 +289,7 @@ fn paypals_codes_and_states_say_what_moved() {
         ("T1110", "S", None),
         ("T1201", "S", Some(EntryKind::DisputeOpened)),
         ("T1202", "S", Some(EntryKind::DisputeWon)),
-        ("T1205", "S", None),
+        ("T1205", "S", Some(EntryKind::DisputeWon)),
         ("T0400", "S", None),
     ] {
         assert_eq!(read(code, status), (kind, 0), "{code} {status}");

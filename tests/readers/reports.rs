@@ -42,7 +42,8 @@ fn each_category_of_stripe_is_what_it_moves() {
         ("connect_reserved_funds", None, Some(LineKind::Reserve)),
         ("currency_conversion", None, Some(LineKind::Conversion)),
         ("payout", None, None),
-        ("payout_reversal", None, None),
+        ("payout_reversal", None, Some(LineKind::ReturnedPayout)),
+        ("platform_earning_refund", None, Some(LineKind::Fee)),
         ("other_adjustment", None, Some(LineKind::Adjustment)),
     ] {
         let row = format!("txn_1,{category},s_1,ch_1,po_1,,2026-11-02,eur,1.00,0.25,0.75,,,,");
@@ -381,6 +382,232 @@ fn amounts_of_nothing_and_other_events_of_paypal_are_told_apart() {
         assert_eq!(kind("T1201", status, "-1.00"), None, "{status}");
     }
     assert_eq!(kind("T1111", "S", "-1.00"), None);
+}
+
+#[test]
+fn each_event_code_of_paypal_is_what_it_moves() {
+    use EntryKind::{DisputeOpened, DisputeWon, Refund, Reversal};
+    for (code, value, expected) in [
+        ("T1106", "-1.00", Some(Reversal)),
+        ("T1107", "-1.00", Some(Refund)),
+        ("T1113", "-1.00", Some(Refund)),
+        ("T1116", "-1.00", Some(Reversal)),
+        ("T1118", "-1.00", Some(Reversal)),
+        // A deposit of the account's own that its bank took back is no refund of an order.
+        ("T1101", "1.00", None),
+        ("T1104", "-1.00", None),
+        // Nor is a fee, or a hold.
+        ("T1108", "-1.00", None),
+        ("T1109", "-1.00", None),
+        ("T1110", "-1.00", None),
+        ("T1201", "-1.00", Some(DisputeOpened)),
+        ("T1202", "1.00", Some(DisputeWon)),
+        // Reimbursed, fought for in vain, and canceled.
+        ("T1205", "1.00", Some(DisputeWon)),
+        ("T1207", "-1.00", Some(DisputeOpened)),
+        ("T1208", "1.00", Some(DisputeWon)),
+        // A reimbursement that is taken back.
+        ("T1205", "-1.00", Some(DisputeOpened)),
+        ("T1200", "1.00", None),
+        ("T1503", "-1.00", None),
+        ("T0400", "-1.00", None),
+    ] {
+        let (rows, reasons) = paypal_entries(&[paypal_record(&json!({
+            "transaction_event_code": code,
+            "transaction_amount": {"currency_code": "EUR", "value": value},
+        }))]);
+        assert_eq!(reasons, []);
+        let kind = rows.first().map(|entry| entry.kind);
+        assert_eq!(kind, expected, "{code} {value}");
+    }
+}
+
+/// Rows of a Stripe report that says what customers saw.
+fn faced(rows: &[&str]) -> String {
+    let header = "balance_transaction_id,created_utc,currency,gross,fee,net,reporting_category,\
+                  source_id,customer_facing_amount,customer_facing_currency,automatic_payout_id,\
+                  charge_id";
+    format!("{header}\n{}\n", rows.join("\n"))
+}
+
+#[test]
+fn an_order_sold_in_another_currency_is_paid_in_its_own() {
+    let at = "2026-11-02 10:00:00";
+    let file = faced(&[
+        &format!("txn_1,{at},usd,65.10,2.20,62.90,charge,ch_1,60.00,eur,po_1,ch_1"),
+        // What was seen of a refund has a sign of its own.
+        &format!("txn_2,{at},usd,-21.70,0.00,-21.70,refund,re_1,20.00,eur,po_1,ch_1"),
+        &format!("txn_3,{at},usd,-10.85,0.00,-10.85,refund,re_2,-10.00,eur,po_1,ch_1"),
+        &format!("txn_4,{at},usd,7.00,0.50,6.50,charge,ch_2,700,jpy,po_1,ch_2"),
+        &format!("txn_5,{at},usd,7.00,0.50,6.50,charge,ch_3,7.00,usd,po_1,ch_3"),
+        &format!("txn_6,{at},usd,7.00,0.50,6.50,charge,ch_4,,,po_1,ch_4"),
+    ]);
+    let entries = stripe::entries(file.as_bytes(), &options()).unwrap();
+    assert_eq!(entries.rejected_count, 0);
+    let amounts: Vec<_> = entries
+        .rows
+        .iter()
+        .map(|row| row.amount.to_string())
+        .collect();
+    assert_eq!(
+        amounts,
+        [
+            "60.00 EUR",
+            "-20.00 EUR",
+            "-10.00 EUR",
+            "700 JPY",
+            "7.00 USD",
+            "7.00 USD"
+        ]
+    );
+    // A payout is in the currency that it settles in.
+    let lines = stripe::report(file.as_bytes(), &options()).unwrap().rows;
+    assert!(lines.iter().all(|line| line.currency.code() == "USD"));
+    assert_eq!(lines[0].gross, 6510);
+}
+
+#[test]
+fn a_payout_that_the_bank_returned_is_not_closed() {
+    use counterfoil::matching::payout::{PayoutReason, PayoutVerdict, match_by_report};
+    let at = "2026-11-02 10:00:00";
+    for own_payout in ["", "po_1", "po_2"] {
+        let file = faced(&[
+            &format!("txn_1,{at},usd,10.00,1.00,9.00,charge,ch_1,,,po_1,ch_1"),
+            &format!("txn_2,{at},usd,-9.00,0.00,-9.00,payout,po_1,,,po_1,"),
+            &format!("txn_3,{at},usd,9.00,0.00,9.00,payout_reversal,po_1,,,{own_payout},"),
+            &format!("txn_4,{at},usd,-9.00,0.00,-9.00,payout,po_2,,,po_2,"),
+        ]);
+        let payouts = stripe::payouts(file.as_bytes(), &options()).unwrap().rows;
+        let lines = stripe::report(file.as_bytes(), &options()).unwrap().rows;
+        let rows: Vec<_> = payouts.iter().map(|payout| payout.row(&[])).collect();
+        let report: Vec<_> = lines.iter().map(|line| line.row()).collect();
+        let known = std::collections::HashSet::from(["ch_1"]);
+        let found = match_by_report(&rows, &report, &known);
+        let returned = PayoutVerdict::Open(PayoutReason::Returned);
+        assert_eq!(found.payouts[0].verdict, returned, "{own_payout}");
+        // Its money is in the payout that the report names, and in none if it names none.
+        let again = match own_payout {
+            "po_2" => PayoutVerdict::Closed,
+            _ => PayoutVerdict::Open(PayoutReason::NotInReport),
+        };
+        assert_eq!(found.payouts[1].verdict, again, "{own_payout}");
+    }
+}
+
+/// A settlement details report of one row, in a time zone.
+fn adyen_in_zone(kind: &str, date: &str, zone: &str) -> String {
+    let header = "Psp Reference,Merchant Reference,Creation Date,TimeZone,Type,\
+                  Modification Reference,Gross Currency,Gross Debit (GC),Gross Credit (GC),\
+                  Net Currency,Net Debit (NC),Net Credit (NC),Batch Number";
+    format!("{header}\n8816,A-1,{date},{zone},{kind},8826,EUR,10.00,,EUR,10.00,,7\n")
+}
+
+#[test]
+fn the_time_zone_of_adyen_is_honoured() {
+    for (date, zone, instant) in [
+        ("2026-11-05 00:30:00", "CET", "2026-11-04T23:30:00Z"),
+        ("2026-07-05 00:30:00", "CEST", "2026-07-04T22:30:00Z"),
+        ("2026-11-05 23:30:00", "PST", "2026-11-06T07:30:00Z"),
+        (
+            "2026-07-05 09:00:00",
+            "Asia/Singapore",
+            "2026-07-05T01:00:00Z",
+        ),
+        ("2026-07-05 09:00:00", "", "2026-07-05T09:00:00Z"),
+    ] {
+        let file = adyen_in_zone("Settled", date, zone);
+        let entry = adyen::entries(file.as_bytes(), &options())
+            .unwrap()
+            .rows
+            .remove(0);
+        assert_eq!(entry.at.to_string(), instant, "{zone}");
+        let row = adyen::rows(file.as_bytes(), &options())
+            .unwrap()
+            .rows
+            .remove(0);
+        assert_eq!(row.booked_at.to_string(), instant, "{zone}");
+        // The day of a payout is the one that the report and the bank write.
+        let file = adyen_in_zone("MerchantPayout", date, zone);
+        let payout = adyen::payouts(file.as_bytes(), &options())
+            .unwrap()
+            .rows
+            .remove(0);
+        assert_eq!(
+            payout.value_date.to_string(),
+            date.split(' ').next().unwrap()
+        );
+    }
+    let file = adyen_in_zone("Settled", "2026-07-05 09:00:00", "Mars/Olympus");
+    let read = adyen::entries(file.as_bytes(), &options()).unwrap();
+    assert!(read.rows.is_empty());
+    assert!(
+        read.rejected[0]
+            .reason
+            .contains("time zone “Mars/Olympus” is not known")
+    );
+}
+
+#[test]
+fn each_journal_type_of_adyen_is_what_it_moves() {
+    use EntryKind::{DisputeOpened, DisputeWon, FailedRefund, Payment, Refund, Reversal};
+    for (kind, entry, line) in [
+        ("Settled", Some(Payment), Some(LineKind::Payment)),
+        ("SettledBulk", Some(Payment), Some(LineKind::Payment)),
+        (
+            "SettledInInstallments",
+            Some(Payment),
+            Some(LineKind::Payment),
+        ),
+        (
+            "SettledExternallyWithInfo",
+            Some(Payment),
+            Some(LineKind::Payment),
+        ),
+        ("SettledReversed", Some(Reversal), Some(LineKind::Payment)),
+        ("RefundedExternally", Some(Refund), Some(LineKind::Refund)),
+        (
+            "RefundedReversed",
+            Some(FailedRefund),
+            Some(LineKind::Refund),
+        ),
+        (
+            "ChargebackExternallyWithInfo",
+            Some(DisputeOpened),
+            Some(LineKind::Dispute),
+        ),
+        (
+            "SecondChargeback",
+            Some(DisputeOpened),
+            Some(LineKind::Dispute),
+        ),
+        (
+            "ChargebackReversed",
+            Some(DisputeWon),
+            Some(LineKind::Dispute),
+        ),
+        (
+            "ChargebackReversedExternallyWithInfo",
+            Some(DisputeWon),
+            Some(LineKind::Dispute),
+        ),
+        ("PaidOut", None, Some(LineKind::Adjustment)),
+        ("PaidOutReversed", None, Some(LineKind::Adjustment)),
+        ("SettledSomehow", None, Some(LineKind::Adjustment)),
+        ("ReserveAdjustment", None, Some(LineKind::Reserve)),
+        ("MerchantPayout", None, None),
+        (
+            "MerchantPayoutReversed",
+            None,
+            Some(LineKind::ReturnedPayout),
+        ),
+    ] {
+        let file = adyen_in_zone(kind, "2026-07-05 09:00:00", "UTC");
+        let entries = adyen::entries(file.as_bytes(), &options()).unwrap();
+        let lines = adyen::report(file.as_bytes(), &options()).unwrap();
+        assert_eq!((entries.rejected_count, lines.rejected_count), (0, 0));
+        assert_eq!(entries.rows.first().map(|e| e.kind), entry, "{kind}");
+        assert_eq!(lines.rows.first().map(|l| l.kind), line, "{kind}");
+    }
 }
 
 #[test]

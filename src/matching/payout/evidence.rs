@@ -93,6 +93,8 @@ pub enum PayoutReason {
     SeveralPayouts,
     /// A payout before it has the same id, and with it the lines.
     Repeated,
+    /// The bank returned it: no money came, and its lines are paid out again with a later payout.
+    Returned,
     /// An amount does not fit 64 bits.
     TooLarge,
     /// The search would have taken more steps than the host allows.
@@ -145,7 +147,7 @@ pub struct Alternative {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum LineKind {
-    /// A payment.
+    /// A payment, or the reversal of one.
     Payment,
     /// A refund, or a refund that came back.
     Refund,
@@ -157,6 +159,8 @@ pub enum LineKind {
     Reserve,
     /// Currency conversion.
     Conversion,
+    /// An earlier payout that the bank returned: its money is paid out again.
+    ReturnedPayout,
     /// Any other correction.
     Adjustment,
 }
@@ -178,6 +182,7 @@ impl LineKind {
             Self::Fee => "fee",
             Self::Reserve => "reserve",
             Self::Conversion => "conversion",
+            Self::ReturnedPayout => "returned_payout",
             Self::Adjustment => "adjustment",
         }
     }
@@ -285,6 +290,7 @@ impl fmt::Display for PayoutReason {
             Self::SeveralExplanations => "more than one explanation is probable",
             Self::SeveralPayouts => "another payout of its rail came on the same day",
             Self::Repeated => "a payout before it has the same id",
+            Self::Returned => "the bank returned it, so that no money came",
             Self::TooLarge => "an amount does not fit 64 bits",
             Self::BudgetExceeded => "the search would exceed its budget",
         })
@@ -456,6 +462,7 @@ mod tests {
             PayoutReason::SeveralExplanations,
             PayoutReason::SeveralPayouts,
             PayoutReason::Repeated,
+            PayoutReason::Returned,
             PayoutReason::TooLarge,
             PayoutReason::BudgetExceeded,
         ];
@@ -489,6 +496,7 @@ mod tests {
             LineKind::Fee,
             LineKind::Reserve,
             LineKind::Conversion,
+            LineKind::ReturnedPayout,
             LineKind::Adjustment,
         ];
         differ(&kinds, |kind| kind.name().to_owned());

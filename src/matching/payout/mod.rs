@@ -28,7 +28,7 @@ pub use terms::{MethodTerm, PayoutTerms, Rounding};
 
 use crate::mode::Mode;
 use crate::money::Money;
-use crate::payout::Payout;
+use crate::payout::{Payout, PayoutStatus};
 
 /// A payout as it came in on the bank account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub struct PayoutRow<'a> {
     pub value_date: Day,
     /// What came.
     pub net: Money,
+    /// Whether the bank returned it, so that nothing came.
+    pub is_returned: bool,
 }
 
 impl<'a> PayoutRow<'a> {
@@ -53,7 +55,15 @@ impl<'a> PayoutRow<'a> {
             rail,
             value_date,
             net,
+            is_returned: false,
         }
+    }
+
+    /// Says that the bank returned it.
+    #[must_use]
+    pub const fn with_returned(mut self, is_returned: bool) -> Self {
+        self.is_returned = is_returned;
+        self
     }
 
     /// A payout as a provider gave it, without a rail, on the day of arrival (or, where that is not
@@ -62,6 +72,8 @@ impl<'a> PayoutRow<'a> {
     pub fn of<M: Mode>(payout: &'a Payout<M>, utc_offset_s: i32) -> Option<Self> {
         let at = payout.arrives_at.unwrap_or(payout.created_at);
         let value_date = Day::of(at, utc_offset_s)?;
-        Some(Self::new(payout.id.raw(), "", value_date, payout.amount))
+        let is_returned = payout.status == PayoutStatus::Failed;
+        let row = Self::new(payout.id.raw(), "", value_date, payout.amount);
+        Some(row.with_returned(is_returned))
     }
 }

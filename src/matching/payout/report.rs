@@ -62,11 +62,12 @@ impl<'a> ReportRow<'a> {
     #[must_use]
     pub fn of<M: Mode>(payout: &'a Payout<M>, line: &'a PayoutLine<M>) -> Self {
         let kind = match line.kind {
-            PayoutLineKind::Payment => LineKind::Payment,
+            PayoutLineKind::Payment | PayoutLineKind::PaymentReversal => LineKind::Payment,
             PayoutLineKind::Refund | PayoutLineKind::RefundFailure => LineKind::Refund,
             PayoutLineKind::Dispute | PayoutLineKind::DisputeReversal => LineKind::Dispute,
             PayoutLineKind::Fee => LineKind::Fee,
             PayoutLineKind::Reserve => LineKind::Reserve,
+            PayoutLineKind::ReturnedPayout => LineKind::ReturnedPayout,
             _ => LineKind::Adjustment,
         };
         let source = match &line.source {
@@ -208,6 +209,7 @@ impl Sum {
         let mut residuals = Vec::new();
         let verdict = match apart {
             None => PayoutVerdict::Open(PayoutReason::TooLarge),
+            Some(_) if payout.is_returned => PayoutVerdict::Open(PayoutReason::Returned),
             Some(_) if self.lines == 0 && self.lines_open == 0 => {
                 PayoutVerdict::Open(PayoutReason::NotInReport)
             }
@@ -389,6 +391,8 @@ mod tests {
         let payout = Payout::new(id, PayoutStatus::Paid, brl(10), at);
         for (given, kind) in [
             (PayoutLineKind::Payment, LineKind::Payment),
+            (PayoutLineKind::PaymentReversal, LineKind::Payment),
+            (PayoutLineKind::ReturnedPayout, LineKind::ReturnedPayout),
             (PayoutLineKind::Refund, LineKind::Refund),
             (PayoutLineKind::RefundFailure, LineKind::Refund),
             (PayoutLineKind::Dispute, LineKind::Dispute),

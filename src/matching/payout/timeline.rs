@@ -230,6 +230,7 @@ impl<'a> Timeline<'a> {
         };
         let verdict = match (came_in, goes_out) {
             _ if residual.is_none() => PayoutVerdict::Open(PayoutReason::TooLarge),
+            _ if payout.is_returned => PayoutVerdict::Open(PayoutReason::Returned),
             _ if slot.payouts.len() > 1 => PayoutVerdict::Open(PayoutReason::SeveralPayouts),
             (Some(came_in), Some(goes_out)) => {
                 let slipped = came_in.saturating_sub(goes_out);

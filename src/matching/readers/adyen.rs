@@ -9,7 +9,8 @@ use std::io::BufRead;
 use super::input::{ReadError, ReadOptions, Reading};
 use super::record::{EntryRecord, PayoutRecord, ReportRecord};
 use super::table::{Row, Table};
-use super::value::{Times, When, currency, padded_decimal};
+use super::value::{currency, padded_decimal};
+use super::zone::{self, Local};
 use crate::clock::Timestamp;
 use crate::matching::EntryKind;
 use crate::matching::payout::{Day, LineKind};
@@ -17,8 +18,106 @@ use crate::money::{Currency, Money};
 
 const WHAT: &str = "an Adyen settlement details report";
 
-/// The row that is the payout itself.
-const PAYOUT: &str = "MerchantPayout";
+/// What a row of a settlement details report does, by its type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum JournalType {
+    /// A payment came, from Adyen or from the acquirer itself.
+    Settled,
+    /// The bank took back a payment that had come.
+    SettledReversed,
+    /// A refund went out.
+    Refunded,
+    /// A refund failed: its money is back.
+    RefundedReversed,
+    /// A dispute took money, the first or the second time.
+    Chargeback,
+    /// A dispute gave money back.
+    ChargebackReversed,
+    /// A fee on its own.
+    Fee,
+    /// Money held back, released or carried to another batch.
+    Reserve,
+    /// The payout itself.
+    Payout,
+    /// A payout that the bank returned.
+    PayoutReturned,
+    /// Any other correction.
+    Adjustment,
+}
+
+impl JournalType {
+    /// The type by Adyen's name for it, such as `SettledReversed`.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        match name {
+            "MerchantPayout" => return Self::Payout,
+            "MerchantPayoutReversed" | "MerchantPayoutReturned" | "MerchantPayoutFailed" => {
+                return Self::PayoutReturned;
+            }
+            "Fee" | "MiscCosts" | "PaymentCost" | "InvoiceDeduction" | "AdvancementCommission" => {
+                return Self::Fee;
+            }
+            "DepositCorrection" | "Balancetransfer" | "BalanceTransfer" | "ReserveAdjustment"
+            | "MerchantPayin" => return Self::Reserve,
+            _ => {}
+        }
+        let (stem, is_reversed) = match name.split_once("Reversed") {
+            Some((stem, rest)) if is_way(rest) => (stem, true),
+            _ => (name, false),
+        };
+        let is = |word: &str| stem.strip_prefix(word).is_some_and(is_way);
+        let is_chargeback = is("Chargeback") || is("SecondChargeback");
+        match is_reversed {
+            false if is("Settled") => Self::Settled,
+            true if is("Settled") => Self::SettledReversed,
+            false if is("Refunded") => Self::Refunded,
+            true if is("Refunded") => Self::RefundedReversed,
+            false if is_chargeback => Self::Chargeback,
+            true if is_chargeback => Self::ChargebackReversed,
+            _ => Self::Adjustment,
+        }
+    }
+
+    const fn entry_kind(self) -> Option<EntryKind> {
+        Some(match self {
+            Self::Settled => EntryKind::Payment,
+            Self::SettledReversed => EntryKind::Reversal,
+            Self::Refunded => EntryKind::Refund,
+            Self::RefundedReversed => EntryKind::FailedRefund,
+            Self::Chargeback => EntryKind::DisputeOpened,
+            Self::ChargebackReversed => EntryKind::DisputeWon,
+            _ => return None,
+        })
+    }
+
+    /// `None` for the payout, which is the sum and not a part of it.
+    const fn line_kind(self) -> Option<LineKind> {
+        Some(match self {
+            Self::Settled | Self::SettledReversed => LineKind::Payment,
+            Self::Refunded | Self::RefundedReversed => LineKind::Refund,
+            Self::Chargeback | Self::ChargebackReversed => LineKind::Dispute,
+            Self::Fee => LineKind::Fee,
+            Self::Reserve => LineKind::Reserve,
+            Self::PayoutReturned => LineKind::ReturnedPayout,
+            Self::Adjustment => LineKind::Adjustment,
+            Self::Payout => return None,
+        })
+    }
+}
+
+/// Whether the end of a type's name says only by which way or in which parts the money goes.
+fn is_way(rest: &str) -> bool {
+    matches!(
+        rest,
+        "" | "Bulk"
+            | "Externally"
+            | "ExternallyWithInfo"
+            | "Installment"
+            | "Installments"
+            | "InInstallments"
+    )
+}
 
 /// One row of the report, in the currency that is paid out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,8 +141,10 @@ pub struct SettlementRow {
     pub net: i64,
     /// What was kept, in minor units: commission, markup, scheme fees and interchange.
     pub fee: i64,
-    /// When it was booked.
+    /// When it was booked, by the report's time zone.
     pub booked_at: Timestamp,
+    /// The day on which it was booked, on the clock of the report's time zone.
+    pub booked_on: Day,
 }
 
 /// Reads the rows as they are, the payouts among them.
@@ -66,7 +167,7 @@ pub fn report(
     options: &ReadOptions,
 ) -> Result<Reading<ReportRecord>, ReadError> {
     read(input, options, |row| {
-        let Some(kind) = line_kind(&row.kind) else {
+        let Some(kind) = JournalType::of(&row.kind).line_kind() else {
             return Ok(None);
         };
         let gross = row.net.checked_add(row.fee);
@@ -102,16 +203,17 @@ pub fn payouts(
     options: &ReadOptions,
 ) -> Result<Reading<PayoutRecord>, ReadError> {
     read(input, options, |row| {
-        if row.kind != PAYOUT {
+        if JournalType::of(&row.kind) != JournalType::Payout {
             return Ok(None);
         }
         let net = row.net.checked_neg().ok_or("the net is out of range")?;
         Ok(Some(PayoutRecord {
             id: format!("batch {}", row.batch),
             rail: None,
-            value_date: Day::of(row.booked_at, 0).ok_or("the date is out of range")?,
+            value_date: row.booked_on,
             net: Money::new(net, row.currency),
             text: None,
+            is_returned: false,
         }))
     })
 }
@@ -136,13 +238,9 @@ pub fn entries(
     let reference = table.column(&["merchant reference"]);
     let account = table.column(&["merchant account"]);
     table.rows(|row| {
-        let kind = match columns.kind(row)? {
-            "Settled" => EntryKind::Payment,
-            "Refunded" => EntryKind::Refund,
-            "RefundedReversed" => EntryKind::FailedRefund,
-            "Chargeback" | "SecondChargeback" => EntryKind::DisputeOpened,
-            "ChargebackReversed" => EntryKind::DisputeWon,
-            _ => return Ok(None),
+        let name = columns.kind(row)?;
+        let Some(kind) = JournalType::of(name).entry_kind() else {
+            return Ok(None);
         };
         let currency = currency(row.required(gross_currency, "the gross currency")?)?;
         let debit = columns.amount(row, Some(debit), currency)?;
@@ -156,6 +254,8 @@ pub fn entries(
         let capture = modification.filter(|own| is_payment && *own != psp);
         let id = match (capture, modification) {
             (Some(capture), _) => format!("{psp}/{capture}"),
+            // The second time is called by the same dispute as the first.
+            (None, Some(own)) if name.starts_with("Second") => format!("{own}/{name}"),
             (None, Some(own)) if !is_payment => own.to_owned(),
             _ => psp.to_owned(),
         };
@@ -196,6 +296,7 @@ struct Columns {
     reference: Option<usize>,
     kind: usize,
     created: usize,
+    zone: Option<usize>,
     net_currency: usize,
     net_debit: usize,
     net_credit: usize,
@@ -211,6 +312,7 @@ impl Columns {
             reference: table.column(&["merchant reference"]),
             kind: table.required(&["type"], WHAT)?,
             created: table.required(&["creation date", "booking date"], WHAT)?,
+            zone: table.column(&["timezone", "time zone", "creation date timezone"]),
             net_currency: table.required(&["net currency"], WHAT)?,
             net_debit: table.required(&["net debit (nc)"], WHAT)?,
             net_credit: table.required(&["net credit (nc)"], WHAT)?,
@@ -226,6 +328,7 @@ impl Columns {
 
     fn row(&self, row: &Row<'_>) -> Result<SettlementRow, String> {
         let currency = currency(row.required(self.net_currency, "the net currency")?)?;
+        let booked = self.when(row)?;
         let mut fee = 0_i64;
         for column in self.fees {
             let part = self.amount(row, column, currency)?;
@@ -244,7 +347,8 @@ impl Columns {
             currency,
             net: self.net(row, currency)?,
             fee,
-            booked_at: self.when(row)?.at,
+            booked_at: booked.at,
+            booked_on: booked.day,
         })
     }
 
@@ -252,8 +356,10 @@ impl Columns {
         row.required(self.kind, "the type")
     }
 
-    fn when(&self, row: &Row<'_>) -> Result<When, String> {
-        Times::Iso.read(row.required(self.created, "the creation date")?)
+    /// The date stands beside the zone that its clock is in.
+    fn when(&self, row: &Row<'_>) -> Result<Local, String> {
+        let text = row.required(self.created, "the creation date")?;
+        zone::local(text, row.optional(self.zone)?)
     }
 
     fn net(&self, row: &Row<'_>, currency: Currency) -> Result<i64, String> {
@@ -275,17 +381,4 @@ impl Columns {
         };
         padded_decimal(text, currency)
     }
-}
-
-/// `None` for the payout, which is the sum and not a part of it.
-fn line_kind(kind: &str) -> Option<LineKind> {
-    Some(match kind {
-        "Settled" => LineKind::Payment,
-        "Refunded" | "RefundedReversed" => LineKind::Refund,
-        "Chargeback" | "ChargebackReversed" | "SecondChargeback" => LineKind::Dispute,
-        "Fee" | "MiscCosts" | "PaymentCost" | "InvoiceDeduction" => LineKind::Fee,
-        "DepositCorrection" | "Balancetransfer" => LineKind::Reserve,
-        PAYOUT => return None,
-        _ => LineKind::Adjustment,
-    })
 }

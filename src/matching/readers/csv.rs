@@ -240,6 +240,7 @@ pub fn payouts(
             value_date: Day::of(when.at, 0).ok_or("the value date is out of range")?,
             net: Money::new(net, currency),
             text: row.optional(text)?.map(str::to_owned),
+            is_returned: false,
         }))
     })
 }

@@ -118,6 +118,7 @@ impl StatementLine {
             value_date,
             net: self.amount,
             text: self.text.clone(),
+            is_returned: false,
         })
     }
 }

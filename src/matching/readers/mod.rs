@@ -24,6 +24,7 @@ mod record;
 pub mod stripe;
 mod table;
 mod value;
+mod zone;
 
 pub use balance::{BalanceProblem, StatementBalance, StatementRecord, tell_gaps};
 pub use format::Format;

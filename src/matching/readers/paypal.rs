@@ -133,15 +133,9 @@ fn entry(detail: Detail, account: Option<&str>) -> Result<Option<Found>, String>
         (Some("T00"), "D") => EntryKind::FailedPayment,
         // It came, before it went back.
         (Some("T00"), "V") => EntryKind::Payment,
-        (Some("T11"), "S") => match info.transaction_event_code.as_str() {
-            "T1106" => EntryKind::Reversal,
-            "T1110" | "T1111" => return Ok(None),
-            _ => EntryKind::Refund,
-        },
-        (Some("T12"), "S") => match info.transaction_event_code.as_str() {
-            "T1201" => EntryKind::DisputeOpened,
-            "T1202" => EntryKind::DisputeWon,
-            _ => return Ok(None),
+        (Some("T11" | "T12"), "S") => match taken_back(&info.transaction_event_code) {
+            Some(kind) => kind,
+            None => return Ok(None),
         },
         (Some("T11" | "T12"), "P" | "D" | "V") => return Ok(None),
         (Some("T00" | "T11" | "T12"), status) => {
@@ -154,6 +148,11 @@ fn entry(detail: Detail, account: Option<&str>) -> Result<Option<Found>, String>
     }
     let currency = currency(&info.transaction_amount.currency_code)?;
     let minor = padded_decimal(&info.transaction_amount.value, currency)?;
+    // What was given back of a dispute can be taken again, under the same code.
+    let kind = match kind {
+        EntryKind::DisputeWon if minor < 0 => EntryKind::DisputeOpened,
+        other => other,
+    };
     let is_of_shopper = match info.transaction_event_code.get(..3) {
         Some("T00") => minor >= 0,
         Some("T11") => minor <= 0,
@@ -182,6 +181,28 @@ fn entry(detail: Detail, account: Option<&str>) -> Result<Option<Found>, String>
         event_code: info.transaction_event_code,
         is_reversed: info.transaction_status == "V",
     }))
+}
+
+/// What a reversal or an adjustment takes from a payment or gives back to it. `None` for what is
+/// about no payment of a customer: fees, holds, withdrawals and deposits that came back, payments
+/// that the account itself had sent.
+///
+/// Source: <https://developer.paypal.com/docs/transaction-search/transaction-event-codes/>.
+fn taken_back(event_code: &str) -> Option<EntryKind> {
+    Some(match event_code {
+        // Reversed by PayPal, after a review, or by another wallet.
+        "T1106" | "T1116" | "T1118" => EntryKind::Reversal,
+        // Of a withdrawal, a debit card, points, a deposit, a hold; fees; holds for a dispute; mass
+        // payments sent; cash back; what was bought.
+        "T1101" | "T1102" | "T1103" | "T1104" | "T1105" | "T1108" | "T1109" | "T1110" | "T1111"
+        | "T1114" | "T1115" | "T1117" | "T1119" => return None,
+        code if code.starts_with("T11") => EntryKind::Refund,
+        // A chargeback, and one that was fought for in vain.
+        "T1201" | "T1207" => EntryKind::DisputeOpened,
+        // A chargeback reversed, reimbursed, canceled.
+        "T1202" | "T1205" | "T1208" => EntryKind::DisputeWon,
+        _ => return None,
+    })
 }
 
 /// What went back of a reversed payment and stands in no record of its own among `rows`.

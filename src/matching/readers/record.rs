@@ -242,6 +242,8 @@ pub struct PayoutRecord {
     pub net: Money,
     /// The text on the statement.
     pub text: Option<String>,
+    /// Whether the bank returned it, so that nothing came.
+    pub is_returned: bool,
 }
 
 impl PayoutRecord {
@@ -263,7 +265,8 @@ impl PayoutRecord {
             let rail = named.next()?;
             named.next().is_none().then_some(*rail)
         });
-        PayoutRow::new(&self.id, rail.unwrap_or(""), self.value_date, self.net)
+        let row = PayoutRow::new(&self.id, rail.unwrap_or(""), self.value_date, self.net);
+        row.with_returned(self.is_returned)
     }
 }
 

@@ -4,6 +4,7 @@
 //! `payout_reconciliation.itemized` in Stripe's documentation: amounts are decimal major units,
 //! rows are grouped by `reporting_category`, and `automatic_payout_id` names the payout.
 
+use std::collections::HashSet;
 use std::io::BufRead;
 
 use super::input::{ReadError, ReadOptions, Reading};
@@ -18,7 +19,8 @@ const WHAT: &str = "a Stripe balance or payout reconciliation report";
 const ID: [&str; 1] = ["balance_transaction_id"];
 const CREATED: [&str; 2] = ["created_utc", "created"];
 
-/// Reads the lines of each payout. Payouts themselves are no lines, and are left out.
+/// Reads the lines of each payout. Payouts themselves are no lines, and are left out. A payout that
+/// the bank returned is a line of the payout that pays its money out again, and of none before.
 ///
 /// # Errors
 /// A [`ReadError`] for another file, and under `strict` for the first bad row.
@@ -51,7 +53,7 @@ pub fn report(
         };
         Ok(Some(ReportRecord {
             id: id.to_owned(),
-            payout: row.optional(payout)?.unwrap_or_default().to_owned(),
+            payout: payout_of(kind, row.optional(payout)?, source).to_owned(),
             kind,
             source: source.unwrap_or(id).to_owned(),
             gross: amount(gross, "the gross amount")?,
@@ -62,7 +64,7 @@ pub fn report(
     })
 }
 
-/// Reads the payouts themselves.
+/// Reads the payouts themselves, also those that the bank returned, and says which these are.
 ///
 /// # Errors
 /// As [`report`].
@@ -84,9 +86,15 @@ pub fn payouts(
     let payout = table.column(&["automatic_payout_id"]);
     let source = table.column(&["source_id"]);
     let text = table.column(&["description"]);
-    table.rows(|row| {
-        if row.required(category, "the reporting category")? != "payout" {
-            return Ok(None);
+    let mut returned = HashSet::new();
+    let mut reading = table.rows(|row| {
+        match row.required(category, "the reporting category")? {
+            "payout" => {}
+            "payout_reversal" => {
+                returned.extend(row.optional(source)?.map(str::to_owned));
+                return Ok(None);
+            }
+            _ => return Ok(None),
         }
         let currency = currency(row.required(code, "the currency")?)?;
         let net = padded_decimal(row.required(net, "the net amount")?, currency)?;
@@ -107,11 +115,17 @@ pub fn payouts(
             value_date: Day::of(when.at, 0).ok_or("the date is out of range")?,
             net: Money::new(net, currency),
             text: row.optional(text)?.map(str::to_owned),
+            is_returned: false,
         }))
-    })
+    })?;
+    for payout in &mut reading.rows {
+        payout.is_returned = returned.contains(&payout.id);
+    }
+    Ok(reading)
 }
 
-/// Reads the charges, refunds and disputes as entries. The order reference is the metadata
+/// Reads the charges, refunds and disputes as entries, in the currency that the customer was
+/// charged in where the report says it, since that is what the order is owed in. The order reference is the metadata
 /// `order_id`, if the report was asked to include it, or else `counterfoil_reference`, which
 /// payments begun by this library carry: see [`EntryRecord::within`].
 ///
@@ -137,6 +151,8 @@ pub fn entries(
     ];
     let reference = table.column(&names);
     let customer = table.column(&["customer_id"]);
+    let faced_amount = table.column(&["customer_facing_amount"]);
+    let faced_code = table.column(&["customer_facing_currency"]);
     let method = table.column(&["payment_method_type"]);
     let text = table.column(&["description"]);
     table.rows(|row| {
@@ -149,8 +165,10 @@ pub fn entries(
             "dispute_reversal" => EntryKind::DisputeWon,
             _ => return Ok(None),
         };
-        let currency = currency(row.required(code, "the currency")?)?;
-        let gross = padded_decimal(row.required(gross, "the gross amount")?, currency)?;
+        let settled_in = currency(row.required(code, "the currency")?)?;
+        let gross = padded_decimal(row.required(gross, "the gross amount")?, settled_in)?;
+        let faced = (row.optional(faced_amount)?, row.optional(faced_code)?);
+        let amount = customer_facing(Money::new(gross, settled_in), faced)?;
         let at = Times::Iso.read(row.required(created, "the time")?)?.at;
         let (source, charge) = (row.optional(source)?, row.optional(charge)?);
         let own = if kind == EntryKind::Payment {
@@ -173,9 +191,32 @@ pub fn entries(
             customer: owned(customer)?,
             method: owned(method)?,
             text: owned(text)?,
-            ..EntryRecord::new(id.to_owned(), kind, Money::new(gross, currency), at)
+            ..EntryRecord::new(id.to_owned(), kind, amount, at)
         }))
     })
+}
+
+/// What the customer saw of `settled`, where that was in another currency. Its sign is that of the
+/// money that moved: the report gives what a dispute or refund takes with either sign.
+fn customer_facing(settled: Money, faced: (Option<&str>, Option<&str>)) -> Result<Money, String> {
+    let (Some(amount), Some(code)) = faced else {
+        return Ok(settled);
+    };
+    let code = currency(code)?;
+    if code == settled.currency() {
+        return Ok(settled);
+    }
+    let size = padded_decimal(amount, code)?.checked_abs();
+    let size = size.ok_or("the customer-facing amount is out of range")?;
+    let signed = if settled.minor() < 0 { -size } else { size };
+    Ok(Money::new(signed, code))
+}
+
+/// The payout that a line is in. The reversal of a payout may carry the returned payout's own id,
+/// which it takes nothing from: that payout was made, and came back whole.
+fn payout_of<'r>(kind: LineKind, payout: Option<&'r str>, source: Option<&str>) -> &'r str {
+    let is_own = kind == LineKind::ReturnedPayout && payout == source;
+    payout.filter(|_| !is_own).unwrap_or_default()
 }
 
 /// `None` for payouts, which are the sum and not a part of it.
@@ -184,10 +225,13 @@ fn line_kind(category: &str) -> Option<LineKind> {
         "charge" | "charge_failure" | "partial_capture_reversal" => LineKind::Payment,
         "refund" | "refund_failure" => LineKind::Refund,
         "dispute" | "dispute_reversal" => LineKind::Dispute,
-        "fee" | "network_cost" | "platform_earning" => LineKind::Fee,
+        "fee" | "network_cost" | "platform_earning" | "platform_earning_refund" | "tax" => {
+            LineKind::Fee
+        }
         "risk_reserved_funds" | "connect_reserved_funds" => LineKind::Reserve,
         "currency_conversion" => LineKind::Conversion,
-        "payout" | "payout_reversal" => return None,
+        "payout_reversal" => LineKind::ReturnedPayout,
+        "payout" => return None,
         _ => LineKind::Adjustment,
     })
 }

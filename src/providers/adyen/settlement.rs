@@ -14,7 +14,7 @@ use super::convert::{reference_of, unexpected};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{DisputeId, IdError, PayoutId, RefundId};
 use crate::matching::readers::ReadOptions;
-use crate::matching::readers::adyen::{SettlementRow, rows};
+use crate::matching::readers::adyen::{JournalType, SettlementRow, rows};
 use crate::mode::{Mode, ModeKind};
 use crate::money::Money;
 use crate::payout::{Payout, PayoutLine, PayoutLineKind, PayoutLineSource, PayoutStatus};
@@ -57,8 +57,9 @@ impl<M: Mode> Adyen<M> {
         };
         let raw = format!("batch-{batch}");
         let id = PayoutId::new(self.name.clone(), &raw).map_err(bad_id)?;
-        let (paid_out, booked): (Vec<_>, Vec<_>) =
-            rows.iter().partition(|row| row.kind == "MerchantPayout");
+        let (paid_out, booked): (Vec<_>, Vec<_>) = rows
+            .iter()
+            .partition(|row| JournalType::of(&row.kind) == JournalType::Payout);
         let lines: Vec<_> = booked
             .into_iter()
             .map(|row| self.line(batch, row))
@@ -107,7 +108,9 @@ impl<M: Mode> Adyen<M> {
         let payment = payment.transpose()?;
         let name = || self.name.clone();
         Ok(match (kind, payment, row.modification.as_deref()) {
-            (PayoutLineKind::Payment, Some(payment), _) => PayoutLineSource::Payment(payment),
+            (PayoutLineKind::Payment | PayoutLineKind::PaymentReversal, Some(payment), _) => {
+                PayoutLineSource::Payment(payment)
+            }
             (PayoutLineKind::Refund | PayoutLineKind::RefundFailure, of, Some(own)) => {
                 PayoutLineSource::Refund(RefundId::new(name(), own).map_err(bad_id)?, of)
             }
@@ -143,16 +146,18 @@ impl<M: Mode> Adyen<M> {
 }
 
 fn line_kind(kind: &str) -> PayoutLineKind {
-    match kind {
-        "Settled" => PayoutLineKind::Payment,
-        "Refunded" => PayoutLineKind::Refund,
-        "RefundedReversed" => PayoutLineKind::RefundFailure,
-        "Chargeback" | "SecondChargeback" => PayoutLineKind::Dispute,
-        "ChargebackReversed" => PayoutLineKind::DisputeReversal,
-        "Fee" | "MiscCosts" | "PaymentCost" | "InvoiceDeduction" => PayoutLineKind::Fee,
-        "DepositCorrection" | "Balancetransfer" => PayoutLineKind::Reserve,
-        "ManualCorrected" => PayoutLineKind::Adjustment,
-        other => PayoutLineKind::Other(other.into()),
+    match JournalType::of(kind) {
+        JournalType::Settled => PayoutLineKind::Payment,
+        JournalType::SettledReversed => PayoutLineKind::PaymentReversal,
+        JournalType::Refunded => PayoutLineKind::Refund,
+        JournalType::RefundedReversed => PayoutLineKind::RefundFailure,
+        JournalType::Chargeback => PayoutLineKind::Dispute,
+        JournalType::ChargebackReversed => PayoutLineKind::DisputeReversal,
+        JournalType::Fee => PayoutLineKind::Fee,
+        JournalType::Reserve => PayoutLineKind::Reserve,
+        JournalType::PayoutReturned => PayoutLineKind::ReturnedPayout,
+        _ if kind == "ManualCorrected" => PayoutLineKind::Adjustment,
+        _ => PayoutLineKind::Other(kind.into()),
     }
 }
 

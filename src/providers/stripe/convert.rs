@@ -110,7 +110,7 @@ impl<'p, M: Mode> Reader<'p, M> {
         Ok(read)
     }
 
-    /// A line of `payout`, or `None` for the payout's own row.
+    /// A line of `payout`, or `None` for the payout's own row, and for the one that takes it back.
     pub(super) fn payout_line(
         &self,
         payout: &PayoutId<M>,
@@ -118,7 +118,8 @@ impl<'p, M: Mode> Reader<'p, M> {
     ) -> Result<Option<PayoutLine<M>>> {
         let source = row.source.as_ref();
         let category = &*row.reporting_category;
-        if category == "payout" && source.and_then(Link::id) == Some(payout.raw()) {
+        let is_of_itself = matches!(category, "payout" | "payout_reversal");
+        if is_of_itself && source.and_then(Link::id) == Some(payout.raw()) {
             return Ok(None);
         }
         let currency = currency(&row.currency)?;
@@ -273,12 +274,14 @@ fn payout_status(status: &str) -> PayoutStatus {
 fn line_kind(category: &str) -> PayoutLineKind {
     match category {
         "charge" => PayoutLineKind::Payment,
+        "charge_failure" => PayoutLineKind::PaymentReversal,
         "refund" => PayoutLineKind::Refund,
         "refund_failure" => PayoutLineKind::RefundFailure,
         "dispute" => PayoutLineKind::Dispute,
         "dispute_reversal" => PayoutLineKind::DisputeReversal,
         "fee" | "network_cost" => PayoutLineKind::Fee,
         "risk_reserved_funds" => PayoutLineKind::Reserve,
+        "payout_reversal" => PayoutLineKind::ReturnedPayout,
         "other_adjustment" | "partial_capture_reversal" => PayoutLineKind::Adjustment,
         other => PayoutLineKind::Other(other.into()),
     }
