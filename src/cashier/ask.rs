@@ -13,7 +13,7 @@ use super::records::{
 };
 use crate::capability::Operation;
 use crate::clock::Timestamp;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::handle::Provider;
 use crate::id::{Attempt, IdempotencyKey, OrderId, ProviderName, Reference};
 use crate::mode::Mode;
@@ -118,7 +118,8 @@ impl<M: Mode> Cashier<M> {
             for provider in self.providers.iter() {
                 if provider.capabilities().supports(Operation::FindPayments) {
                     let attempt = record.next_attempt();
-                    self.find(provider, record, attempt, &mut answers).await;
+                    self.find(provider, record, attempt, None, &mut answers)
+                        .await;
                 }
             }
         }
@@ -187,7 +188,9 @@ impl<M: Mode> Cashier<M> {
             // Only its webhooks tell.
             _ => return,
         }
-        self.find(provider, record, attempt.attempt, answers).await;
+        let since = Some(attempt.begun_at);
+        self.find(provider, record, attempt.attempt, since, answers)
+            .await;
     }
 
     async fn find(
@@ -195,6 +198,7 @@ impl<M: Mode> Cashier<M> {
         provider: &Provider<M>,
         record: &OrderRecord<M>,
         attempt: Attempt,
+        since: Option<Timestamp>,
         answers: &mut Answers<M>,
     ) {
         let reference = Reference {
@@ -207,6 +211,18 @@ impl<M: Mode> Cashier<M> {
             Ok(found) => {
                 let payments = found.into_iter().map(Box::new).map(Fact::Payment);
                 answers.facts.extend(payments);
+            }
+            // What is older cannot be looked for there. An attempt that was begun while keys are
+            // remembered would have been found.
+            Err(error) if *error.kind() == ErrorKind::Unsupported => {
+                let now = self.now();
+                match since {
+                    None => {}
+                    Some(since) if self.remembers(provider.name(), since, now) => {
+                        answers.missing.push(attempt);
+                    }
+                    Some(_) => answers.fail(error),
+                }
             }
             Err(error) => answers.fail(error),
         }

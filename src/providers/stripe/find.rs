@@ -47,16 +47,28 @@ impl<M: Mode> Stripe<M> {
 
     /// Finds all payments under a reference: those of the last 25 hours by reading lists, which
     /// show a payment at once, and older ones by the search, which does not.
+    ///
+    /// Not every account has the search, such as those in India. What the lists have shown is then
+    /// the answer; if they have shown nothing it is [`ErrorKind::Unsupported`], which says that no
+    /// payment of the last 25 hours is there.
     pub(super) async fn find(&self, reference: &Reference) -> Result<Vec<Payment<M>>> {
         let mut found: Vec<Payment<M>> = Vec::new();
         for session in self.recent_sessions(reference).await? {
             found.push(self.fetch(Operation::FindPayments, session.raw()).await?);
         }
         let recent = self.recent_intents(reference).await?;
-        for intent in recent
-            .into_iter()
-            .chain(self.searched_intents(reference).await?)
-        {
+        let searched = match self.searched_intents(reference).await {
+            Err(error) if is_no_search(error.kind()) => {
+                if found.is_empty() && recent.is_empty() {
+                    let message = "Stripe does not offer this account the search by which older \
+                                   payments are found: look them up in the dashboard";
+                    return Err(Error::new(ErrorKind::Unsupported, message).with_source(error));
+                }
+                Vec::new()
+            }
+            searched => searched?,
+        };
+        for intent in recent.into_iter().chain(searched) {
             if !found
                 .iter()
                 .any(|payment| payment.ids().any(|id| *id == intent.id))
@@ -187,6 +199,14 @@ impl<M: Mode> Stripe<M> {
             }
         }
     }
+}
+
+/// Whether Stripe refused the search itself. It gives no code of its own for that.
+const fn is_no_search(kind: &ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::InvalidRequest | ErrorKind::Unsupported | ErrorKind::Credentials
+    )
 }
 
 /// Those of a list that carry the reference, byte for byte: a search may find more.

@@ -140,6 +140,12 @@ impl StripeSimulator {
         self.world.release_events = are_sent;
     }
 
+    /// Sets whether the account has the Search API, which Stripe does not offer in every country.
+    /// It has it unless this says otherwise.
+    pub fn set_search(&mut self, is_offered: bool) {
+        self.world.search.is_offered = is_offered;
+    }
+
     /// Limits a restricted key (`rk_test_…`) to these permissions. A key that was never limited
     /// may do everything.
     pub fn restrict_key(&mut self, key: &str, permissions: &[Permission]) {

@@ -17,9 +17,20 @@ const LAG: Duration = Duration::from_secs(60);
 const CLAUSES_MAX: usize = 10;
 
 /// Intents as they were when they were last indexed, in the order in which they were made.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct SearchIndex {
     intents: BTreeMap<(i64, String), Intent>,
+    /// Whether the account has the search at all.
+    pub(super) is_offered: bool,
+}
+
+impl Default for SearchIndex {
+    fn default() -> Self {
+        Self {
+            intents: BTreeMap::new(),
+            is_offered: true,
+        }
+    }
 }
 
 /// Plans to index an intent as it will be in a minute.
@@ -35,6 +46,10 @@ pub(super) fn index(world: &mut World, id: &str) {
 }
 
 pub(super) fn search(world: &mut World, mut call: Call) -> Result<Value, ApiError> {
+    if !world.search.is_offered {
+        let message = "The search feature is temporarily unavailable in your region.";
+        return Err(ApiError::invalid_request(message));
+    }
     let query = call.params.required("query")?;
     let limit = listing::limit(&mut call.params)?;
     let page = call.params.filled("page")?;
