@@ -146,9 +146,14 @@ impl Shop {
     async fn act(&mut self) -> Result<(), Box<dyn Error>> {
         let lease = Duration::from_secs(60);
         for confirmation in self.cashier.confirmations(lease, 100).await? {
-            println!("  {}: {}", confirmation.order, confirmation.kind);
+            let order = confirmation.order.as_ref().map(ToString::to_string);
+            println!(
+                "  {}: {}",
+                order.as_deref().unwrap_or("-"),
+                confirmation.kind
+            );
             if confirmation.kind == ConfirmationKind::Paid {
-                self.fulfilled.push(confirmation.order.to_string());
+                self.fulfilled.extend(order);
             }
             self.cashier.acknowledge(&confirmation).await?;
         }

@@ -371,12 +371,20 @@ impl<M: Mode> Provider<M> {
         let mut delivery = Delivery {
             events: Vec::with_capacity(notices.len()),
             set_aside: vec![],
+            rejected: vec![],
         };
         for notice in notices {
             match notice.within(&self.namespace) {
                 Notice::Event(draft) => delivery.events.push(Event::from_verified(draft)),
                 Notice::SetAside(set_aside) => delivery.set_aside.push(set_aside),
+                Notice::Rejected(refusal) => delivery.rejected.push(refusal),
             }
+        }
+        if delivery.events.is_empty()
+            && delivery.set_aside.is_empty()
+            && let Some(refusal) = delivery.rejected.pop()
+        {
+            return Err(refusal);
         }
         Ok(delivery)
     }
@@ -398,6 +406,17 @@ impl<M: Mode> Provider<M> {
                 return;
             }
         };
+        for refusal in &delivery.rejected {
+            let reason = refusal.kind().name();
+            tracing::warn!(
+                name: WEBHOOK_REFUSED,
+                target: TARGET,
+                provider,
+                mode,
+                reason,
+                "webhook refused"
+            );
+        }
         for event in &delivery.events {
             let kind = event.kind().name();
             tracing::info!(

@@ -112,6 +112,13 @@ provider_id!(
     EventId, "event id"
 );
 
+impl<M: Mode> EventId<M> {
+    /// A name for a body that has none of its own: the same body again has the same name.
+    pub(crate) fn of_body(provider: ProviderName, body: &[u8]) -> Result<Self, IdError> {
+        Self::new(provider, &crate::webhook::name_of_body(body))
+    }
+}
+
 /// Declares a text of the host's own making, checked when it is made.
 macro_rules! host_text {
     ($(#[$doc:meta])* $name:ident, $check:expr) => {

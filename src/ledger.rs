@@ -84,7 +84,9 @@ impl<M: Mode> Ledger<M> {
             EventKind::Refund(refund) => self.add_refund(Refund::clone(refund)),
             EventKind::Dispute(dispute) => self.add_dispute(Dispute::clone(dispute)),
             EventKind::Payout(_)
+            | EventKind::Warning(_)
             | EventKind::Unclear(_)
+            | EventKind::Unreadable(_)
             | EventKind::NotAboutPayments
             | EventKind::Unrecognized => {}
         }

@@ -19,6 +19,7 @@ pub mod payment;
 pub mod payout;
 pub mod refund;
 mod secret;
+pub mod warning;
 
 // The contract between hosts and providers.
 pub mod capability;

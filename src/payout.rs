@@ -7,7 +7,7 @@ use crate::id::{DisputeId, PaymentId, PayoutId, Reference, RefundId};
 use crate::mode::Mode;
 use crate::money::Money;
 
-/// A transfer from the provider to the host's bank.
+/// A transfer from the provider to the host's bank, or to another that the host pays out to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(bound = "")]
 #[non_exhaustive]
@@ -24,6 +24,9 @@ pub struct Payout<M: Mode> {
     pub arrives_at: Option<Timestamp>,
     /// When the provider made it.
     pub created_at: Timestamp,
+    /// Why it failed, as the provider's code says, such as `account_closed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure_reason: Option<Box<str>>,
 }
 
 impl<M: Mode> Payout<M> {
@@ -42,6 +45,35 @@ impl<M: Mode> Payout<M> {
             lines_complete: false,
             arrives_at: None,
             created_at,
+            failure_reason: None,
+        }
+    }
+
+    /// Joins two snapshots of one payout, whichever came first. A payout goes one way: it is sent,
+    /// arrives, and may come back after that, so that the farther one is the later.
+    #[must_use]
+    pub fn join(self, other: Self) -> Self {
+        // A status that is not known says less than any that is.
+        let key = |of: &Self| {
+            let is_known = !matches!(of.status, PayoutStatus::Unrecognized(_));
+            (
+                is_known,
+                of.status.clone(),
+                of.arrives_at,
+                of.amount.minor(),
+            )
+        };
+        let (later, earlier) = if key(&self) >= key(&other) {
+            (self, other)
+        } else {
+            (other, self)
+        };
+        Self {
+            lines_complete: later.lines_complete || earlier.lines_complete,
+            arrives_at: later.arrives_at.or(earlier.arrives_at),
+            created_at: later.created_at.min(earlier.created_at),
+            failure_reason: later.failure_reason.max(earlier.failure_reason),
+            ..later
         }
     }
 }
@@ -157,4 +189,42 @@ pub enum PayoutLineSource<M: Mode> {
     Dispute(DisputeId<M>, Option<PaymentId<M>>),
     /// Nothing that has an id here: a fee, a reserve, a correction.
     None,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::ProviderName;
+    use crate::mode::Test;
+    use crate::money::Currency;
+
+    #[test]
+    fn two_snapshots_join_alike_in_either_order_and_the_farther_one_counts() {
+        let payout = |status: PayoutStatus| {
+            let id = PayoutId::<Test>::new(ProviderName::new("psp").unwrap(), "po_1").unwrap();
+            let amount = Money::new(900, Currency::EUR);
+            Payout::new(id, status, amount, Timestamp::from_unix(5))
+        };
+        let new = || PayoutStatus::Unrecognized("of tomorrow".into());
+        let all = [
+            new(),
+            PayoutStatus::Pending,
+            PayoutStatus::InTransit,
+            PayoutStatus::Paid,
+            PayoutStatus::Failed,
+        ];
+        for (place, earlier) in all.iter().enumerate() {
+            for later in &all[place..] {
+                let (mut a, mut b) = (payout(earlier.clone()), payout(later.clone()));
+                a.lines_complete = true;
+                b.failure_reason = Some("account_closed".into());
+                a.created_at = Timestamp::from_unix(4);
+                let joined = a.clone().join(b.clone());
+                assert_eq!(joined, b.join(a));
+                assert_eq!(joined.status, *later);
+                assert!(joined.lines_complete && joined.failure_reason.is_some());
+                assert_eq!(joined.created_at, Timestamp::from_unix(4));
+            }
+        }
+    }
 }

@@ -127,16 +127,21 @@ async fn money_in_another_currency_pays_nothing_and_needs_a_person() {
     cashier.place(&order("A"), eur(1000)).await.unwrap();
     let payment = cashier.check_out(&page("A", 1000)).await.unwrap();
 
-    // The same payment in two currencies contradicts itself: what is known stays.
+    // The same payment in two currencies contradicts itself: what is known stays, and both
+    // statements are raised.
     let mut turned = hands.set(payment.id.raw(), PaymentStatus::Captured);
     turned.amount = Money::new(1000, Currency::USD);
     turned.captured = turned.amount;
     let news = notice("e1", "body", &About::Payment(Box::new(turned)));
     let received = cashier.receive(&news).await;
     assert_eq!(received.answer, 200);
-    assert_eq!(kind_of(received.error.unwrap()), ErrorKind::Conflict);
+    assert!(received.error.is_none());
     let record = cashier.order(&order("A")).await.unwrap();
-    assert_eq!(record.standing(), Standing::Unpaid);
+    assert_eq!(record.standing(), Standing::WrongCurrency);
+    let known = &record.payments[0].ledger.payment().unwrap().amount;
+    assert_eq!(*known, eur(1000).money());
+    let contradiction = format!("wrong_currency:{}", payment.id);
+    assert_eq!(cashier.concerns(&record)[0].name, contradiction);
 
     // Another payment for the order, as by a link made by hand, in dollars.
     let dollars = Money::new(1000, Currency::USD);
@@ -153,7 +158,12 @@ async fn money_in_another_currency_pays_nothing_and_needs_a_person() {
     );
     let waiting = cashier.needs_a_person(9).await.unwrap();
     let concern = "wrong_currency:quiet:test:other";
-    assert_eq!(cashier.concerns(&waiting[0])[0].name, concern);
+    let names: Vec<_> = cashier
+        .concerns(&waiting[0])
+        .into_iter()
+        .map(|of| of.name)
+        .collect();
+    assert_eq!(names, [&*contradiction, concern]);
     let allocations = record.allocations().unwrap();
     assert_eq!(allocations[0].excess, dollars);
 }

@@ -108,7 +108,8 @@ async fn confirm(cashier: Cashier<Test>) {
         match confirmation {
             Ok(confirmation) => {
                 // A real shop would deliver, write to the shopper, or call somebody.
-                println!("{}: {}", confirmation.order, confirmation.kind);
+                let order = confirmation.order.as_ref().map(ToString::to_string);
+                println!("{}: {}", order.as_deref().unwrap_or("-"), confirmation.kind);
                 if let Err(error) = cashier.acknowledge(&confirmation).await {
                     eprintln!("not acknowledged: {error}");
                 }

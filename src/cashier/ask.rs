@@ -38,11 +38,12 @@ impl<M: Mode> Cashier<M> {
     pub(super) async fn ask(&self, id: &OrderId) -> Result<OrderRecord<M>> {
         let record = self.require(id).await?.record;
         let answers = self.gather(&record).await;
-        let (resend, mut record) = self
+        let changed = self
             .change(id, |record, now| {
                 for fact in &answers.facts {
                     if let Err(error) = record.fold(fact.clone(), "asked", now) {
                         unfinished("a fact that does not fit", &record.order.id, &error);
+                        record.raise_contradiction(fact, &error, "the provider's answer", now);
                     }
                 }
                 for attempt in &mut record.attempts {
@@ -62,7 +63,16 @@ impl<M: Mode> Cashier<M> {
                 record.asked_at = now;
                 Ok(self.commands_to_resend(record, &answers, now))
             })
-            .await?;
+            .await;
+        let (resend, mut record) = match changed {
+            // Another order has a payment of these answers.
+            Err(error) if *error.kind() == ErrorKind::Conflict => {
+                self.raise_what_is_of_others(id, &answers.facts, &error)
+                    .await?;
+                return Err(error);
+            }
+            changed => changed?,
+        };
         let mut failure = answers.failure;
         for key in resend {
             match self.send(id, &key, false).await {
@@ -90,6 +100,36 @@ impl<M: Mode> Cashier<M> {
             }
         }
         failure.map_or(Ok(record), Err)
+    }
+
+    /// Raises for review what the provider answers about this order and another order has.
+    async fn raise_what_is_of_others(
+        &self,
+        order: &OrderId,
+        facts: &[Fact<M>],
+        error: &Error,
+    ) -> Result<()> {
+        let mut of_others = Vec::new();
+        for fact in facts {
+            let Fact::Payment(payment) = fact else {
+                continue;
+            };
+            for id in payment.ids() {
+                let owner = self.store.order_of_payment(&id.to_string()).await?;
+                if owner.is_some_and(|owner| owner != *order) {
+                    of_others.push(fact);
+                    break;
+                }
+            }
+        }
+        self.change(order, |record, now| {
+            for fact in &of_others {
+                record.raise_contradiction(fact, error, "the provider's answer", now);
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(())
     }
 
     /// Takes or holds what the shopper has approved, if the order wants it.

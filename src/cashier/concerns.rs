@@ -34,9 +34,11 @@ impl<M: Mode> OrderRecord<M> {
             patience,
             concerns: Vec::new(),
         };
+        self.watch_contradictions(&mut watch);
         self.watch_what_is_not_owed(&mut watch);
         self.watch_attempts(&mut watch);
         self.watch_commands(&mut watch);
+        self.watch_warnings(&mut watch);
         for (about, text) in &self.unclear {
             watch.add(format!("unclear:{about}"), text.clone());
         }
@@ -156,15 +158,18 @@ impl<M: Mode> OrderRecord<M> {
 }
 
 /// One look at an order: when, how patiently, and what was found so far.
-struct Watch<'a> {
+pub(super) struct Watch<'a> {
     now: Timestamp,
     patience: &'a Patience,
     concerns: Vec<Concern>,
 }
 
 impl Watch<'_> {
-    fn add(&mut self, name: String, text: String) {
-        self.concerns.push(Concern { name, text });
+    /// What has a name already keeps its text.
+    pub(super) fn add(&mut self, name: String, text: String) {
+        if !self.concerns.iter().any(|known| known.name == name) {
+            self.concerns.push(Concern { name, text });
+        }
     }
 
     fn has_waited(&self, since: Timestamp, at_most: Duration) -> bool {
@@ -256,6 +261,13 @@ impl Watch<'_> {
             DisputeStatus::NeedsResponse => {
                 let text = format!("{amount} is disputed: answer the bank");
                 self.add(format!("dispute:{id}"), text);
+            }
+            DisputeStatus::Inquiry => {
+                let text = format!(
+                    "the payer's bank asks about {amount}: answer it, or refund it before it \
+                     becomes a dispute"
+                );
+                self.add(format!("inquiry:{id}"), text);
             }
             DisputeStatus::Unrecognized(status) => {
                 let text = format!(

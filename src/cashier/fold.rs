@@ -17,8 +17,10 @@ use crate::id::{Attempt, PaymentId};
 use crate::ledger::Ledger;
 use crate::mode::Mode;
 use crate::payment::{Payment, PaymentStatus};
+use crate::payout::Payout;
 use crate::refund::{Refund, RefundStatus};
-use crate::webhook::{EventKind, Unclear};
+use crate::warning::Warning;
+use crate::webhook::{EventKind, Unclear, UnreadableEvent};
 
 /// What a provider said about one thing.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -28,7 +30,10 @@ pub(super) enum Fact<M: Mode> {
     Capture(Box<Capture<M>>),
     Refund(Box<Refund<M>>),
     Dispute(Box<Dispute<M>>),
+    Warning(Box<Warning<M>>),
     Unclear(Box<Unclear<M>>),
+    Unreadable(Box<UnreadableEvent<M>>),
+    Payout(Box<Payout<M>>),
 }
 
 impl<M: Mode> Fact<M> {
@@ -39,7 +44,10 @@ impl<M: Mode> Fact<M> {
             Self::Capture(capture) => Some(&capture.payment),
             Self::Refund(refund) => Some(&refund.payment),
             Self::Dispute(dispute) => Some(&dispute.payment),
+            Self::Warning(warning) => Some(&warning.payment),
             Self::Unclear(unclear) => unclear.payment.as_ref(),
+            Self::Unreadable(unreadable) => unreadable.payments.first(),
+            Self::Payout(_) => None,
         }
     }
 
@@ -50,10 +58,11 @@ impl<M: Mode> Fact<M> {
             EventKind::Capture(capture) => Self::Capture(capture.clone()),
             EventKind::Refund(refund) => Self::Refund(refund.clone()),
             EventKind::Dispute(dispute) => Self::Dispute(dispute.clone()),
+            EventKind::Warning(warning) => Self::Warning(warning.clone()),
             EventKind::Unclear(unclear) => Self::Unclear(unclear.clone()),
-            EventKind::Payout(_) | EventKind::NotAboutPayments | EventKind::Unrecognized => {
-                return None;
-            }
+            EventKind::Unreadable(unreadable) => Self::Unreadable(unreadable.clone()),
+            EventKind::Payout(payout) => Self::Payout(payout.clone()),
+            EventKind::NotAboutPayments | EventKind::Unrecognized => return None,
         })
     }
 }
@@ -65,7 +74,10 @@ impl<M: Mode> From<Fact<M>> for EventKind<M> {
             Fact::Capture(capture) => Self::Capture(capture),
             Fact::Refund(refund) => Self::Refund(refund),
             Fact::Dispute(dispute) => Self::Dispute(dispute),
+            Fact::Warning(warning) => Self::Warning(warning),
             Fact::Unclear(unclear) => Self::Unclear(unclear),
+            Fact::Unreadable(unreadable) => Self::Unreadable(unreadable),
+            Fact::Payout(payout) => Self::Payout(payout),
         }
     }
 }
@@ -74,7 +86,8 @@ impl<M: Mode> OrderRecord<M> {
     /// Takes in a fact. The payment of a refund or dispute must be known before it.
     ///
     /// # Errors
-    /// [`ErrorKind::Conflict`] if it contradicts what is known; nothing is changed then.
+    /// [`ErrorKind::Conflict`] if it does not fit what is known; nothing is changed then. A payment
+    /// that is reported in another currency than before is kept beside it, for review.
     pub(super) fn fold(&mut self, fact: Fact<M>, evidence: &str, now: Timestamp) -> Result<()> {
         match fact {
             Fact::Payment(payment) => self.fold_payment(*payment, evidence, now),
@@ -119,14 +132,39 @@ impl<M: Mode> OrderRecord<M> {
                 }
                 Ok(())
             }
-            Fact::Unclear(unclear) => {
-                let text = String::from(unclear.text);
-                let said_before = self.unclear.insert(evidence.to_owned(), text.clone());
-                if said_before.is_none() {
-                    self.note(now, text, Some(evidence));
-                }
+            Fact::Warning(warning) => {
+                self.fold_warning(*warning, evidence, now);
                 Ok(())
             }
+            Fact::Unclear(unclear) => {
+                self.raise_unclear(evidence, String::from(unclear.text), evidence, now);
+                Ok(())
+            }
+            // It is about no order.
+            Fact::Payout(_) => Ok(()),
+            Fact::Unreadable(unreadable) => {
+                let text = format!(
+                    "an event about this order cannot be read ({}): see the payment in the \
+                     provider's dashboard",
+                    unreadable.reason
+                );
+                self.raise_unclear(evidence, text, evidence, now);
+                Ok(())
+            }
+        }
+    }
+
+    /// Raises something for review once, however often it is said.
+    pub(super) fn raise_unclear(
+        &mut self,
+        about: &str,
+        text: String,
+        evidence: &str,
+        now: Timestamp,
+    ) {
+        let said_before = self.unclear.insert(about.to_owned(), text.clone());
+        if said_before.is_none() {
+            self.note(now, text, Some(evidence));
         }
     }
 
@@ -156,6 +194,9 @@ impl<M: Mode> OrderRecord<M> {
             return Err(conflict("the payment names another order"));
         }
         let payment = self.on_its_page(payment);
+        if self.contradicts(&payment, evidence, now)? {
+            return Ok(());
+        }
         let attempt = payment
             .reference
             .as_ref()
@@ -505,7 +546,7 @@ impl<M: Mode> OrderRecord<M> {
 }
 
 /// What of a payment is worth a line in the history.
-fn summary<M: Mode>(payment: &Payment<M>) -> String {
+pub(super) fn summary<M: Mode>(payment: &Payment<M>) -> String {
     let status = match &payment.status {
         PaymentStatus::Failed(decline) => format!("failed ({:?})", decline.reason),
         status => format!("{status:?}").to_lowercase(),

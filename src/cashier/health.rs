@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::error::{ErrorKind, Result};
 use crate::id::ProviderName;
 use crate::mode::{Mode, ModeKind};
-use crate::webhook::{Delivery, EventKind, WebhookRefusal};
+use crate::webhook::{Event, EventKind, SetAside, WebhookRefusal};
 
 impl<M: Mode> Cashier<M> {
     /// How the cashier fares. It costs a few indexed reads.
@@ -222,6 +222,11 @@ pub struct WebhookHealth {
     /// elsewhere, or about a refund or dispute of another installation on the account, which names
     /// no installation by itself.
     pub unmatched: u64,
+    /// How many of those could not be read: of an unknown currency, say, or without an amount. Each
+    /// is kept; one that names an order or payment of here is raised for review there.
+    pub unreadable: u64,
+    /// When the last one came that could not be read.
+    pub last_unreadable_at: Option<Timestamp>,
     /// Genuine notices that were set aside, by reason: `wrong mode`, `another account`, `another
     /// installation`. Alert on the first.
     pub set_aside: BTreeMap<String, u64>,
@@ -240,6 +245,8 @@ impl WebhookHealth {
         self.events = self.events.saturating_add(more.events);
         self.unrecognized = self.unrecognized.saturating_add(more.unrecognized);
         self.unmatched = self.unmatched.saturating_add(more.unmatched);
+        self.unreadable = self.unreadable.saturating_add(more.unreadable);
+        self.last_unreadable_at = self.last_unreadable_at.max(more.last_unreadable_at);
         for (sums, more) in [
             (&mut self.set_aside, &more.set_aside),
             (&mut self.refused, &more.refused),
@@ -257,26 +264,32 @@ impl WebhookHealth {
 pub(super) struct Counts(Mutex<BTreeMap<ProviderName, WebhookHealth>>);
 
 impl Counts {
-    pub(super) fn delivered<M: Mode>(
+    pub(super) fn received<M: Mode>(
         &self,
         provider: &ProviderName,
-        delivery: &Delivery<M>,
+        event: &Event<M>,
         now: Timestamp,
     ) {
         self.add(provider, |counts| {
             counts.last_at = Some(now);
-            for event in &delivery.events {
-                counts.events += 1;
-                match event.kind() {
-                    EventKind::Unrecognized => counts.unrecognized += 1,
-                    EventKind::NotAboutPayments => {}
-                    _ => counts.last_of_money_at = Some(now),
+            counts.events += 1;
+            match event.kind() {
+                EventKind::Unrecognized => counts.unrecognized += 1,
+                EventKind::Unreadable(_) => {
+                    counts.unreadable += 1;
+                    counts.last_unreadable_at = Some(now);
                 }
+                EventKind::NotAboutPayments => {}
+                _ => counts.last_of_money_at = Some(now),
             }
-            for notice in &delivery.set_aside {
-                let reason = notice.reason.name().to_owned();
-                *counts.set_aside.entry(reason).or_default() += 1;
-            }
+        });
+    }
+
+    pub(super) fn ignored(&self, provider: &ProviderName, aside: &SetAside, now: Timestamp) {
+        self.add(provider, |counts| {
+            counts.last_at = Some(now);
+            let reason = aside.reason.name().to_owned();
+            *counts.set_aside.entry(reason).or_default() += 1;
         });
     }
 

@@ -31,8 +31,8 @@ struct Tables {
     events: BTreeMap<String, EventRow>,
     due_events: BTreeSet<(Timestamp, String)>,
     waiting: BTreeSet<(OrderId, String)>,
-    confirmations: BTreeMap<(OrderId, String), Delivery>,
-    kinds: BTreeMap<String, (OrderId, String)>,
+    confirmations: BTreeMap<(Option<OrderId>, String), Delivery>,
+    kinds: BTreeMap<String, (Option<OrderId>, String)>,
     undelivered: BTreeSet<(Timestamp, String)>,
     free: BTreeSet<(Timestamp, String)>,
     notes: BTreeMap<String, NoteRow>,
@@ -197,6 +197,13 @@ impl Store for MemoryStore {
 
     async fn note(&self, name: &str) -> Result<Option<NoteRow>> {
         Ok(self.tables().notes.get(name).cloned())
+    }
+
+    async fn notes_between(&self, after: &str, before: &str, most: usize) -> Result<Vec<NoteRow>> {
+        let tables = self.tables();
+        let later = tables.notes.values().filter(|row| *row.name > *after);
+        let between = later.take_while(|row| *row.name < *before);
+        Ok(between.take(most).cloned().collect())
     }
 
     async fn backlog(&self) -> Result<Backlog> {
@@ -365,20 +372,21 @@ impl Tables {
 
     /// Whether an unfinished event or a confirmation of the order waits.
     fn is_awaited(&self, id: &OrderId) -> bool {
-        let from = (id.clone(), String::new());
-        let mut events = self.waiting.range(from.clone()..);
+        let mut events = self.waiting.range((id.clone(), String::new())..);
+        let from = (Some(id.clone()), String::new());
         let mut confirmations = self.confirmations.range(from..);
         events.next().is_some_and(|(order, _)| order == id)
             || confirmations
                 .by_ref()
-                .take_while(|((order, _), _)| order == id)
+                .take_while(|((order, _), _)| order.as_ref() == Some(id))
                 .any(|(_, delivery)| delivery.free_at.is_some())
     }
 
     fn erase(&mut self, id: &OrderId) {
         self.links.retain(|_, order| order != id);
-        self.confirmations.retain(|(order, _), _| order != id);
-        self.kinds.retain(|_, (order, _)| order != id);
+        let is_other = |order: &Option<OrderId>| order.as_ref() != Some(id);
+        self.confirmations.retain(|(order, _), _| is_other(order));
+        self.kinds.retain(|_, (order, _)| is_other(order));
         for event in self.events.values_mut() {
             if event.order.as_ref() == Some(id) {
                 event.order = None;

@@ -35,8 +35,10 @@
 //!
 //! // What is paid is fulfilled once.
 //! for confirmation in cashier.confirmations(Duration::from_secs(60), 100).await? {
-//!     if confirmation.kind == ConfirmationKind::Paid {
-//!         println!("deliver {}", confirmation.order);
+//!     match (&confirmation.kind, &confirmation.order) {
+//!         (ConfirmationKind::Paid, Some(order)) => println!("deliver {order}"),
+//!         (ConfirmationKind::PayoutFailed(payout), _) => println!("see why {payout} came back"),
+//!         _ => {}
 //!     }
 //!     cashier.acknowledge(&confirmation).await?;
 //! }
@@ -47,15 +49,18 @@ mod ask;
 mod checkout;
 mod commands;
 mod concerns;
+mod contradictions;
 mod disputes;
 mod due;
 mod ending;
 mod fold;
 mod health;
 mod memory;
+mod offer;
 mod orders;
 mod outbox;
 mod patience;
+mod payout_records;
 mod payouts;
 mod providers;
 mod receive;
@@ -71,6 +76,8 @@ mod store_suite;
 mod stream;
 mod sweep;
 mod turns;
+mod unreadable;
+mod warnings;
 
 use std::sync::Arc;
 
@@ -81,6 +88,7 @@ pub(crate) use health::{last_news_of_money, last_sweep};
 pub use memory::MemoryStore;
 pub use outbox::{Confirmation, ConfirmationKind};
 pub use patience::Patience;
+pub use payout_records::PayoutRecord;
 pub use payouts::{LineFinding, ReconciledLine, ReconciledPayout};
 pub use receive::Received;
 pub use records::{
@@ -303,7 +311,7 @@ impl<M: Mode> Cashier<M> {
                 target: TARGET,
                 mode = M::KIND.as_str(),
                 kind,
-                order = %row.order,
+                order = row.order.as_ref().map(|order| order.as_str()),
                 "confirmation"
             );
         }
@@ -320,7 +328,8 @@ impl<M: Mode> Cashier<M> {
         let known = record.payments.iter().filter_map(|p| p.ledger.payment());
         let ids = known.flat_map(|payment| payment.ids());
         let begun = record.attempts.iter().filter_map(|a| a.payment.as_ref());
-        let mut links: Vec<_> = ids.chain(begun).map(ToString::to_string).collect();
+        let ids = ids.chain(begun).chain(record.contradicting_ids());
+        let mut links: Vec<_> = ids.map(ToString::to_string).collect();
         links.sort();
         links.dedup();
         Ok(Batch {

@@ -83,8 +83,8 @@ impl<M: Mode> Cashier<M> {
 pub struct Confirmation {
     /// A stable id to deduplicate on.
     pub id: String,
-    /// The order.
-    pub order: OrderId,
+    /// The order; `None` where it is about a payout, whose id the kind has.
+    pub order: Option<OrderId>,
     /// What has happened.
     pub kind: ConfirmationKind,
     /// When it was written down.
@@ -146,6 +146,14 @@ pub enum ConfirmationKind {
     DisputeWon(String),
     /// The dispute of this id was decided against the host.
     DisputeLost(String),
+    /// The payout of this id has arrived at the bank, as far as the provider knows. It can still
+    /// come back.
+    PayoutPaid(String),
+    /// The payout of this id came back: see [`PayoutRecord`](super::PayoutRecord) for why, and see
+    /// to the bank account, since the next one will come back too.
+    PayoutFailed(String),
+    /// The payout of this id was called off.
+    PayoutCanceled(String),
     /// Somebody must look at the order, because of the [`Concern`](super::Concern) of this name.
     NeedsAPerson(String),
 }
@@ -156,7 +164,18 @@ impl ConfirmationKind {
         let name = order.as_str().replace('%', "%25").replace(':', "%3A");
         ConfirmationRow {
             id: format!("{name}:{self}"),
-            order: order.clone(),
+            order: Some(order.clone()),
+            kind: self.to_string(),
+            created_at,
+        }
+    }
+
+    /// As [`row`](Self::row), of what is about no order. The id of an order's begins with its name,
+    /// in which no colon is left, and so never with one.
+    pub(super) fn row_of_none(&self, created_at: Timestamp) -> ConfirmationRow {
+        ConfirmationRow {
+            id: format!(":{self}"),
+            order: None,
             kind: self.to_string(),
             created_at,
         }
@@ -178,6 +197,9 @@ impl fmt::Display for ConfirmationKind {
             Self::DisputeOpened(id) => write!(f, "dispute_opened:{id}"),
             Self::DisputeWon(id) => write!(f, "dispute_won:{id}"),
             Self::DisputeLost(id) => write!(f, "dispute_lost:{id}"),
+            Self::PayoutPaid(id) => write!(f, "payout_paid:{id}"),
+            Self::PayoutFailed(id) => write!(f, "payout_failed:{id}"),
+            Self::PayoutCanceled(id) => write!(f, "payout_canceled:{id}"),
             Self::NeedsAPerson(concern) => write!(f, "needs_a_person:{concern}"),
         }
     }
@@ -211,6 +233,9 @@ impl FromStr for ConfirmationKind {
             "dispute_opened" => Self::DisputeOpened(subject),
             "dispute_won" => Self::DisputeWon(subject),
             "dispute_lost" => Self::DisputeLost(subject),
+            "payout_paid" => Self::PayoutPaid(subject),
+            "payout_failed" => Self::PayoutFailed(subject),
+            "payout_canceled" => Self::PayoutCanceled(subject),
             "needs_a_person" => Self::NeedsAPerson(subject),
             _ => return Err(unknown()),
         })
@@ -231,6 +256,10 @@ mod tests {
         assert_eq!(id("A-1", concern.clone()), "A-1:needs_a_person:overpaid");
         let of_a = id("A", concern);
         assert_ne!(id("A:needs_a_person", ConfirmationKind::Overpaid), of_a);
+        let of_payout = ConfirmationKind::PayoutPaid("stripe:test:po_1".into());
+        let of_none = of_payout.row_of_none(Timestamp::from_unix(0)).id;
+        assert_ne!(id(":", of_payout.clone()), of_none);
+        assert_ne!(id("A", of_payout), of_none);
         let kind = ConfirmationKind::Overpaid;
         assert_ne!(id("A%3A", kind.clone()), id("A:", kind));
     }
@@ -251,6 +280,9 @@ mod tests {
             ConfirmationKind::DisputeOpened(id()),
             ConfirmationKind::DisputeWon(id()),
             ConfirmationKind::DisputeLost(id()),
+            ConfirmationKind::PayoutPaid(id()),
+            ConfirmationKind::PayoutFailed(id()),
+            ConfirmationKind::PayoutCanceled(id()),
             ConfirmationKind::NeedsAPerson("overpaid".into()),
         ] {
             assert_eq!(kind.to_string().parse::<ConfirmationKind>().unwrap(), kind);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::fold::Fact;
+use super::offer::{NotTaken, Offered};
 use super::records::OrderRecord;
 use super::store::{Batch, Commit, EventRow};
 use super::{APPLIED, Cashier};
@@ -17,7 +18,7 @@ use crate::id::{OrderId, ProviderName};
 use crate::mode::Mode;
 use crate::payment::Payment;
 use crate::webhook::{
-    Authenticity, Delivery, Event, EventKind, SetAside, SetAsideReason, WebhookRequest,
+    Authenticity, Event, EventKind, SetAside, SetAsideReason, WebhookRefusal, WebhookRequest,
 };
 
 /// How long the notice of a capture, refund or dispute waits for that of its payment, where the
@@ -26,21 +27,31 @@ use crate::webhook::{
 const WAITS_FOR_PAYMENT: Duration = Duration::from_secs(30 * 86_400);
 
 /// How long an event waits for an order that was not placed yet: 30 days as well.
-const WAITS_FOR_ORDER: Duration = WAITS_FOR_PAYMENT;
+pub(super) const WAITS_FOR_ORDER: Duration = WAITS_FOR_PAYMENT;
+/// The outcome of an event that could not be read and is about nothing that is known here.
+pub(super) const UNREADABLE: &str = "unreadable";
 /// How long the provider may know nothing of what a notice is about, before it is taken for forged:
 /// a day.
-const PROVEN_WITHIN: Duration = Duration::from_secs(86_400);
+pub(super) const PROVEN_WITHIN: Duration = Duration::from_secs(86_400);
 
 /// What became of a webhook.
 #[derive(Debug)]
 #[must_use = "the provider waits for the answer"]
 #[non_exhaustive]
-pub struct Received {
+pub struct Received<M: Mode> {
     /// The HTTP status to answer: 200 once everything is stored, otherwise one that makes the
     /// provider send again where that can help.
     pub answer: u16,
     /// The orders that it was about and that have taken it in.
     pub orders: Vec<OrderId>,
+    /// Every verified event of it, also those about no order: payouts, warnings, types that this
+    /// library does not know. They are stored by then, and one that was sent before is among them
+    /// again. Behind [`Authenticity::HeaderOnly`], [prove](Provider::prove) an event before you act
+    /// on it.
+    pub events: Vec<Event<M>>,
+    /// Verified notices of another mode, account or installation than any that is here. They are
+    /// kept and counted, and change nothing.
+    pub ignored: Vec<SetAside>,
     /// Why it was refused, not stored, or not taken in yet. What is stored is taken in by the
     /// sweep.
     pub error: Option<Error>,
@@ -49,26 +60,22 @@ pub struct Received {
 impl<M: Mode> Cashier<M> {
     /// Takes in a webhook: verifies it, stores its events, and brings the orders up to date.
     ///
-    /// An event of an order that was not placed yet waits for it. One of another mode, account or
-    /// installation is kept apart and changes nothing.
-    /// With several providers each has an endpoint of its own: see
-    /// [`receive_from`](Self::receive_from).
-    pub async fn receive(&self, request: &WebhookRequest) -> Received {
-        match self.providers.as_slice() {
-            [only] => self.receive_by(only, request).await,
-            _ => {
-                let message = "there are several providers: say whose webhook it is";
-                refused(500, Error::new(ErrorKind::InvalidRequest, message))
-            }
-        }
+    /// With several providers it goes to the one whose secret signed it and whose account it names;
+    /// a batch may be for several. An event of an order that was not placed yet waits for it. One
+    /// of another mode, account or installation is kept apart and changes nothing. One that is
+    /// verified and cannot be read is kept, and raised for review if it names an order or payment
+    /// of here.
+    pub async fn receive(&self, request: &WebhookRequest) -> Received<M> {
+        self.receive_by(None, request).await
     }
 
-    /// As [`receive`](Self::receive), for the endpoint of one provider of several. A name that is
-    /// not known is answered with 404.
-    pub async fn receive_from(&self, name: &str, request: &WebhookRequest) -> Received {
+    /// As [`receive`](Self::receive), for the endpoint of one provider of several: what it refuses
+    /// is refused. What is signed for it and of another account is offered to the others. A name
+    /// that is not known is answered with 404.
+    pub async fn receive_from(&self, name: &str, request: &WebhookRequest) -> Received<M> {
         let mut all = self.providers.iter();
         match all.find(|provider| provider.name().as_str() == name) {
-            Some(provider) => self.receive_by(provider, request).await,
+            Some(provider) => self.receive_by(Some(provider), request).await,
             None => {
                 let message = "no provider is called that here: see the address of the endpoint";
                 refused(404, Error::new(ErrorKind::NotFound, message))
@@ -76,29 +83,42 @@ impl<M: Mode> Cashier<M> {
         }
     }
 
-    async fn receive_by(&self, provider: &Provider<M>, request: &WebhookRequest) -> Received {
-        let delivery = match provider.webhook(request).await {
-            Ok(delivery) => delivery,
-            Err(refusal) => {
-                self.counts.refused(provider.name(), &refusal, self.now());
+    async fn receive_by(
+        &self,
+        first: Option<&Provider<M>>,
+        request: &WebhookRequest,
+    ) -> Received<M> {
+        let offered = match self.offer(first, request).await {
+            Ok(offered) => offered,
+            Err(NotTaken::Refused(provider, refusal)) => {
+                self.counts.refused(&provider, &refusal, self.now());
                 return refused(refusal.answer(), refusal.into());
             }
+            Err(NotTaken::Ambiguous) => {
+                let message = "several providers here would take this webhook, as where one \
+                               account has two names: say whose it is with receive_from";
+                return refused(500, Error::new(ErrorKind::Settings, message));
+            }
         };
-        self.counts
-            .delivered(provider.name(), &delivery, self.now());
+        let rejected = offered.count(&self.counts, self.now());
         let mut received = Received {
-            answer: delivery.answer(),
+            answer: rejected.as_ref().map_or(200, WebhookRefusal::answer),
             orders: Vec::new(),
-            error: None,
+            events: Vec::new(),
+            ignored: Vec::new(),
+            error: rejected.map(Error::from),
         };
-        let notices = match self.notices(provider.name(), &delivery) {
+        let notices = match self.notices(&offered) {
             Ok(notices) => notices,
             Err(error) => return refused(500, error),
         };
+        received.events = offered.events.into_iter().map(|(_, event)| event).collect();
+        received.ignored = offered.ignored.into_iter().map(|(_, one)| one).collect();
         if let [only] = notices.as_slice()
             && let Some(record) = self.store_and_apply(only).await
         {
-            received.error = self.complete_approved(&record).await.err();
+            let failure = self.complete_approved(&record).await.err();
+            received.error = received.error.or(failure);
             received.orders.push(record.order.id);
             return received;
         }
@@ -125,7 +145,7 @@ impl<M: Mode> Cashier<M> {
         let fact = says.fact.as_ref().filter(|_| says.is_proven)?;
         let order = match fact {
             Fact::Payment(payment) => self.owner_of(payment).await,
-            Fact::Unclear(_) => return None,
+            Fact::Unclear(_) | Fact::Unreadable(_) | Fact::Payout(_) => return None,
             of_payment => {
                 let payment = of_payment.payment()?.to_string();
                 self.store.order_of_payment(&payment).await
@@ -165,17 +185,21 @@ impl<M: Mode> Cashier<M> {
         Ok(notices)
     }
 
-    fn notices(&self, provider: &ProviderName, delivery: &Delivery<M>) -> Result<Vec<Notice<M>>> {
-        let events = delivery.events.iter().map(|event| self.notice(event));
-        let set_aside = delivery.set_aside.iter();
-        let set_aside = set_aside.map(|aside| Ok(self.notice_set_aside(provider, aside)));
-        events.chain(set_aside).collect()
+    fn notices(&self, offered: &Offered<M>) -> Result<Vec<Notice<M>>> {
+        let events = offered.events.iter().map(|(_, event)| self.notice(event));
+        let ignored = offered.ignored.iter();
+        let ignored = ignored.map(|(provider, aside)| self.notice_set_aside(provider, aside));
+        events.chain(ignored).collect()
     }
 
     fn notice(&self, event: &Event<M>) -> Result<Notice<M>> {
         let fact = Fact::of(event.kind());
+        let is_unreadable = matches!(event.kind(), EventKind::Unreadable(_));
         let outcome = match event.kind() {
             EventKind::Unrecognized => Some("unrecognized".to_owned()),
+            EventKind::Unreadable(of) if of.payments.is_empty() && event.reference().is_none() => {
+                Some(UNREADABLE.to_owned())
+            }
             _ if fact.is_none() => Some("not_about_orders".to_owned()),
             _ => None,
         };
@@ -185,12 +209,14 @@ impl<M: Mode> Cashier<M> {
             is_proven: event.authenticity() != Authenticity::HeaderOnly,
             fact,
         };
-        let body = serde_json::to_string(&says).map_err(|error| {
-            let message = "the event cannot be written as JSON";
-            Error::new(ErrorKind::UnexpectedResponse, message).with_source(error)
-        })?;
+        let body = as_json(&says)?;
+        // What is unreadable here another version may read, when it is sent again.
+        let id = match is_unreadable {
+            true => format!("{}:{UNREADABLE}", event.id()),
+            false => event.id().to_string(),
+        };
         let row = EventRow {
-            id: event.id().to_string(),
+            id,
             order: reference.map(|reference| reference.order.clone()),
             received_at: self.now(),
             due_at: self.now(),
@@ -200,7 +226,7 @@ impl<M: Mode> Cashier<M> {
         Ok(Notice { row, says })
     }
 
-    fn notice_set_aside(&self, provider: &ProviderName, aside: &SetAside) -> Notice<M> {
+    fn notice_set_aside(&self, provider: &ProviderName, aside: &SetAside) -> Result<Notice<M>> {
         let reason = match aside.reason {
             SetAsideReason::WrongMode { found } => format!("set_aside: {found} mode"),
             SetAsideReason::OtherAccount => "set_aside: another account".to_owned(),
@@ -212,14 +238,14 @@ impl<M: Mode> Cashier<M> {
             received_at: self.now(),
             due_at: self.now(),
             outcome: Some(reason),
-            body: "{}".into(),
+            body: as_json(aside)?,
         };
         let says = StoredEvent {
             type_text: Box::default(),
             is_proven: true,
             fact: None,
         };
-        Notice { row, says }
+        Ok(Notice { row, says })
     }
 
     /// Takes an event from the inbox into its order, and gives the order unless it still waits.
@@ -235,6 +261,13 @@ impl<M: Mode> Cashier<M> {
         let Some(fact) = stored.fact else {
             return Ok(None);
         };
+        if let Some(payout) = fact.payout() {
+            return self.process_payout(event, payout, stored.is_proven).await;
+        }
+        if let Fact::Unreadable(unreadable) = &fact {
+            let is_proven = stored.is_proven;
+            return self.process_unreadable(event, unreadable, is_proven).await;
+        }
         let age = self.now().abs_diff(event.received_at);
         let fact = if stored.is_proven {
             fact
@@ -273,16 +306,25 @@ impl<M: Mode> Cashier<M> {
                 }
                 Ok(None)
             }
-            // What contradicts the record will do so the next time too.
+            // What does not fit the record will not do so the next time either.
             Err(error) if error.kind() == &ErrorKind::Conflict => {
-                self.finish(&event.id, "contradicts").await?;
+                let raise = |record: &mut OrderRecord<M>, now| {
+                    record.raise_contradiction(&fact, &error, &event.id, now);
+                    Ok(())
+                };
+                self.change_and_finish(&order, Some(&event.id), raise)
+                    .await?;
                 Err(error)
             }
             Err(error) => Err(error),
         }
     }
 
-    async fn finish_unmatched(&self, event: &EventRow, fact: &Fact<M>) -> Result<Option<OrderId>> {
+    pub(super) async fn finish_unmatched(
+        &self,
+        event: &EventRow,
+        fact: &Fact<M>,
+    ) -> Result<Option<OrderId>> {
         self.finish(&event.id, "unmatched").await?;
         if let Some(payment) = fact.payment() {
             self.counts.unmatched(payment.provider());
@@ -290,7 +332,7 @@ impl<M: Mode> Cashier<M> {
         Ok(None)
     }
 
-    async fn finish(&self, event: &str, outcome: &str) -> Result<()> {
+    pub(super) async fn finish(&self, event: &str, outcome: &str) -> Result<()> {
         let batch = Batch {
             finished_events: vec![(event.to_owned(), outcome.to_owned())],
             ..Batch::new(M::KIND)
@@ -370,10 +412,19 @@ impl<M: Mode> Cashier<M> {
     }
 }
 
-fn refused(answer: u16, error: Error) -> Received {
+fn as_json<T: Serialize>(value: &T) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| {
+        let message = "the event cannot be written as JSON";
+        Error::new(ErrorKind::UnexpectedResponse, message).with_source(error)
+    })
+}
+
+fn refused<M: Mode>(answer: u16, error: Error) -> Received<M> {
     Received {
         answer,
         orders: Vec::new(),
+        events: Vec::new(),
+        ignored: Vec::new(),
         error: Some(error),
     }
 }

@@ -13,6 +13,9 @@ use crate::money::{Money, MoneyError, PositiveMoney};
 use crate::order::Order;
 use crate::refund::{Refund, RefundStatus};
 use crate::request::{CaptureMode, RefundReason};
+use crate::warning::Warning;
+
+use super::contradictions::Contradiction;
 
 /// An order with its attempts, payments, refunds, disputes, commands and history.
 ///
@@ -47,6 +50,12 @@ pub struct OrderRecord<M: Mode> {
     /// What a provider said and did not prove, by the event or payment that it is about.
     #[serde(default)]
     pub(super) unclear: BTreeMap<String, String>,
+    /// What contradicts what is known of a payment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) contradictions: Vec<Contradiction<M>>,
+    /// The warnings about payments, by provider and the provider's name for them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) warnings: BTreeMap<String, Warning<M>>,
 }
 
 impl<M: Mode> OrderRecord<M> {
@@ -64,6 +73,8 @@ impl<M: Mode> OrderRecord<M> {
             confirmed: BTreeSet::new(),
             resolved: BTreeSet::new(),
             unclear: BTreeMap::new(),
+            contradictions: Vec::new(),
+            warnings: BTreeMap::new(),
         };
         record.note(now, format!("placed for {}", record.order.total), None);
         record

@@ -118,9 +118,14 @@ impl<M: Mode> OrderRecord<M> {
     /// What the host holds for the order: captured, less returned, refunded and disputed.
     ///
     /// # Errors
-    /// [`ErrorKind::Conflict`] if a payment is in another currency than the order.
+    /// [`ErrorKind::Conflict`] if a payment is in another currency than the order, or was reported
+    /// in two.
     pub fn received(&self) -> Result<Money> {
         let mut sum = Money::zero(self.order.total.currency());
+        if self.has_contradicting_money() {
+            let message = "a payment was reported in two currencies: see what needs review";
+            return Err(Error::new(ErrorKind::Conflict, message));
+        }
         for payment in &self.payments {
             let net = payment.ledger.net()?;
             if net.is_zero() {

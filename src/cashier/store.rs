@@ -89,6 +89,10 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Reads a note of this name.
     async fn note(&self, name: &str) -> Result<Option<NoteRow>>;
 
+    /// Reads the notes whose names lie between these two, neither of them included, in the order of
+    /// the bytes of their names.
+    async fn notes_between(&self, after: &str, before: &str, most: usize) -> Result<Vec<NoteRow>>;
+
     /// Reads how old the oldest unfinished things are.
     async fn backlog(&self) -> Result<Backlog>;
 
@@ -139,13 +143,14 @@ pub struct EventRow {
     pub body: String,
 }
 
-/// A confirmation in the outbox. There is one per order and kind.
+/// A confirmation in the outbox. There is one per order and kind, and one per kind of those about no
+/// order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfirmationRow {
     /// A stable id to deduplicate on.
     pub id: String,
-    /// The order that it is about.
-    pub order: OrderId,
+    /// The order that it is about; `None` for one about a payout.
+    pub order: Option<OrderId>,
     /// The kind, with what it is about where one order can have several, as text.
     pub kind: String,
     /// When it came to be.
@@ -161,8 +166,8 @@ pub struct LeasedConfirmation {
     pub lease: u64,
 }
 
-/// Something that the cashier remembers apart from any order, such as how far it has read a list of
-/// a provider's. There are a few for each provider.
+/// Something that the cashier remembers apart from any order: each payout, and a few things for each
+/// provider, such as how far it has read a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoteRow {
     /// Its name.
@@ -213,7 +218,8 @@ pub struct Batch {
     /// Ids of events that are finished, with what became of them. An event that names no order
     /// belongs to the order of the batch from then on.
     pub finished_events: Vec<(String, String)>,
-    /// Confirmations to add, unless the order has one of that kind.
+    /// Confirmations to add, unless the order has one of that kind; of those about no order, unless
+    /// there is one of that kind.
     pub confirmations: Vec<ConfirmationRow>,
     /// A note as it shall be, with its version as for the order.
     pub note: Option<NoteRow>,

@@ -40,8 +40,8 @@ impl<M: Mode> Cashier<M> {
     /// let news = cashier.confirmation_stream(lease, poll, Arc::new(TokioTimer::new()));
     /// pin_mut!(news);
     /// while let Some(Ok(confirmation)) = news.next().await {
-    ///     if confirmation.kind == ConfirmationKind::Paid {
-    ///         println!("deliver {}", confirmation.order);
+    ///     if let (ConfirmationKind::Paid, Some(order)) = (&confirmation.kind, &confirmation.order) {
+    ///         println!("deliver {order}");
     ///     }
     ///     let _ = cashier.acknowledge(&confirmation).await;
     /// }

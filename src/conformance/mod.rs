@@ -175,9 +175,9 @@ macro_rules! conformance_cases {
                 a_doubled_signature_is_refused
                 an_empty_body_is_refused
                 an_oversized_body_is_refused
-                a_body_that_is_not_utf8_is_refused
-                a_truncated_body_is_refused
-                a_deeply_nested_body_is_refused
+                a_body_that_is_not_utf8_is_not_read
+                a_truncated_body_is_not_read
+                a_deeply_nested_body_is_not_read
             }
             listing {
                 payments_are_listed_to_the_end

@@ -23,7 +23,10 @@ impl<M: Mode> Provider<M> {
     /// [`ErrorKind::NotFound`] if the provider knows of no such thing: the event was forged. And
     /// those of fetching: keep the event, and try again.
     pub async fn prove(&self, event: Event<M>) -> Result<Event<M>> {
-        if event.authenticity() != Authenticity::HeaderOnly {
+        // What names no payment nobody can be asked about.
+        let is_nameless =
+            matches!(event.kind(), EventKind::Unreadable(of) if of.payments.is_empty());
+        if event.authenticity() != Authenticity::HeaderOnly || is_nameless {
             return Ok(event);
         }
         let kind = self.look_up(event.kind()).await?;
@@ -53,7 +56,16 @@ impl<M: Mode> Provider<M> {
                 let found = find(listed, payout.id.raw(), |listed| listed.id == payout.id).await?;
                 EventKind::Payout(Box::new(found))
             }
+            // No provider here lists its warnings: how the payment stands is what can be asked.
+            EventKind::Warning(warning) => {
+                EventKind::Payment(Box::new(self.fetch_payment(&warning.payment).await?))
+            }
             EventKind::Unclear(unclear) => EventKind::Unclear(unclear.clone()),
+            // What the payment came to, the provider says; what the event meant, nobody.
+            EventKind::Unreadable(unreadable) => match unreadable.payments.first() {
+                Some(id) => EventKind::Payment(Box::new(self.fetch_payment(id).await?)),
+                None => EventKind::Unreadable(unreadable.clone()),
+            },
             EventKind::NotAboutPayments => EventKind::NotAboutPayments,
             EventKind::Unrecognized => EventKind::Unrecognized,
         })

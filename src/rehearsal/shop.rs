@@ -338,7 +338,8 @@ impl<'r> Shop<'r> {
                 return Ok(self.confirmed.borrow().clone());
             }
             for confirmation in leased {
-                let text = format!("{} {}", confirmation.order, confirmation.kind);
+                let order = confirmation.order.as_ref().map(ToString::to_string);
+                let text = format!("{} {}", order.unwrap_or_default(), confirmation.kind);
                 ensure!(
                     !self.confirmed.borrow().contains(&text),
                     "{text} was confirmed twice"

@@ -126,6 +126,10 @@ impl Store for BrittleStore {
         self.answers()?.note(name).await
     }
 
+    async fn notes_between(&self, after: &str, before: &str, most: usize) -> Result<Vec<NoteRow>> {
+        self.answers()?.notes_between(after, before, most).await
+    }
+
     async fn backlog(&self) -> Result<Backlog> {
         self.answers()?.backlog().await
     }

@@ -117,6 +117,7 @@ mod tests {
         let stored = Delivery::<crate::Test> {
             events: vec![],
             set_aside: vec![],
+            rejected: vec![],
         };
         assert_eq!(answered(stored).await, (200, Bytes::new()));
         let refusal = WebhookRefusal::new(WebhookRefusalKind::WrongSignature, "secret hint");

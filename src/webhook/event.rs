@@ -10,6 +10,10 @@ use crate::mode::{Mode, ModeKind};
 use crate::payment::Payment;
 use crate::payout::Payout;
 use crate::refund::Refund;
+use crate::warning::Warning;
+
+use super::refusal::WebhookRefusal;
+use super::unreadable::UnreadableEvent;
 
 /// A verified notice of mode `M`.
 ///
@@ -104,8 +108,13 @@ pub enum EventKind<M: Mode> {
     Dispute(Box<Dispute<M>>),
     /// How a payout stood.
     Payout(Box<Payout<M>>),
+    /// A report of fraud, or a review, before money is asked back.
+    Warning(Box<Warning<M>>),
     /// Something about money that only a person can judge.
     Unclear(Box<Unclear<M>>),
+    /// Something that is verified and could not be interpreted. It changes no payment; it is kept
+    /// for review.
+    Unreadable(Box<UnreadableEvent<M>>),
     /// Something that is not about payments.
     NotAboutPayments,
     /// Something that may be about payments and that this library does not know. Store it, and
@@ -123,7 +132,9 @@ impl<M: Mode> EventKind<M> {
             Self::Refund(_) => "refund",
             Self::Dispute(_) => "dispute",
             Self::Payout(_) => "payout",
+            Self::Warning(_) => "warning",
             Self::Unclear(_) => "unclear",
+            Self::Unreadable(_) => "unreadable",
             Self::NotAboutPayments => "not about payments",
             Self::Unrecognized => "unrecognized",
         }
@@ -225,11 +236,14 @@ impl<M: Mode> EventDraft<M> {
 
 /// One notice of a genuine webhook, as a provider's verification hands it on.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub enum Notice<M: Mode> {
     /// It is of this mode and account.
     Event(EventDraft<M>),
     /// It is not.
     SetAside(SetAside),
+    /// It could not be verified, beside others of the same webhook that could.
+    Rejected(WebhookRefusal),
 }
 
 impl<M: Mode> Notice<M> {
@@ -259,6 +273,9 @@ pub struct SetAside {
     pub type_text: Box<str>,
     /// Why it is not acted on.
     pub reason: SetAsideReason,
+    /// The account that the notice says it is of, where it says one.
+    #[serde(default)]
+    pub account: Option<Box<str>>,
 }
 
 impl SetAside {
@@ -269,7 +286,15 @@ impl SetAside {
             id: id.into(),
             type_text: type_text.into(),
             reason,
+            account: None,
         }
+    }
+
+    /// Says of which account it is.
+    #[must_use]
+    pub fn with_account(mut self, account: Option<&str>) -> Self {
+        self.account = account.map(Into::into);
+        self
     }
 }
 

@@ -8,12 +8,15 @@ mod axum;
 mod event;
 mod refusal;
 mod request;
+mod unreadable;
 
 pub use event::{
     Authenticity, Event, EventDraft, EventKind, Notice, SetAside, SetAsideReason, Unclear,
 };
 pub use refusal::{WebhookRefusal, WebhookRefusalKind};
 pub use request::{MAX_BODY_BYTES, WebhookRequest};
+pub use unreadable::UnreadableEvent;
+pub(crate) use unreadable::{name_of_body, plain_type};
 
 use crate::mode::Mode;
 
@@ -30,14 +33,18 @@ pub struct Delivery<M: Mode> {
     /// Genuine notices that are not for this installation and mode. Count them and alert on
     /// [`SetAsideReason::WrongMode`]; change nothing.
     pub set_aside: Vec<SetAside>,
+    /// Why notices of a batch could not be verified that came beside others which could. The
+    /// others are events all the same, and the answer makes the provider send the batch again.
+    pub rejected: Vec<WebhookRefusal>,
 }
 
 impl<M: Mode> Delivery<M> {
-    /// The HTTP status to answer once the events are stored: 200. If storing them fails, answer
-    /// 500 instead, and the provider will send them again.
+    /// The HTTP status to answer once the events are stored: 200, or that of the first notice
+    /// which was rejected. If storing them fails, answer 500 instead, and the provider will send
+    /// them again.
     #[must_use]
-    pub const fn answer(&self) -> u16 {
-        200
+    pub fn answer(&self) -> u16 {
+        self.rejected.first().map_or(200, WebhookRefusal::answer)
     }
 }
 

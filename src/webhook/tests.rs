@@ -153,6 +153,7 @@ fn notices_of_another_installation_are_set_aside() {
                 );
                 assert_eq!(aside.reason, SetAsideReason::OtherInstallation);
             }
+            Notice::Rejected(refusal) => panic!("{refusal}"),
         }
     }
     let found = ModeKind::Live;
@@ -175,9 +176,13 @@ fn a_request_keeps_headers_and_body_as_they_came() {
     let headers: &HeaderMap = request.headers();
     assert_eq!(headers.get("x-signature").unwrap(), "abc");
     assert_eq!(request.body(), b"{}");
-    let delivery = Delivery::<Test> {
+    let mut delivery = Delivery::<Test> {
         events: Vec::new(),
         set_aside: Vec::new(),
+        rejected: Vec::new(),
     };
     assert_eq!(delivery.answer(), 200);
+    let refusal = WebhookRefusal::new(WebhookRefusalKind::WrongSignature, "one of several");
+    delivery.rejected.push(refusal);
+    assert_eq!(delivery.answer(), 400);
 }

@@ -7,7 +7,9 @@ use counterfoil::error::DeclineReason;
 use counterfoil::ledger::Ledger;
 use counterfoil::money::Money;
 use counterfoil::payment::PaymentStatus;
+use counterfoil::payout::PayoutStatus;
 use counterfoil::refund::RefundStatus;
+use counterfoil::warning::WarningKind;
 use counterfoil::webhook::{Event, EventKind, SetAsideReason};
 use serde_json::{Value, json};
 
@@ -241,7 +243,6 @@ async fn disputes_go_on_beside_the_payment() {
     let shop = Shop::open();
     for (code, expected) in [
         ("REQUEST_FOR_INFORMATION", Status::Inquiry),
-        ("NOTIFICATION_OF_FRAUD", Status::Inquiry),
         ("NOTIFICATION_OF_CHARGEBACK", Status::NeedsResponse),
         ("CHARGEBACK", Status::NeedsResponse),
         ("INFORMATION_SUPPLIED", Status::UnderReview),
@@ -272,6 +273,19 @@ async fn disputes_go_on_beside_the_payment() {
         assert_eq!(dispute.reason.as_deref(), Some("4853"));
         assert!(dispute.respond_by.is_some());
     }
+    // The issuer's report of fraud is no dispute yet.
+    let mut item = change("NOTIFICATION_OF_FRAUD", true, 2000);
+    item["additionalData"]["nofReasonCode"] = " 6".into();
+    let event = shop.event(item).await;
+    let EventKind::Warning(warning) = event.kind() else {
+        panic!("{event:?}");
+    };
+    assert_eq!((&*warning.id, warning.payment.raw()), (CHANGE, PAYMENT));
+    assert_eq!(warning.kind, WarningKind::Fraud);
+    assert_eq!(
+        (warning.is_open, warning.reason.as_deref()),
+        (true, Some("6"))
+    );
     // Without its payment it is kept, and not bent into one.
     let mut item = notice("CHARGEBACK_REVERSED", true, 2000);
     let event = shop.event(item.clone()).await;
@@ -294,12 +308,11 @@ async fn a_question_that_was_answered_or_let_lie_takes_no_money() {
     use DisputeStatus as Status;
     let shop = Shop::open();
     let (asked, debited) = ("REQUEST_FOR_INFORMATION", "CHARGEBACK");
-    let (fraud, opened) = ("NOTIFICATION_OF_FRAUD", "NOTIFICATION_OF_CHARGEBACK");
+    let opened = "NOTIFICATION_OF_CHARGEBACK";
     let (answered, undefended) = ("INFORMATION_SUPPLIED", "DISPUTE_DEFENSE_PERIOD_ENDED");
     let let_lie = "ISSUER_RESPONSE_TIMEFRAME_EXPIRED";
     for (codes, expected, net) in [
         (vec![asked], Status::Inquiry, 2000),
-        (vec![fraud], Status::Inquiry, 2000),
         (vec![asked, answered], Status::Inquiry, 2000),
         (vec![asked, undefended], Status::Closed, 2000),
         (vec![asked, answered, let_lie], Status::Closed, 2000),
@@ -372,5 +385,51 @@ async fn a_change_of_another_installation_is_set_aside() {
             delivery.set_aside[0].reason,
             SetAsideReason::OtherInstallation
         );
+    }
+}
+
+#[tokio::test]
+async fn payouts_tell_how_they_ended() {
+    let shop = Shop::open();
+    let back = change("PAIDOUT_REVERSED", true, 700);
+    for (item, expected, raw, reason) in [
+        (
+            notice("PAYOUT_THIRDPARTY", true, 700),
+            PayoutStatus::Paid,
+            PAYMENT,
+            None,
+        ),
+        (
+            notice("PAYOUT_THIRDPARTY", false, 700),
+            PayoutStatus::Failed,
+            PAYMENT,
+            Some("PAYOUT_THIRDPARTY"),
+        ),
+        (
+            notice("PAYOUT_DECLINE", true, 700),
+            PayoutStatus::Canceled,
+            PAYMENT,
+            Some("PAYOUT_DECLINE"),
+        ),
+        (
+            notice("PAYOUT_EXPIRE", true, 700),
+            PayoutStatus::Canceled,
+            PAYMENT,
+            Some("PAYOUT_EXPIRE"),
+        ),
+        (
+            back,
+            PayoutStatus::Failed,
+            PAYMENT,
+            Some("PAIDOUT_REVERSED"),
+        ),
+    ] {
+        let event = shop.event(item).await;
+        let EventKind::Payout(payout) = event.kind() else {
+            panic!("{event:?}");
+        };
+        assert_eq!((&payout.status, payout.id.raw()), (&expected, raw));
+        assert_eq!(payout.amount, eur(700));
+        assert_eq!(payout.failure_reason.as_deref(), reason);
     }
 }

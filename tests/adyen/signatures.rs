@@ -11,7 +11,9 @@ use counterfoil::{Live, ModeKind, Secret};
 use http::HeaderMap;
 use serde_json::{Value, json};
 
-use crate::shop::{ACCOUNT, API_KEY, HMAC_KEY, NOW, Shop, envelope, notice};
+use crate::shop::{
+    ACCOUNT, API_KEY, HMAC_KEY, NOW, PAYMENT, Shop, change, envelope, notice, reference,
+};
 
 const OTHER_KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
@@ -140,7 +142,7 @@ async fn each_key_signs_a_sample_that_is_believed_and_says_nothing() {
 }
 
 #[tokio::test]
-async fn several_notices_are_believed_all_or_none() {
+async fn each_of_several_notices_stands_for_itself() {
     let shop = Shop::open();
     let good = notice("AUTHORISATION", true, 2000);
     let both = envelope([good.clone(), notice("CAPTURE", true, 2000)]);
@@ -149,23 +151,26 @@ async fn several_notices_are_believed_all_or_none() {
     let signed = sign(&Secret::new(HMAC_KEY), both.to_string().as_bytes());
     let mut altered: Value = serde_json::from_slice(&signed).unwrap();
     altered["notificationItems"][1]["NotificationRequestItem"]["amount"]["value"] = 1.into();
-    let refusal = shop
+    // The good one is an event, and the answer makes Adyen send both again.
+    let delivery = shop
         .receive_bytes(altered.to_string().into())
         .await
-        .unwrap_err();
-    assert_eq!(
-        (refusal.kind(), refusal.answer()),
-        (Kind::WrongSignature, 400)
-    );
+        .unwrap();
+    assert_eq!((delivery.answer(), delivery.events.len()), (400, 1));
+    assert_eq!(delivery.events[0].type_text(), "AUTHORISATION");
+    assert_eq!(delivery.rejected[0].kind(), Kind::WrongSignature);
 
-    // Signed, and still no notice: the good one is not believed either.
-    let mut without_amount = notice("REFUND", true, 2000);
+    // Signed, and still no notice: it is kept beside the good one.
+    let mut without_amount = change("REFUND", true, 2000);
     without_amount["amount"] = Value::Null;
-    let refusal = shop
-        .receive(&envelope([good, without_amount]))
-        .await
-        .unwrap_err();
-    assert_eq!((refusal.kind(), refusal.answer()), (Kind::Unreadable, 400));
+    let delivery = shop.receive(&envelope([without_amount, good])).await;
+    let delivery = delivery.unwrap();
+    assert_eq!((delivery.answer(), delivery.events.len()), (200, 2));
+    let EventKind::Unreadable(unreadable) = delivery.events[0].kind() else {
+        panic!("{delivery:?}");
+    };
+    assert_eq!(unreadable.payments[0].raw(), PAYMENT);
+    assert_eq!(delivery.events[0].reference(), Some(&reference("A-1")));
 
     let refusal = shop.receive(&envelope([])).await.unwrap_err();
     assert_eq!(refusal.kind(), Kind::Unreadable);
@@ -206,7 +211,7 @@ async fn the_mode_is_that_of_the_key_and_the_flag_can_only_keep_a_notice_out() {
 }
 
 #[tokio::test]
-async fn bodies_that_are_no_notices_are_refused_and_nothing_panics() {
+async fn bodies_that_are_no_notices_are_kept_if_signed_and_nothing_panics() {
     let shop = Shop::open();
     let item = |pointer: &str, value: Value| {
         let mut item = notice("AUTHORISATION", true, 2000);
@@ -229,8 +234,10 @@ async fn bodies_that_are_no_notices_are_refused_and_nothing_panics() {
         item("eventCode", Value::Null),
         item("eventCode", json!("AUTHORISATION\n")),
     ] {
-        let refusal = shop.receive(&envelope([bad.clone()])).await.unwrap_err();
-        assert_eq!(refusal.answer(), 400, "{bad}");
+        let delivery = shop.receive(&envelope([bad.clone()])).await.unwrap();
+        assert_eq!(delivery.answer(), 200, "{bad}");
+        let kind = delivery.events[0].kind();
+        assert!(matches!(kind, EventKind::Unreadable(_)), "{bad}: {kind:?}");
     }
     let exponent = envelope([notice("AUTHORISATION", true, 2000)]).to_string();
     let exponent = exponent.replace("2000", "2e3");

@@ -12,6 +12,7 @@ pub mod breaking;
 #[path = "../rigs/layer.rs"]
 pub mod layer;
 pub mod quiet;
+pub mod said;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -33,7 +34,7 @@ use counterfoil::{Error, ErrorKind, Provider, Test};
 
 pub const START: i64 = 1_795_000_000;
 pub const DAY: u64 = 86_400;
-const SECRET: &str = "whsec_flow";
+pub const SECRET: &str = "whsec_flow";
 
 /// The way to Stripe: it lets others go on while a request is under way, and counts the writes.
 #[derive(Debug)]

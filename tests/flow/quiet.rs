@@ -20,9 +20,10 @@ use counterfoil::refund::{Refund, RefundStatus};
 use counterfoil::request::{
     CaptureRequest, CompleteRequest, CreateRequest, Cursor, Page, Period, RefundRequest,
 };
+use counterfoil::warning::Warning;
 use counterfoil::webhook::{
-    Authenticity, EventDraft, EventKind, Notice, SetAside, SetAsideReason, WebhookRefusal,
-    WebhookRefusalKind, WebhookRequest,
+    Authenticity, EventDraft, EventKind, Notice, SetAside, SetAsideReason, UnreadableEvent,
+    WebhookRefusal, WebhookRefusalKind, WebhookRequest,
 };
 use counterfoil::{Effect, Error, ErrorKind, ModeKind, PaymentProvider, Provider, Result, Test};
 
@@ -154,6 +155,8 @@ pub enum About {
     Capture(Box<Capture<Test>>),
     Refund(Box<Refund<Test>>),
     Dispute(Box<Dispute<Test>>),
+    Warning(Box<Warning<Test>>),
+    Unreadable(Box<UnreadableEvent<Test>>),
     Nothing,
     SomethingNew,
 }
@@ -353,6 +356,8 @@ impl PaymentProvider for Quiet {
             About::Capture(capture) => EventKind::Capture(capture),
             About::Refund(refund) => EventKind::Refund(refund),
             About::Dispute(dispute) => EventKind::Dispute(dispute),
+            About::Warning(warning) => EventKind::Warning(warning),
+            About::Unreadable(unreadable) => EventKind::Unreadable(unreadable),
             About::Nothing => EventKind::NotAboutPayments,
             About::SomethingNew => EventKind::Unrecognized,
         };

@@ -120,6 +120,11 @@ impl<L: Layer> Store for Layered<L> {
         self.0.run(self.0.inner().note(name)).await
     }
 
+    async fn notes_between(&self, after: &str, before: &str, most: usize) -> Result<Vec<NoteRow>> {
+        let inner = self.0.inner();
+        self.0.run(inner.notes_between(after, before, most)).await
+    }
+
     async fn backlog(&self) -> Result<Backlog> {
         self.0.run(self.0.backlog()).await
     }

@@ -335,13 +335,17 @@ async fn deliver(cashier: &Cashier<Test>, acted: &Mutex<Acted>) -> Result<(), Er
         let known = cues
             .iter()
             .filter(|cue| acted.acknowledged.contains(&cue.id));
-        acted.again.extend(known.map(|cue| cue.order.clone()));
+        acted
+            .again
+            .extend(known.filter_map(|cue| cue.order.clone()));
     }
     for cue in cues {
         {
             let mut acted = acted.lock().unwrap();
-            let key = (cue.order.clone(), cue.kind.to_string());
-            acted.ids.entry(key).or_default().insert(cue.id.clone());
+            if let Some(order) = cue.order.clone() {
+                let key = (order, cue.kind.to_string());
+                acted.ids.entry(key).or_default().insert(cue.id.clone());
+            }
         }
         match cashier.acknowledge(&cue).await {
             Ok(()) => {}

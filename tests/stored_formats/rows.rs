@@ -38,7 +38,7 @@ pub async fn restore(store: &dyn Store, rows: &[Value]) {
         } else if let Some(row) = row.get("confirmation") {
             batch.confirmations.push(ConfirmationRow {
                 id: row["id"].as_str().unwrap().to_owned(),
-                order: order_id(&row["order"]).unwrap(),
+                order: order_id(&row["order"]),
                 kind: row["kind"].as_str().unwrap().to_owned(),
                 created_at: time(&row["created_at"]).unwrap(),
             });

@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::mode::ModeKind;
 
 /// The version of the schema that this version of the library reads and writes.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// Which scripts a database of schema `version` still lacks; `all` are numbered from 1.
 fn missing_scripts(version: i64, all: &[&'static str]) -> Result<Vec<&'static str>> {

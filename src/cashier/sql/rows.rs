@@ -72,7 +72,10 @@ pub(super) fn leased(
     Ok(LeasedConfirmation {
         row: ConfirmationRow {
             id,
-            order: order_id(&order)?,
+            order: match order.is_empty() {
+                true => None,
+                false => Some(order_id(&order)?),
+            },
             kind,
             created_at: Timestamp::from_unix(created_at),
         },

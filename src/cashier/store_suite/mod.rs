@@ -39,6 +39,8 @@ pub async fn check_store<S: Store>(make: impl AsyncFn() -> S) {
     leases_what_has_been_free_longest_first(&make().await).await;
     lists_what_needs_a_person_oldest_first(&make().await).await;
     writes_a_note_once_per_version(&make().await).await;
+    lists_notes_by_the_bytes_of_their_names(&make().await).await;
+    keeps_confirmations_that_are_about_no_order(&make().await).await;
     says_since_when_the_oldest_things_wait(&make().await).await;
     forgetting::erases_an_order_whole(&make().await).await;
     forgetting::purges_only_what_is_old_and_quiet(&make().await).await;
@@ -344,6 +346,67 @@ async fn lists_what_needs_a_person_oldest_first(store: &impl Store) {
     assert_eq!(store.orders_needing_attention(1).await.unwrap().len(), 1);
 }
 
+async fn lists_notes_by_the_bytes_of_their_names(store: &impl Store) {
+    store.open(ModeKind::Test).await.unwrap();
+    // Another order than a language's: capitals and punctuation count as bytes.
+    for name in ["p:b", "p:", "p:B-1", "p:a", "p;", "p:a:1", "o:a", "p:B_1"] {
+        let note = NoteRow {
+            name: name.into(),
+            version: 1,
+            body: "{}".into(),
+        };
+        let batch = Batch {
+            note: Some(note),
+            ..Batch::new(ModeKind::Test)
+        };
+        store.commit(batch).await.unwrap();
+    }
+    let names = async |after: &str, most: usize| {
+        let found = store.notes_between(after, "p;", most).await.unwrap();
+        found.into_iter().map(|row| row.name).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        names("p:", 9).await,
+        ["p:B-1", "p:B_1", "p:a", "p:a:1", "p:b"]
+    );
+    assert_eq!(names("p:", 2).await, ["p:B-1", "p:B_1"]);
+    assert_eq!(names("p:a", 9).await, ["p:a:1", "p:b"]);
+    assert!(names("p:b", 9).await.is_empty());
+}
+
+async fn keeps_confirmations_that_are_about_no_order(store: &impl Store) {
+    store.open(ModeKind::Test).await.unwrap();
+    let of_none = |name: &str, kind: &str| ConfirmationRow {
+        order: None,
+        ..confirmation(name, kind)
+    };
+    let batch = |rows: Vec<ConfirmationRow>| Batch {
+        confirmations: rows,
+        ..Batch::new(ModeKind::Test)
+    };
+    let rows = vec![of_none("n1", "paid:1"), of_none("n2", "paid:2")];
+    store.commit(batch(rows)).await.unwrap();
+    // Each kind once.
+    let again = batch(vec![of_none("n1", "paid:1")]);
+    store.commit(again).await.unwrap();
+    // An order that is erased takes none of them along.
+    store.commit(with_order(1)).await.unwrap();
+    assert!(store.erase_order(&id("A"), 1).await.unwrap());
+    let leased = store.lease_confirmations(at(9), at(10), 9).await.unwrap();
+    let leased: Vec<_> = leased
+        .into_iter()
+        .map(|one| (one.row.id, one.row.order))
+        .collect();
+    assert_eq!(leased, [("n1".to_owned(), None), ("n2".to_owned(), None)]);
+    store.acknowledge("n1", 1).await.unwrap();
+    store
+        .commit(batch(vec![of_none("n1", "paid:1")]))
+        .await
+        .unwrap();
+    let left = store.lease_confirmations(at(99), at(100), 9).await.unwrap();
+    assert_eq!(left.len(), 1);
+}
+
 async fn writes_a_note_once_per_version(store: &impl Store) {
     store.open(ModeKind::Test).await.unwrap();
     assert_eq!(store.note("n").await.unwrap(), None);
@@ -468,7 +531,7 @@ fn confirmation(confirmation_id: &str, kind: &str) -> ConfirmationRow {
 fn confirmation_of(order: &str, confirmation_id: &str, kind: &str) -> ConfirmationRow {
     ConfirmationRow {
         id: confirmation_id.into(),
-        order: id(order),
+        order: Some(id(order)),
         kind: kind.into(),
         created_at: at(1),
     }

@@ -122,7 +122,7 @@ fn stale(id: &OrderId, mode: ModeKind, now: Timestamp) -> Batch {
         }],
         confirmations: vec![ConfirmationRow {
             id: "counterfoil-preflight".to_owned(),
-            order: id.clone(),
+            order: Some(id.clone()),
             kind: "preflight".to_owned(),
             created_at: now,
         }],

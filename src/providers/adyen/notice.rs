@@ -12,12 +12,16 @@ use super::wire::{Amount, Flag, Item};
 use crate::capture::{Capture, CaptureStatus};
 use crate::clock::Timestamp;
 use crate::dispute::{Dispute, DisputeStatus};
-use crate::id::{CaptureId, DisputeId, EventId, IdError, PaymentId, ProviderName, RefundId};
+use crate::id::{
+    CaptureId, DisputeId, EventId, IdError, PaymentId, PayoutId, ProviderName, RefundId,
+};
 use crate::mode::Mode;
 use crate::money::Money;
 use crate::payment::{Payment, PaymentStatus, ReportedAmount};
+use crate::payout::{Payout, PayoutStatus};
 use crate::refund::{Refund, RefundStatus};
 use crate::request::CaptureMode;
+use crate::warning::{Warning, WarningKind};
 use crate::webhook::{
     Authenticity, EventDraft, EventKind, Unclear, WebhookRefusal, WebhookRefusalKind,
 };
@@ -46,7 +50,6 @@ impl<M: Mode> Reader<'_, M> {
         psp_reference: &str,
         now: Timestamp,
     ) -> Read<EventDraft<M>> {
-        check_ids(item)?;
         let outcome = item.success.as_ref().map_or("", Flag::as_str);
         // A time that is missing or was changed must not keep the notice out.
         let at = item.event_date.as_deref().and_then(time_of).unwrap_or(now);
@@ -123,6 +126,12 @@ impl<M: Mode> ItemReader<'_, M> {
                 payment.as_of = Timestamp::from_unix(0);
                 Ok(EventKind::Payment(Box::new(payment)))
             }
+            ("NOTIFICATION_OF_FRAUD", _) => self.warning(),
+            ("PAYOUT_THIRDPARTY", true) => self.payout(code, PayoutStatus::Paid),
+            ("PAYOUT_THIRDPARTY", false) | ("PAIDOUT_REVERSED", true) => {
+                self.payout(code, PayoutStatus::Failed)
+            }
+            ("PAYOUT_DECLINE" | "PAYOUT_EXPIRE", true) => self.payout(code, PayoutStatus::Canceled),
             _ => match dispute_status(code) {
                 Some(status) if is_success || status == DisputeStatus::Inquiry => {
                     self.dispute(code, status)
@@ -164,8 +173,11 @@ impl<M: Mode> ItemReader<'_, M> {
             .payment_link_id
             .as_ref()
             .or(data.checkout_session_id.as_ref());
-        let is_checkout =
-            |id: &&String| id.len() > 16 && (id.starts_with("PL") || id.starts_with("CS"));
+        // It is not signed: what is none of Adyen's ids is passed over.
+        let is_checkout = |id: &&String| {
+            let is_plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            is_plain && id.len() > 16 && (id.starts_with("PL") || id.starts_with("CS"))
+        };
         let checkout = checkout.filter(is_checkout);
         let status = PaymentStatus::Failed(decline(None, self.item.reason.as_deref()));
         let id = checkout.map_or(self.psp_reference, String::as_str);
@@ -229,13 +241,43 @@ impl<M: Mode> ItemReader<'_, M> {
         }
     }
 
+    /// A payout to a bank that the merchant has named. What comes back names the payout beside itself.
+    fn payout(&self, code: &str, status: PayoutStatus) -> Read<EventKind<M>> {
+        let id = PayoutId::new(self.reader.provider.clone(), self.of_payment());
+        let mut payout = Payout::new(id.map_err(bad_id)?, status, self.money()?, self.at);
+        if payout.status != PayoutStatus::Paid {
+            payout.failure_reason = Some(code.into());
+        }
+        Ok(EventKind::Payout(Box::new(payout)))
+    }
+
+    /// The issuer reports fraud, and no money has moved.
+    fn warning(&self) -> Read<EventKind<M>> {
+        let Some(payment) = self.original() else {
+            return self.nameless();
+        };
+        let payment = self.payment_id(payment)?;
+        let mut warning = Warning::new(self.psp_reference, payment, WarningKind::Fraud, self.at);
+        let data = &self.item.additional_data;
+        warning.reason = data
+            .nof_reason_code
+            .as_deref()
+            .map(|code| code.trim().into());
+        Ok(EventKind::Warning(Box::new(warning)))
+    }
+
+    /// Of which payment it is it does not say.
+    fn nameless(&self) -> Read<EventKind<M>> {
+        Ok(match self.reference() {
+            Some(_) => EventKind::Unclear(Box::new(Unclear::new(None, DISPUTED))),
+            None => EventKind::Unrecognized,
+        })
+    }
+
     fn dispute(&self, code: &str, status: DisputeStatus) -> Read<EventKind<M>> {
         // Some notices of a dispute do not name its payment.
         let Some(payment) = self.original() else {
-            return Ok(match self.reference() {
-                Some(_) => EventKind::Unclear(Box::new(Unclear::new(None, DISPUTED))),
-                None => EventKind::Unrecognized,
-            });
+            return self.nameless();
         };
         let id = DisputeId::new(self.reader.provider.clone(), self.psp_reference);
         let payment = self.payment_id(payment)?;
@@ -249,6 +291,7 @@ impl<M: Mode> ItemReader<'_, M> {
         dispute.reason = data
             .chargeback_reason_code
             .as_deref()
+            .or(data.rfi_reason_code.as_deref())
             .map(|code| code.trim().into());
         dispute.respond_by = data.defense_period_ends_at.as_deref().and_then(time_of);
         Ok(EventKind::Dispute(Box::new(dispute)))
@@ -327,7 +370,7 @@ fn is_about_payments(code: &str) -> bool {
 /// accepted, is lost; one that the issuer let lie, or whose defense it accepted, is won.
 fn dispute_status(code: &str) -> Option<DisputeStatus> {
     Some(match code {
-        "REQUEST_FOR_INFORMATION" | "NOTIFICATION_OF_FRAUD" => DisputeStatus::Inquiry,
+        "REQUEST_FOR_INFORMATION" => DisputeStatus::Inquiry,
         "NOTIFICATION_OF_CHARGEBACK" | "CHARGEBACK" => DisputeStatus::NeedsResponse,
         "INFORMATION_SUPPLIED"
         | "ISSUER_COMMENTS"
@@ -380,16 +423,6 @@ fn is_not_about_payments(code: &str) -> bool {
         "REPORT_AVAILABLE",
     ];
     CODES.contains(&code)
-}
-
-/// The signed texts are joined by colons that nobody escapes: an id with a colon in it could have
-/// taken it from its neighbour.
-fn check_ids(item: &Item) -> Read<()> {
-    let ids = [&item.psp_reference, &item.original_reference];
-    if ids.into_iter().flatten().any(|id| id.contains(':')) {
-        return Err(unreadable("a notice has an id that is none of Adyen's"));
-    }
-    Ok(())
 }
 
 fn bad_id(error: IdError) -> WebhookRefusal {

@@ -10,20 +10,22 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, HeaderName};
+use serde::Deserialize;
 use serde_json::Value;
 use sha2::Sha256;
 
 use super::config::AdyenConfig;
+use super::convert::{reference_of, time_of};
 use super::notice::{Reader, unreadable};
-use super::wire::{Envelope, Flag, Item, ManagementNotice};
+use super::wire::{Envelope, Item, ManagementNotice};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{EventId, ProviderName};
+use crate::id::{EventId, PaymentId, ProviderName};
 use crate::mode::{Mode, ModeKind};
 use crate::secret::Secret;
 use crate::webhook::{
-    EventDraft, EventKind, Notice, SetAside, SetAsideReason, WebhookRefusal, WebhookRefusalKind,
-    WebhookRequest,
+    Authenticity, EventDraft, EventKind, Notice, SetAside, SetAsideReason, UnreadableEvent,
+    WebhookRefusal, WebhookRefusalKind, WebhookRequest, plain_type,
 };
 
 /// The header that holds the signature of a webhook of the Management API.
@@ -51,8 +53,7 @@ pub fn sign(key: &Secret, body: &[u8]) -> Vec<u8> {
         let mut body: Value = serde_json::from_slice(body).ok()?;
         for wrapper in body.get_mut("notificationItems")?.as_array_mut()? {
             let item = wrapper.get_mut("NotificationRequestItem")?;
-            let read: Item = serde_json::from_value(item.clone()).ok()?;
-            let tag = tag_of(&key, signed_text(&read).as_bytes());
+            let tag = tag_of(&key, signed_text(item).as_bytes());
             let signature = STANDARD.encode(tag.finalize().into_bytes());
             let item = item.as_object_mut()?;
             let data = item
@@ -102,49 +103,61 @@ impl<M: Mode> Verifier<M> {
         request: &WebhookRequest,
         now: Timestamp,
     ) -> Result<Vec<Notice<M>>, WebhookRefusal> {
-        let text =
-            std::str::from_utf8(request.body()).map_err(|_| unreadable("the body is not UTF-8"))?;
-        let envelope: Envelope = serde_json::from_str(text).map_err(|_| {
+        let not_json = || {
             unreadable(
                 "the body is no JSON of Adyen's: is the webhook set to JSON, and was the body \
                  handed over as it came?",
             )
-        })?;
-        match envelope.notification_items {
-            Some(wrappers) => {
-                let items: Vec<_> = wrappers.into_iter().map(|wrapper| wrapper.item).collect();
-                self.verify_items(&items, envelope.live.as_ref(), now)
-            }
-            None => Ok(vec![self.verify_header(request, text, now)?]),
+        };
+        let envelope = serde_json::from_slice::<Envelope>(request.body());
+        match envelope {
+            Ok(Envelope {
+                notification_items: Some(wrappers),
+                live,
+            }) => self.verify_items(&wrappers, live.as_ref(), now),
+            Err(_) if !request.headers().contains_key(SIGNATURE_HEADER) => Err(not_json()),
+            _ => Ok(vec![self.verify_header(request, now)?]),
         }
     }
 
-    /// All notices are verified before the first is read: one bad one refuses the body, and Adyen
-    /// sends the whole again.
+    /// Each notice stands for itself: one that is not verified is rejected, and Adyen sends the
+    /// whole again; one that is verified and cannot be read is kept.
     fn verify_items(
         &self,
-        items: &[Item],
-        live: Option<&Flag>,
+        wrappers: &[Value],
+        live: Option<&Value>,
         now: Timestamp,
     ) -> Result<Vec<Notice<M>>, WebhookRefusal> {
-        if items.is_empty() {
+        if wrappers.is_empty() {
             return Err(unreadable("the body has no notices in it"));
         }
-        let mut verified = Vec::with_capacity(items.len());
-        for item in items {
-            verified.push((item, self.matching_key(item)?));
-        }
-        let found = mode_of(live.map(Flag::as_str), ["true", "false"])?;
-        let mut notices = Vec::with_capacity(items.len());
-        for (item, key_index) in verified {
-            notices.push(self.notice(item, key_index, found, now)?);
-        }
-        Ok(notices)
+        let live = live.filter(|live| !live.is_null()).map(text_of);
+        // It is not signed, so that nothing of it is kept.
+        let found = mode_of(live.as_deref(), ["true", "false"]).map_err(unreadable)?;
+        let notices = wrappers.iter().map(|wrapper| {
+            let notice = self.verify_item(wrapper, found, now);
+            notice.unwrap_or_else(Notice::Rejected)
+        });
+        Ok(notices.collect())
+    }
+
+    fn verify_item(
+        &self,
+        wrapper: &Value,
+        found: Option<ModeKind>,
+        now: Timestamp,
+    ) -> Result<Notice<M>, WebhookRefusal> {
+        let item = wrapper.get("NotificationRequestItem");
+        let item = item.ok_or_else(|| unreadable("an entry of notificationItems has no notice"))?;
+        let key_index = self.matching_key(item)?;
+        check_ids(item)?;
+        Ok(self.notice(item, key_index, found, now))
     }
 
     /// Which key signed a notice.
-    fn matching_key(&self, item: &Item) -> Result<usize, WebhookRefusal> {
-        let Some(signature) = item.additional_data.hmac_signature.as_deref() else {
+    fn matching_key(&self, item: &Value) -> Result<usize, WebhookRefusal> {
+        let signature = item.pointer("/additionalData/hmacSignature");
+        let Some(signature) = signature.and_then(Value::as_str) else {
             return Err(refusal(
                 WebhookRefusalKind::MissingSignature,
                 "a notice has no hmacSignature: make an HMAC key for this webhook in the Customer \
@@ -177,37 +190,93 @@ impl<M: Mode> Verifier<M> {
     /// a notice out, and never lets one in.
     fn notice(
         &self,
-        item: &Item,
+        item: &Value,
         key_index: usize,
         found: Option<ModeKind>,
         now: Timestamp,
-    ) -> Result<Notice<M>, WebhookRefusal> {
-        let code = item.event_code.as_deref();
-        let code = code.ok_or_else(|| unreadable("a notice has no eventCode"))?;
-        let psp_reference = item.psp_reference.as_deref();
-        let psp_reference =
-            psp_reference.ok_or_else(|| unreadable("a notice has no pspReference"))?;
-        let set_aside = |reason| Notice::SetAside(SetAside::new(psp_reference, code, reason));
+    ) -> Notice<M> {
+        let text = |name: &str| item.get(name).and_then(Value::as_str);
+        let account = text("merchantAccountCode");
+        let set_aside = |reason| {
+            let id = text("pspReference").unwrap_or_default();
+            let kind = plain_type(text("eventCode"));
+            Notice::SetAside(SetAside::new(id, kind, reason).with_account(account))
+        };
         if let Some(found) = found.filter(|found| *found != M::KIND) {
-            return Ok(set_aside(SetAsideReason::WrongMode { found }));
+            return set_aside(SetAsideReason::WrongMode { found });
         }
-        if item.merchant_account_code.as_deref() != Some(&*self.merchant_account) {
-            return Ok(set_aside(SetAsideReason::OtherAccount));
+        if account.is_some_and(|account| *account != *self.merchant_account) {
+            return set_aside(SetAsideReason::OtherAccount);
         }
+        let unreadable =
+            |reason: &str| self.unreadable(item, key_index, now, reason, account.is_some());
+        let Ok(read) = Item::deserialize(item) else {
+            return unreadable("it is not as the specification describes a notice");
+        };
+        let (Some(code), Some(psp_reference), Some(_)) =
+            (&read.event_code, &read.psp_reference, account)
+        else {
+            return unreadable("it has no eventCode, no pspReference or no merchantAccountCode");
+        };
         let reader = Reader {
             provider: &self.name,
             multiple_captures: self.multiple_captures,
             mode: PhantomData,
         };
-        let draft = reader.event(item, code, psp_reference, now)?;
-        Ok(Notice::Event(draft.with_secret_index(key_index)))
+        match reader.event(&read, code, psp_reference, now) {
+            Ok(draft) => Notice::Event(draft.with_secret_index(key_index)),
+            Err(error) => unreadable(&error.to_string()),
+        }
+    }
+
+    /// Keeps a notice that is signed and cannot be read, under the payment and the order that it
+    /// names, if it is of this account and mode.
+    fn unreadable(
+        &self,
+        item: &Value,
+        key_index: usize,
+        now: Timestamp,
+        reason: &str,
+        is_ours: bool,
+    ) -> Notice<M> {
+        let text = |name: &str| item.get(name).and_then(Value::as_str).unwrap_or_default();
+        let (code, psp_reference) = (text("eventCode"), text("pspReference"));
+        let outcome = item.get("success").map(text_of).unwrap_or_default();
+        let body = item.to_string();
+        let raw = format!("{code}.{psp_reference}.{outcome}");
+        let is_named = !code.is_empty() && !psp_reference.is_empty();
+        let named = EventId::new(self.name.clone(), &raw).ok();
+        let id = named.filter(|_| is_named);
+        let id = id.map_or_else(|| EventId::of_body(self.name.clone(), body.as_bytes()), Ok);
+        let Ok(id) = id else {
+            return Notice::Rejected(unreadable("a notice cannot be named"));
+        };
+        let mut event = UnreadableEvent::new(reason, body.as_bytes());
+        let mut reference = None;
+        if is_ours {
+            let original = text("originalReference");
+            let payment = if original.is_empty() {
+                psp_reference
+            } else {
+                original
+            };
+            let payment = PaymentId::new(self.name.clone(), payment);
+            event = event.with_payments(payment.into_iter().collect());
+            reference = reference_of(text("merchantReference")).map(|(reference, _)| reference);
+        }
+        let at = time_of(text("eventDate")).unwrap_or(now);
+        let kind = EventKind::Unreadable(Box::new(event));
+        let draft = EventDraft::new(id, plain_type(Some(code)), at, kind)
+            .with_authenticity(Authenticity::Facts)
+            .with_reference(reference)
+            .with_secret_index(key_index);
+        Notice::Event(draft)
     }
 
     /// A webhook of the Management API: the signature in the header covers the body.
     fn verify_header(
         &self,
         request: &WebhookRequest,
-        text: &str,
         now: Timestamp,
     ) -> Result<Notice<M>, WebhookRefusal> {
         let signature = header_signature(request.headers())?;
@@ -219,18 +288,31 @@ impl<M: Mode> Verifier<M> {
                  was the body handed over as it came?",
             ));
         };
-        let notice: ManagementNotice = serde_json::from_str(text)
-            .map_err(|_| unreadable("the body is no notice of the Management API"))?;
         // Such a notice has no id: the signature tells one body from another.
         let raw = format!("management.{}", hex::encode(tag));
-        let found = mode_of(notice.environment.as_deref(), ["live", "test"])?;
-        if let Some(found) = found.filter(|found| *found != M::KIND) {
-            let reason = SetAsideReason::WrongMode { found };
-            return Ok(Notice::SetAside(SetAside::new(&raw, &notice.kind, reason)));
-        }
         let id = EventId::new(self.name.clone(), &raw)
             .map_err(|_| unreadable("the notice cannot be named"))?;
-        let draft = EventDraft::new(id, &notice.kind, now, EventKind::NotAboutPayments);
+        let notice = serde_json::from_slice::<ManagementNotice>(request.body());
+        let environment = notice
+            .as_ref()
+            .ok()
+            .and_then(|of| of.environment.as_deref());
+        let found = mode_of(environment, ["live", "test"]);
+        let (kind_text, kind) = match (&notice, found) {
+            (Ok(notice), Ok(Some(found))) if found != M::KIND => {
+                let reason = SetAsideReason::WrongMode { found };
+                return Ok(Notice::SetAside(SetAside::new(&raw, &notice.kind, reason)));
+            }
+            (Ok(notice), Ok(_)) => (&*notice.kind, EventKind::NotAboutPayments),
+            (of, found) => {
+                let not_described = "it is no notice of the Management API";
+                let reason = found.err().unwrap_or(not_described);
+                let event = UnreadableEvent::new(reason, request.body());
+                let kind = plain_type(of.as_ref().ok().map(|of| &*of.kind));
+                (kind, EventKind::Unreadable(Box::new(event)))
+            }
+        };
+        let draft = EventDraft::new(id, kind_text, now, kind);
         Ok(Notice::Event(draft.with_secret_index(key_index)))
     }
 }
@@ -244,39 +326,49 @@ impl<M: Mode> std::fmt::Debug for Verifier<M> {
 }
 
 /// What Adyen signs of a notice: eight fields, joined as they are; one that is not there is empty.
-fn signed_text(item: &Item) -> String {
-    let text = |field: &'_ Option<String>| field.clone().unwrap_or_default();
-    let amount = item.amount.as_ref();
-    let value = amount.and_then(|amount| amount.value);
-    [
-        text(&item.psp_reference),
-        text(&item.original_reference),
-        text(&item.merchant_account_code),
-        text(&item.merchant_reference),
-        value.map(|value| value.to_string()).unwrap_or_default(),
-        amount
-            .map(|amount| text(&amount.currency))
-            .unwrap_or_default(),
-        text(&item.event_code),
-        item.success
-            .as_ref()
-            .map(Flag::as_str)
-            .unwrap_or_default()
-            .to_owned(),
-    ]
-    .join(":")
+fn signed_text(item: &Value) -> String {
+    let fields = [
+        "/pspReference",
+        "/originalReference",
+        "/merchantAccountCode",
+        "/merchantReference",
+        "/amount/value",
+        "/amount/currency",
+        "/eventCode",
+        "/success",
+    ];
+    let texts = fields.map(|field| item.pointer(field).map(text_of).unwrap_or_default());
+    texts.join(":")
 }
 
-/// The mode that a notice says it is of, if it says one.
-fn mode_of(
-    text: Option<&str>,
-    [live, test]: [&str; 2],
-) -> Result<Option<ModeKind>, WebhookRefusal> {
+/// A plain value as Adyen writes it into a text.
+fn text_of(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(_) | Value::Bool(_) => value.to_string(),
+        Value::Null | Value::Array(_) | Value::Object(_) => String::new(),
+    }
+}
+
+/// The signed texts are joined by colons that nobody escapes: an id with a colon in it could have
+/// taken it from its neighbour, so that its signature proves nothing.
+fn check_ids(item: &Value) -> Result<(), WebhookRefusal> {
+    let ids = ["pspReference", "originalReference"].map(|name| item.get(name).map(text_of));
+    if ids.into_iter().flatten().any(|id| id.contains(':')) {
+        return Err(unreadable("a notice has an id that is none of Adyen's"));
+    }
+    Ok(())
+}
+
+/// The mode that a notice says it is of, if it says one; or why that cannot be told.
+type Found = Result<Option<ModeKind>, &'static str>;
+
+fn mode_of(text: Option<&str>, [live, test]: [&str; 2]) -> Found {
     match text {
         None => Ok(None),
         Some(text) if text == live => Ok(Some(ModeKind::Live)),
         Some(text) if text == test => Ok(Some(ModeKind::Test)),
-        Some(_) => Err(unreadable("the notice says neither live nor test")),
+        Some(_) => Err("it says neither live nor test"),
     }
 }
 

@@ -145,14 +145,9 @@ pub(super) struct WebhookTest {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Envelope {
-    pub(super) live: Option<Flag>,
-    pub(super) notification_items: Option<Vec<Wrapper>>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct Wrapper {
-    #[serde(rename = "NotificationRequestItem")]
-    pub(super) item: Item,
+    pub(super) live: Option<serde_json::Value>,
+    /// Each is read by itself, so that one that cannot be read takes no other with it.
+    pub(super) notification_items: Option<Vec<serde_json::Value>>,
 }
 
 /// One notice.
@@ -161,7 +156,6 @@ pub(super) struct Wrapper {
 pub(super) struct Item {
     pub(super) psp_reference: Option<String>,
     pub(super) original_reference: Option<String>,
-    pub(super) merchant_account_code: Option<String>,
     pub(super) merchant_reference: Option<String>,
     pub(super) amount: Option<NoticeAmount>,
     pub(super) event_code: Option<String>,
@@ -184,12 +178,13 @@ pub(super) struct NoticeAmount {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct AdditionalData {
-    pub(super) hmac_signature: Option<String>,
     #[serde(rename = "modification.action")]
     pub(super) modification_action: Option<String>,
     pub(super) payment_link_id: Option<String>,
     pub(super) checkout_session_id: Option<String>,
     pub(super) chargeback_reason_code: Option<String>,
+    pub(super) nof_reason_code: Option<String>,
+    pub(super) rfi_reason_code: Option<String>,
     pub(super) defense_period_ends_at: Option<String>,
 }
 

@@ -9,10 +9,11 @@ use crate::mode::Mode;
 use crate::setup::{Setup, WebhookEndpoint};
 
 /// What tells of money: approved, held, paid, failed, given back, taken back.
-const NEWS_OF_MONEY: [&str; 9] = [
+const NEWS_OF_MONEY: [&str; 10] = [
     "CHECKOUT.ORDER.APPROVED",
     "CUSTOMER.DISPUTE.CREATED",
     "CUSTOMER.DISPUTE.RESOLVED",
+    "CUSTOMER.DISPUTE.UPDATED",
     "PAYMENT.AUTHORIZATION.VOIDED",
     "PAYMENT.CAPTURE.COMPLETED",
     "PAYMENT.CAPTURE.DENIED",

@@ -16,6 +16,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName};
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::certificate::Certificates;
@@ -25,12 +26,12 @@ use super::convert::{Reader, capture_of, mode_of_links, money, time};
 use super::wire::{self, VerificationAnswer};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{EventId, ProviderName};
+use crate::id::{EventId, PaymentId, ProviderName, Reference};
 use crate::mode::{Mode, ModeKind};
 use crate::payment::{Payment, PaymentStatus};
 use crate::webhook::{
-    Authenticity, EventDraft, EventKind, Notice, SetAside, SetAsideReason, WebhookRefusal,
-    WebhookRefusalKind, WebhookRequest,
+    Authenticity, EventDraft, EventKind, Notice, SetAside, SetAsideReason, UnreadableEvent,
+    WebhookRefusal, WebhookRefusalKind, WebhookRequest, plain_type,
 };
 
 const TRANSMISSION_ID: HeaderName = HeaderName::from_static("paypal-transmission-id");
@@ -78,7 +79,7 @@ impl<M: Mode> Verifier<M> {
                     .await?
             }
         };
-        self.notice(request.body(), secret_index)
+        Ok(self.notice(request.body(), secret_index, now))
     }
 
     /// Which of the webhooks it was signed for.
@@ -128,38 +129,113 @@ impl<M: Mode> Verifier<M> {
         Err(not_signed())
     }
 
-    /// Reads a body whose checksum is signed.
-    fn notice(&self, body: &[u8], secret_index: usize) -> Result<Notice<M>, WebhookRefusal> {
-        let text = std::str::from_utf8(body).map_err(|_| unreadable("the body is not UTF-8"))?;
-        let event: wire::Event<'_> = serde_json::from_str(text)
-            .map_err(|_| unreadable("the body is no event of PayPal's"))?;
+    /// Reads a body whose checksum is signed. What cannot be read is kept, since PayPal would send
+    /// the same again for three days.
+    fn notice(&self, body: &[u8], secret_index: usize, now: Timestamp) -> Notice<M> {
+        let text = std::str::from_utf8(body).unwrap_or_default();
+        let Ok(event) = serde_json::from_str::<wire::Event<'_>>(text) else {
+            let reason = "it is not as the API describes an event";
+            return self.unreadable(body, secret_index, now, reason);
+        };
         let set_aside = |found: ModeKind| {
             let reason = SetAsideReason::WrongMode { found };
             Notice::SetAside(SetAside::new(&event.id, &event.event_type, reason))
         };
         match mode_of_links(&event.links) {
-            Some(found) if found != M::KIND => return Ok(set_aside(found)),
+            Some(found) if found != M::KIND => return set_aside(found),
             _ => {}
         }
-        let occurred_at =
-            time(&event.create_time).map_err(|_| unreadable("the event's time is none"))?;
-        let id = EventId::new(self.name.clone(), &event.id)
-            .map_err(|_| unreadable("the event's id is not one"))?;
+        let named = EventId::new(self.name.clone(), &event.id);
+        let (Ok(id), Ok(occurred_at)) = (named, time(&event.create_time)) else {
+            return self.unreadable(body, secret_index, now, "its id or its time is none");
+        };
         let kind = match kind_of_event(Reader::new(&self.name, occurred_at), &event) {
             Ok(kind) => kind,
             Err(error) if *error.kind() == ErrorKind::WrongMode => {
-                return Ok(set_aside(other_mode(M::KIND)));
+                return set_aside(other_mode(M::KIND));
             }
-            Err(error) => {
-                let hint = format!("the event is signed, but: {error}");
-                return Err(WebhookRefusal::new(WebhookRefusalKind::Unreadable, hint));
-            }
+            Err(error) => return self.unreadable(body, secret_index, now, &error.to_string()),
         };
         let draft = EventDraft::new(id, &event.event_type, occurred_at, kind)
             .with_authenticity(Authenticity::HeaderOnly)
             .with_secret_index(secret_index);
-        Ok(Notice::Event(draft))
+        Notice::Event(draft)
     }
+
+    /// Keeps what cannot be read, under the payments that its resource names. The checksum does not
+    /// prove them either.
+    fn unreadable(
+        &self,
+        body: &[u8],
+        secret_index: usize,
+        now: Timestamp,
+        reason: &str,
+    ) -> Notice<M> {
+        let whole: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
+        let text = |name: &str| whole.get(name).and_then(Value::as_str);
+        let links = whole.get("links").cloned().unwrap_or_default();
+        let links: Vec<wire::Link> = serde_json::from_value(links).unwrap_or_default();
+        let (id, kind) = (text("id"), plain_type(text("event_type")));
+        if let Some(found) = mode_of_links(&links).filter(|found| *found != M::KIND) {
+            let reason = SetAsideReason::WrongMode { found };
+            return Notice::SetAside(SetAside::new(id.unwrap_or_default(), kind, reason));
+        }
+        let id = id.and_then(|id| EventId::new(self.name.clone(), id).ok());
+        let id = id.map_or_else(|| EventId::of_body(self.name.clone(), body), Ok);
+        let Ok(id) = id else {
+            return Notice::Rejected(refusal(
+                WebhookRefusalKind::Unreadable,
+                "the event cannot be named",
+            ));
+        };
+        let resource = whole.get("resource");
+        let event = UnreadableEvent::new(reason, body);
+        let event = event.with_payments(resource.map_or_else(Vec::new, |of| self.payments_in(of)));
+        let at = text("create_time").and_then(|at| time(at).ok());
+        let kind_of = EventKind::Unreadable(Box::new(event));
+        let draft = EventDraft::new(id, kind, at.unwrap_or(now), kind_of)
+            .with_authenticity(Authenticity::HeaderOnly)
+            .with_reference(reference_in(resource))
+            .with_secret_index(secret_index);
+        Notice::Event(draft)
+    }
+
+    /// The payments that a resource names which could not be read: an order, before its parts.
+    fn payments_in(&self, resource: &Value) -> Vec<PaymentId<M>> {
+        let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+        let related = resource.pointer("/supplementary_data/related_ids");
+        let parts = ["order_id", "capture_id", "authorization_id"];
+        let mut all: Vec<String> = parts
+            .iter()
+            .filter_map(|part| text(related.and_then(|related| related.get(*part))))
+            .collect();
+        let links = resource.get("links").cloned().unwrap_or_default();
+        let links: Vec<wire::Link> = serde_json::from_value(links).unwrap_or_default();
+        all.extend(capture_of(&links).map(str::to_owned));
+        if let Some(disputed) = resource
+            .get("disputed_transactions")
+            .and_then(Value::as_array)
+        {
+            all.extend(
+                disputed
+                    .iter()
+                    .filter_map(|of| text(of.get("seller_transaction_id"))),
+            );
+        } else if capture_of(&links).is_none() {
+            // A refund is called by its own id, and links to its capture.
+            all.extend(text(resource.get("id")));
+        }
+        let ids = all.iter().map(|id| PaymentId::new(self.name.clone(), id));
+        ids.filter_map(std::result::Result::ok).collect()
+    }
+}
+
+/// The reference in a resource that could not be read.
+fn reference_in(resource: Option<&Value>) -> Option<Reference> {
+    let resource = resource?;
+    let of_unit = resource.pointer("/purchase_units/0/custom_id");
+    let given = resource.get("custom_id").or(of_unit)?;
+    given.as_str()?.parse().ok()
 }
 
 /// What the headers of a delivery say.
@@ -294,7 +370,10 @@ fn subject_of(event: &wire::Event<'_>) -> Subject {
         "PAYMENT.CAPTURE.REFUNDED" if resource_type != Some("capture") => Subject::Refund,
         _ if kind.starts_with("PAYMENT.CAPTURE.") => Subject::Capture,
         _ if kind.starts_with("PAYMENT.REFUND.") => Subject::Refund,
-        _ if kind.starts_with("CUSTOMER.DISPUTE.") => Subject::Dispute,
+        // The second is how the opening of a dispute was called before.
+        _ if kind.starts_with("CUSTOMER.DISPUTE.") || kind.starts_with("RISK.DISPUTE.") => {
+            Subject::Dispute
+        }
         _ if OTHERS.iter().any(|family| kind.starts_with(family)) => Subject::NotPayments,
         _ => Subject::Unknown,
     }
@@ -334,10 +413,6 @@ fn not_signed() -> WebhookRefusal {
 
 fn malformed(hint: &'static str) -> WebhookRefusal {
     refusal(WebhookRefusalKind::MalformedSignature, hint)
-}
-
-fn unreadable(hint: &'static str) -> WebhookRefusal {
-    refusal(WebhookRefusalKind::Unreadable, hint)
 }
 
 fn refusal(kind: WebhookRefusalKind, hint: &'static str) -> WebhookRefusal {

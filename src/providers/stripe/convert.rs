@@ -14,6 +14,7 @@ use crate::mode::{Mode, ModeKind};
 use crate::money::{Currency, Money};
 use crate::payout::{Payout, PayoutLine, PayoutLineKind, PayoutLineSource, PayoutStatus};
 use crate::refund::{Refund, RefundStatus};
+use crate::warning::{Warning, WarningKind};
 
 /// Reads what Stripe sent as values of mode `M`, as things stood at `as_of`.
 ///
@@ -107,6 +108,25 @@ impl<'p, M: Mode> Reader<'p, M> {
         read.lines_complete = payout.automatic == Some(true)
             && payout.reconciliation_status.as_deref() == Some("completed");
         read.arrives_at = payout.arrival_date.map(Timestamp::from_unix);
+        read.failure_reason = payout.failure_code.as_deref().map(Into::into);
+        Ok(read)
+    }
+
+    /// An early fraud warning, or a review.
+    pub(super) fn warning(&self, object: &Object<'_>) -> Result<Warning<M>> {
+        self.check_mode(object.livemode)?;
+        let id = required(&object.id, "id")?;
+        let payment = self.payment_of(object)?;
+        let is_review = object.object.as_deref() == Some("review");
+        let (kind, is_open, reason) = match is_review {
+            true => (WarningKind::Review, object.open, &object.reason),
+            false => (WarningKind::Fraud, object.actionable, &object.fraud_type),
+        };
+        let mut read = Warning::new(id, payment, kind, self.as_of);
+        // What does not say that it is over is open.
+        read.is_open = is_open != Some(false);
+        read.reason = reason.as_deref().map(Into::into);
+        read.created_at = time(object.created, "created")?;
         Ok(read)
     }
 

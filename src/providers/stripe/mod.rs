@@ -44,6 +44,7 @@ mod hold;
 mod payment;
 mod refunds;
 mod setup;
+mod unreadable;
 mod webhook;
 mod wire;
 

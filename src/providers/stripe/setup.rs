@@ -20,7 +20,7 @@ use crate::setup::{Setup, WebhookEndpoint};
 use crate::webhook::WebhookRequest;
 
 /// What tells of money: held, paid, failed, given back, taken back, paid out.
-const NEWS_OF_MONEY: [&str; 17] = [
+const NEWS_OF_MONEY: [&str; 21] = [
     "charge.dispute.closed",
     "charge.dispute.created",
     "charge.refunded",
@@ -33,11 +33,15 @@ const NEWS_OF_MONEY: [&str; 17] = [
     "payment_intent.payment_failed",
     "payment_intent.processing",
     "payment_intent.succeeded",
+    "payout.canceled",
     "payout.failed",
     "payout.paid",
+    "radar.early_fraud_warning.created",
     "refund.created",
     "refund.failed",
     "refund.updated",
+    "review.closed",
+    "review.opened",
 ];
 
 /// The longest `Idempotency-Key`.

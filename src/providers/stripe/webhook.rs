@@ -8,13 +8,15 @@ use std::time::Duration;
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, HeaderName};
 use serde::de::IgnoredAny;
+use serde_json::Value;
 use sha2::Sha256;
 
 use super::config::StripeConfig;
-use super::convert::Reader;
-use super::wire::{self, EventData, Object, ObjectName};
+use super::convert::{Reader, unexpected};
+use super::unreadable::Signed;
+use super::wire::{self, EventData, Object};
 use crate::clock::Timestamp;
-use crate::error::{Decline, DeclineReason, Result};
+use crate::error::{Decline, DeclineReason, ErrorKind, Result};
 use crate::id::{EventId, ProviderName};
 use crate::mode::{Mode, ModeKind};
 use crate::payment::PaymentStatus;
@@ -50,7 +52,7 @@ pub fn sign(secret: &Secret, signed_at: Timestamp, body: &[u8]) -> String {
 /// Verifies webhooks for one account in mode `M`.
 #[derive(Clone)]
 pub(super) struct Verifier<M: Mode> {
-    name: ProviderName,
+    pub(super) name: ProviderName,
     pub(super) keys: Vec<Hmac<Sha256>>,
     pub(super) account: Option<Box<str>>,
     mode: PhantomData<M>,
@@ -74,7 +76,7 @@ impl<M: Mode> Verifier<M> {
         let signature = Signature::of(request.headers())?;
         let secret_index = self.matching_secret(&signature, request.body())?;
         signature.check_age(now)?;
-        self.notice(request.body(), secret_index)
+        Ok(self.notice(request.body(), secret_index, now))
     }
 
     /// Which secret made one of the signatures.
@@ -93,68 +95,81 @@ impl<M: Mode> Verifier<M> {
         Err(refusal(WebhookRefusalKind::WrongSignature, hint_at(body)))
     }
 
-    /// Reads a body that is signed.
-    fn notice(&self, body: &[u8], secret_index: usize) -> Result<Notice<M>, WebhookRefusal> {
-        let text = std::str::from_utf8(body).map_err(|_| unreadable("the body is not UTF-8"))?;
-        let event: wire::Event<'_, EventData<'_>> = match serde_json::from_str(text) {
-            Ok(event) => event,
-            Err(_) => return self.notice_of_other(text, secret_index),
+    /// Reads a body that is signed. What cannot be read is kept, whatever it is: sent again, it
+    /// would be the same, and Stripe disables an endpoint that goes on refusing.
+    fn notice(&self, body: &[u8], secret_index: usize, now: Timestamp) -> Notice<M> {
+        let text = std::str::from_utf8(body).unwrap_or_default();
+        let signed = Signed {
+            body,
+            secret_index,
+            now,
         };
-        self.judge(&event, secret_index, |reader| {
-            kind_of_event(reader, &event.kind, &event.data.object)
-        })
-    }
-
-    /// Reads an event of which the object is none that is known here.
-    fn notice_of_other(
-        &self,
-        text: &str,
-        secret_index: usize,
-    ) -> Result<Notice<M>, WebhookRefusal> {
-        let Ok(event) = serde_json::from_str::<wire::Event<'_, IgnoredAny>>(text) else {
-            let name = serde_json::from_str::<ObjectName<'_>>(text);
-            return Err(match name {
-                Ok(name) if name.object.starts_with("v2.core.event") => thin(),
-                _ => unreadable("the body is no event of Stripe's"),
+        if let Ok(event) = serde_json::from_str::<wire::Event<'_, EventData<'_>>>(text) {
+            return self.judge(&event, &signed, |reader| {
+                kind_of_event(reader, &event.kind, &event.data.object)
             });
-        };
-        self.judge(&event, secret_index, |_| {
-            if is_about_payments(&event.kind) {
-                return Err(unreadable(
-                    "the event's object is not as the API describes it",
-                ));
-            }
-            Ok(kind_of_unread(&event.kind))
-        })
+        }
+        // Its object is none that is known here.
+        if let Ok(event) = serde_json::from_str::<wire::Event<'_, IgnoredAny>>(text) {
+            return self.judge(&event, &signed, |_| match is_about_payments(&event.kind) {
+                true => Err(unexpected("its object is not as the API describes it")),
+                false => Ok(kind_of_unread(&event.kind)),
+            });
+        }
+        let whole = serde_json::from_str(text).unwrap_or(Value::Null);
+        self.notice_of_no_event(&whole, &signed)
     }
 
     /// Sets aside what is not of this mode and account, and reads the rest.
     fn judge<D>(
         &self,
         event: &wire::Event<'_, D>,
-        secret_index: usize,
-        read: impl FnOnce(Reader<'_, M>) -> Result<EventKind<M>, WebhookRefusal>,
-    ) -> Result<Notice<M>, WebhookRefusal> {
+        signed: &Signed<'_>,
+        read: impl FnOnce(Reader<'_, M>) -> Result<EventKind<M>>,
+    ) -> Notice<M> {
         if &*event.object != "event" {
-            return Err(match event.object.starts_with("v2.core.event") {
-                true => thin(),
-                false => unreadable("the body is another object than an event"),
-            });
+            let whole = serde_json::from_slice(signed.body).unwrap_or(Value::Null);
+            return self.notice_of_no_event(&whole, signed);
         }
         let found = ModeKind::from_livemode(event.livemode);
-        let set_aside = |reason| Notice::SetAside(SetAside::new(&event.id, &event.kind, reason));
-        if found != M::KIND {
-            return Ok(set_aside(SetAsideReason::WrongMode { found }));
+        let account = event.account.as_deref();
+        if let Some(aside) = self.set_aside(&event.id, &event.kind, Some(found), account) {
+            return Notice::SetAside(aside);
         }
-        if event.account.as_deref() != self.account.as_deref() {
-            return Ok(set_aside(SetAsideReason::OtherAccount));
-        }
+        let Ok(id) = EventId::new(self.name.clone(), &event.id) else {
+            return self.unreadable(signed, None, "its id is none");
+        };
         let occurred_at = Timestamp::from_unix(event.created);
-        let id = EventId::new(self.name.clone(), &event.id)
-            .map_err(|_| unreadable("the event's id is not one"))?;
-        let kind = read(Reader::new(&self.name, occurred_at))?;
-        let draft = EventDraft::new(id, &event.kind, occurred_at, kind);
-        Ok(Notice::Event(draft.with_secret_index(secret_index)))
+        match read(Reader::new(&self.name, occurred_at)) {
+            Ok(kind) => {
+                let draft = EventDraft::new(id, &event.kind, occurred_at, kind);
+                Notice::Event(draft.with_secret_index(signed.secret_index))
+            }
+            // Of which mode it is, it says in two ways: what it names is of neither.
+            Err(error) if *error.kind() == ErrorKind::WrongMode => {
+                self.unreadable(signed, None, &error.to_string())
+            }
+            Err(error) => {
+                let whole = serde_json::from_slice(signed.body).unwrap_or(Value::Null);
+                let object = whole.pointer("/data/object");
+                self.unreadable(signed, object, &error.to_string())
+            }
+        }
+    }
+
+    pub(super) fn set_aside(
+        &self,
+        id: &str,
+        kind: &str,
+        found: Option<ModeKind>,
+        account: Option<&str>,
+    ) -> Option<SetAside> {
+        let reason = match found {
+            Some(found) if found != M::KIND => SetAsideReason::WrongMode { found },
+            _ if account != self.account.as_deref() => SetAsideReason::OtherAccount,
+            _ => return None,
+        };
+        Some(SetAside::new(id, kind, reason).with_account(account))
     }
 }
 
@@ -235,17 +250,17 @@ fn kind_of_event<M: Mode>(
     reader: Reader<'_, M>,
     event_type: &str,
     object: &Object<'_>,
-) -> Result<EventKind<M>, WebhookRefusal> {
+) -> Result<EventKind<M>> {
     if !is_about_payments(event_type) {
         return Ok(kind_of_unread(event_type));
     }
-    let read = match object.object.as_deref().unwrap_or_default() {
+    match object.object.as_deref().unwrap_or_default() {
         "checkout.session" if object.mode.as_deref() == Some("setup") => {
-            return Ok(EventKind::NotAboutPayments);
+            Ok(EventKind::NotAboutPayments)
         }
         // A subscription is paid through invoices.
         "checkout.session" if object.mode.as_deref() != Some("payment") => {
-            return Ok(EventKind::Unrecognized);
+            Ok(EventKind::Unrecognized)
         }
         "payment_intent" | "checkout.session" | "charge" => {
             reader.payment(object).map(|mut payment| {
@@ -256,7 +271,7 @@ fn kind_of_event<M: Mode>(
         }
         // A hold that lapsed is listed as a refund, but no money had been taken.
         "refund" if object.reason.as_deref() == Some("expired_uncaptured_charge") => {
-            return Ok(EventKind::NotAboutPayments);
+            Ok(EventKind::NotAboutPayments)
         }
         "refund" => reader
             .refund(object)
@@ -264,17 +279,14 @@ fn kind_of_event<M: Mode>(
         "dispute" => reader
             .dispute(object)
             .map(|dispute| EventKind::Dispute(Box::new(dispute))),
+        "radar.early_fraud_warning" | "review" => reader
+            .warning(object)
+            .map(|warning| EventKind::Warning(Box::new(warning))),
         "payout" => reader
             .payout(object)
             .map(|payout| EventKind::Payout(Box::new(payout))),
-        _ => return Ok(EventKind::Unrecognized),
-    };
-    read.map_err(|error| {
-        refusal(
-            WebhookRefusalKind::Unreadable,
-            format!("the event is signed, but: {error}"),
-        )
-    })
+        _ => Ok(EventKind::Unrecognized),
+    }
 }
 
 /// An object may not tell why its payment ended; the type of its event does.
@@ -289,19 +301,21 @@ fn status_by_type(event_type: &str, status: PaymentStatus) -> PaymentStatus {
 }
 
 fn is_about_payments(event_type: &str) -> bool {
-    const FAMILIES: [&str; 5] = [
+    const FAMILIES: [&str; 7] = [
         "payment_intent.",
         "checkout.session.",
         "charge.",
         "refund.",
         "payout.",
+        "radar.early_fraud_warning.",
+        "review.",
     ];
     FAMILIES.iter().any(|family| event_type.starts_with(family))
 }
 
 /// An event that is not read: known not to be about payments, or not known.
 fn kind_of_unread<M: Mode>(event_type: &str) -> EventKind<M> {
-    const OTHERS: [&str; 34] = [
+    const OTHERS: [&str; 33] = [
         "account.",
         "balance.",
         "billing.",
@@ -328,7 +342,6 @@ fn kind_of_unread<M: Mode>(event_type: &str) -> EventKind<M> {
         "quote.",
         "radar.",
         "reporting.",
-        "review.",
         "setup_intent.",
         "sigma.",
         "subscription_schedule.",
@@ -380,16 +393,6 @@ fn hint_at(body: &[u8]) -> &'static str {
      handed over as it came? The order of its fields is not Stripe's"
 }
 
-fn thin() -> WebhookRefusal {
-    let hint = "this is a thin event (v2.core.event), which does not say what happened: let the \
-                endpoint send snapshot events";
-    refusal(WebhookRefusalKind::Unsupported, hint)
-}
-
-fn unreadable(hint: &'static str) -> WebhookRefusal {
-    refusal(WebhookRefusalKind::Unreadable, hint)
-}
-
 fn refusal(
     kind: WebhookRefusalKind,
     hint: impl Into<std::borrow::Cow<'static, str>>,
@@ -426,7 +429,7 @@ mod tests {
     fn kind(event_type: &str, object: &str) -> EventKind<Test> {
         match read(event(event_type, object).as_bytes()).unwrap() {
             Notice::Event(draft) => draft.kind,
-            Notice::SetAside(set_aside) => panic!("{set_aside:?}"),
+            other => panic!("{other:?}"),
         }
     }
 
@@ -516,7 +519,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signed_body_that_is_no_event_is_unreadable_and_never_a_panic() {
+    fn a_signed_body_that_is_no_event_is_kept_as_unreadable_and_never_a_panic() {
         let deep = format!("{}{}", "[".repeat(50_000), "]".repeat(50_000));
         let nested = event("payment_intent.succeeded", &deep);
         let whole = event("payment_intent.succeeded", r#"{"object":"payment_intent"}"#);
@@ -530,19 +533,13 @@ mod tests {
             nested.as_bytes(),
             whole.as_bytes(),
         ];
-        for body in bodies {
-            assert_eq!(
-                read(body).unwrap_err().kind(),
-                WebhookRefusalKind::Unreadable
-            );
+        let truncated = (0..whole.len()).map(|end| &whole.as_bytes()[..end]);
+        for body in bodies.into_iter().chain(truncated) {
+            let Notice::Event(draft) = read(body).unwrap() else {
+                panic!("{body:?}");
+            };
+            assert!(matches!(draft.kind, EventKind::Unreadable(_)), "{body:?}");
         }
-        for end in 0..whole.len() {
-            assert!(read(&whole.as_bytes()[..end]).is_err());
-        }
-        let thin = br#"{"id":"evt_1","object":"v2.core.event","type":"v1.x","created":"2026"}"#;
-        let refusal = read(thin).unwrap_err();
-        assert_eq!(refusal.kind(), WebhookRefusalKind::Unsupported);
-        assert!(refusal.hint().contains("thin event"));
     }
 
     #[test]
@@ -550,7 +547,7 @@ mod tests {
         for event_type in [
             "customer.created",
             "product.updated",
-            "radar.early_fraud_warning.created",
+            "radar.value_list.created",
         ] {
             assert!(matches!(
                 kind(event_type, r#"{"amount":1.5}"#),

@@ -69,6 +69,11 @@ pub(super) struct Object<'a> {
     pub(super) is_charge_refundable: Option<bool>,
     pub(super) reason: Option<Text<'a>>,
 
+    // Early fraud warning and review
+    pub(super) actionable: Option<bool>,
+    pub(super) fraud_type: Option<Text<'a>>,
+    pub(super) open: Option<bool>,
+
     // Payout
     pub(super) arrival_date: Option<i64>,
     pub(super) automatic: Option<bool>,
@@ -327,13 +332,6 @@ pub(super) struct Event<'a, D> {
 #[serde(bound(deserialize = "'de: 'a"))]
 pub(super) struct EventData<'a> {
     pub(super) object: Object<'a>,
-}
-
-/// What every body says of itself.
-#[derive(Debug, serde::Deserialize)]
-#[serde(bound(deserialize = "'de: 'a"))]
-pub(super) struct ObjectName<'a> {
-    pub(super) object: Text<'a>,
 }
 
 /// A text of Stripe's. It is borrowed unless it has an escape in it, also inside an `Option`, where

@@ -14,6 +14,7 @@ use super::refunds;
 use super::router::Call;
 use super::state::{Metadata, Record, World, record_table};
 use super::tokens::{Behaviour, Decline, MethodKind};
+use super::warnings;
 use crate::clock::Timestamp;
 
 /// One try to take money.
@@ -334,9 +335,15 @@ pub(super) fn settle(world: &mut World, id: &str) {
 /// Disputes that a test payment method brings with it.
 pub(super) fn after_success(world: &mut World, id: &str) {
     let behaviour = method_of(world, id).map(|method| method.method.behaviour);
-    if let Some(Behaviour::Disputes { reason, inquiry }) = behaviour {
-        // The charge exists and was just captured, so that it can be disputed.
-        let _ = disputes::open(world, id, reason, inquiry);
+    // The charge exists and was just captured, so that nothing is in the way.
+    match behaviour {
+        Some(Behaviour::Disputes { reason, inquiry }) => {
+            let _ = disputes::open(world, id, reason, inquiry);
+        }
+        Some(Behaviour::ReportsFraud) => {
+            let _ = warnings::report_fraud(world, id);
+        }
+        _ => {}
     }
 }
 

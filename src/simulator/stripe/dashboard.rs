@@ -1,11 +1,15 @@
 //! What happens outside the API: by the merchant in the dashboard, by shoppers' banks, by time.
 
+use serde_json::json;
+
 use super::charges::Charge;
 use super::disputes;
+use super::events;
 use super::intents::Intent;
 use super::payouts::{self, Payout};
 use super::refunds;
 use super::state::{Metadata, Record, World};
+use super::warnings;
 
 /// The merchant's dashboard, and the hands of the banks.
 #[derive(Debug)]
@@ -31,6 +35,27 @@ impl<'a> Dashboard<'a> {
     pub fn refund(&mut self, id: &str, amount: Option<i64>) -> Result<String, DashboardError> {
         let charge = self.charge_of(id)?;
         refunds::make(self.world, &charge, amount, None, Metadata::new()).map_err(refused)
+    }
+
+    /// Sends money back to a customer's bank that had come by transfer and paid for nothing: a refund
+    /// of no charge, and so of no payment. Its id is answered.
+    pub fn refund_cash_balance(&mut self, amount: i64, currency: &str) -> String {
+        let id = self.world.ids.next("re");
+        let object = json!({
+            "id": id,
+            "object": "refund",
+            "amount": amount,
+            "balance_transaction": null,
+            "charge": null,
+            "created": self.world.now.unix(),
+            "currency": currency,
+            "metadata": {},
+            "payment_intent": null,
+            "reason": null,
+            "status": "pending",
+        });
+        events::emit(self.world, "refund.created", object, None);
+        id
     }
 
     /// Lets a refund fail, even one that had succeeded: the money comes back.
@@ -85,6 +110,33 @@ impl<'a> Dashboard<'a> {
     pub fn prevent_dispute(&mut self, id: &str) -> Result<String, DashboardError> {
         let charge = self.charge_of(id)?;
         disputes::prevent(self.world, &charge.id).map_err(refused)
+    }
+
+    /// The issuer of the card reports an intent or a charge as fraud. The id of the warning is
+    /// answered.
+    ///
+    /// # Errors
+    /// There is no such payment, or it did not succeed.
+    pub fn report_fraud(&mut self, id: &str) -> Result<String, DashboardError> {
+        let charge = self.charge_of(id)?;
+        warnings::report_fraud(self.world, &charge.id).map_err(refused)
+    }
+
+    /// Radar holds an intent or a charge for review. The id of the review is answered.
+    ///
+    /// # Errors
+    /// There is no such payment, or it did not succeed.
+    pub fn open_review(&mut self, id: &str) -> Result<String, DashboardError> {
+        let charge = self.charge_of(id)?;
+        warnings::open_review(self.world, &charge.id).map_err(refused)
+    }
+
+    /// The merchant approves a payment that is under review.
+    ///
+    /// # Errors
+    /// There is no such review.
+    pub fn approve_review(&mut self, review: &str) -> Result<(), DashboardError> {
+        warnings::approve(self.world, review).map_err(refused)
     }
 
     /// Pays out all that is available, without waiting for midnight. The ids of the payouts, one

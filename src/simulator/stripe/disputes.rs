@@ -10,6 +10,7 @@ use super::listing::Page;
 use super::payouts;
 use super::router::Call;
 use super::state::{Metadata, Record, Task, World, record_table};
+use super::warnings;
 use crate::clock::Timestamp;
 
 /// How long a merchant has to answer.
@@ -209,7 +210,9 @@ pub(super) fn open(
     let transaction = payouts::book_dispute(world, &dispute);
     dispute.balance_transactions.push(transaction);
     world.put_and_emit(dispute.clone(), "charge.dispute.created");
+    let charge = dispute.charge.clone();
     world.put_and_emit(dispute, "charge.dispute.funds_withdrawn");
+    warnings::after_change(world, &charge);
     Ok(id)
 }
 

@@ -18,6 +18,7 @@
 //! | `pm_card_authenticationRequired`, `pm_card_threeDSecure2Required` | 3D Secure is asked for |
 //! | `pm_card_radarBlock` | it is blocked as risky |
 //! | `pm_card_createDispute`, `…ProductNotReceived`, `…Inquiry` | it pays and is disputed at once |
+//! | `pm_card_createIssuerFraudRecord` | it pays, and its issuer reports it as fraud at once |
 //! | `pm_card_pendingRefund` | its refunds stay pending for an hour |
 //! | `pm_card_refundFail` | its refunds succeed, and fail after an hour |
 //! | `pm_card_bypassPending` | the funds are available as soon as the charge is on the balance |
@@ -58,6 +59,7 @@ mod sessions;
 mod shopper;
 mod state;
 mod tokens;
+mod warnings;
 
 use std::time::Duration;
 

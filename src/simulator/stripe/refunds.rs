@@ -13,6 +13,7 @@ use super::payouts;
 use super::router::Call;
 use super::state::{Metadata, Record, Task, World, list_object, record_table};
 use super::tokens::Behaviour;
+use super::warnings;
 use crate::clock::Timestamp;
 
 /// How long a pending test refund takes to succeed, and a failing one to fail.
@@ -232,6 +233,7 @@ pub(super) fn make(
     let mut charge = charge.clone();
     charge.amount_refunded += amount;
     world.update_and_emit(charge, "charge.refunded");
+    warnings::after_change(world, id);
     match behaviour {
         Some(Behaviour::RefundPends) => world.plan(TAKES, Task::SettleRefund(refund_id.clone())),
         Some(Behaviour::RefundFails) => world.plan(TAKES, Task::FailRefund(refund_id.clone())),

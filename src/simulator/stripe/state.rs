@@ -16,6 +16,7 @@ use super::payouts::{BalanceTransaction, Payout};
 use super::refunds::Refund;
 use super::search::SearchIndex;
 use super::sessions::Session;
+use super::warnings::{FraudWarning, Review};
 use crate::clock::Timestamp;
 use crate::simulator::agenda::Agenda;
 use crate::simulator::mailroom::Mailroom;
@@ -44,6 +45,8 @@ pub(super) struct World {
     pub(super) charges: Table<Charge>,
     pub(super) refunds: Table<Refund>,
     pub(super) disputes: Table<Dispute>,
+    pub(super) fraud_warnings: Table<FraudWarning>,
+    pub(super) reviews: Table<Review>,
     pub(super) payouts: Table<Payout>,
     pub(super) balance_transactions: Table<BalanceTransaction>,
     pub(super) customers: Table<Customer>,
@@ -94,6 +97,8 @@ impl World {
             charges: Table::default(),
             refunds: Table::default(),
             disputes: Table::default(),
+            fraud_warnings: Table::default(),
+            reviews: Table::default(),
             payouts: Table::default(),
             balance_transactions: Table::default(),
             customers: Table::default(),

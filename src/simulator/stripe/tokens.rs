@@ -19,6 +19,8 @@ pub(super) enum Behaviour {
         reason: &'static str,
         inquiry: bool,
     },
+    /// The issuer reports the charge as fraud at once.
+    ReportsFraud,
     RefundPends,
     RefundFails,
     /// The funds are available at once instead of after two days.
@@ -221,6 +223,7 @@ const CARDS: &[TestMethod] = &[
         disputes("product_not_received", false),
     ),
     visa("createDisputeInquiry", "1976", disputes("fraudulent", true)),
+    visa("createIssuerFraudRecord", "5423", Behaviour::ReportsFraud),
     visa("pendingRefund", "7726", Behaviour::RefundPends),
     visa("refundFail", "5126", Behaviour::RefundFails),
 ];

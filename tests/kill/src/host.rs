@@ -312,6 +312,10 @@ fn act(record: &Path, confirmation: &Confirmation) -> io::Result<()> {
     let Confirmation {
         order, kind, id, ..
     } = confirmation;
+    // This host delivers orders, and has nothing to do for a payout.
+    let Some(order) = order else {
+        return Ok(());
+    };
     let name = format!("{order}~{kind}~{id}").replace('/', "%2F");
     let made = OpenOptions::new()
         .write(true)

@@ -125,7 +125,7 @@ pub fn paid_batch(name: &str, version: u64) -> Batch {
         }],
         confirmations: vec![ConfirmationRow {
             id: format!("{name}:{version}"),
-            order: id.clone(),
+            order: Some(id.clone()),
             kind: version.to_string(),
             created_at: now,
         }],

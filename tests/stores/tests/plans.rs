@@ -75,6 +75,7 @@ async fn use_all_of(store: &PostgresStore) {
     store.acknowledge(&first.row.id, first.lease).await.unwrap();
     store.orders_needing_attention(2).await.unwrap();
     store.note("n").await.unwrap();
+    store.notes_between("n", "o", 2).await.unwrap();
     store.backlog().await.unwrap();
     store.erase_order(&id, 1).await.unwrap();
     store.purge(at(9), 2).await.unwrap();

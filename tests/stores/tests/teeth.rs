@@ -268,6 +268,10 @@ impl Store for Broken {
         self.sound.note(name).await
     }
 
+    async fn notes_between(&self, after: &str, before: &str, most: usize) -> Result<Vec<NoteRow>> {
+        self.sound.notes_between(after, before, most).await
+    }
+
     async fn backlog(&self) -> Result<Backlog> {
         self.sound.backlog().await
     }

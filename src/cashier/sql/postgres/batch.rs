@@ -58,7 +58,9 @@ impl BatchColumns {
         let mut confirmations = ConfirmationLists::default();
         for row in batch.confirmations.drain(..) {
             confirmations.id.push(row.id);
-            confirmations.order_id.push(row.order.as_str().to_owned());
+            let order = row.order.as_ref().map(|order| order.as_str());
+            let order = order.unwrap_or_default().to_owned();
+            confirmations.order_id.push(order);
             confirmations.kind.push(row.kind);
             confirmations.created_at.push(row.created_at.unix());
         }

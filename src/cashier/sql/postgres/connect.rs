@@ -15,6 +15,7 @@ use crate::secret::Secret;
 const SCRIPTS: [&str; SCHEMA_VERSION as usize] = [
     include_str!("1_tables.sql"),
     include_str!("2_free_confirmations.sql"),
+    include_str!("3_notes_by_bytes.sql"),
 ];
 
 /// The advisory lock that lets one node at a time create or update the tables: any fixed number.

@@ -294,6 +294,15 @@ impl Store for PostgresStore {
         found.map(|row| rows::note(row, &self.opened)).transpose()
     }
 
+    async fn notes_between(&self, after: &str, before: &str, most: usize) -> Result<Vec<NoteRow>> {
+        let find = || {
+            let query = query_as(include_str!("notes_between.sql"));
+            query.bind(after).bind(before).bind(limit(most))
+        };
+        let found = self.read(find).await?.into_iter();
+        found.map(|row| rows::note(row, &self.opened)).collect()
+    }
+
     async fn backlog(&self) -> Result<Backlog> {
         let oldest = self.read(|| query_as(queries::BACKLOG)).await?.pop();
         Ok(rows::backlog(oldest.unwrap_or_default()))

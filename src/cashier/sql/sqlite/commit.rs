@@ -154,7 +154,7 @@ impl Writer<'_> {
         let added = query(statements::ADD_CONFIRMATION)
             .bind(&row.id)
             .bind(self.mode())
-            .bind(row.order.as_str())
+            .bind(row.order.as_ref().map_or("", |order| order.as_str()))
             .bind(&row.kind)
             .bind(row.created_at.unix())
             .execute(&mut *self.connection)

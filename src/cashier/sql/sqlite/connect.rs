@@ -21,6 +21,7 @@ use crate::error::Result;
 const SCRIPTS: [&str; SCHEMA_VERSION as usize] = [
     include_str!("1_tables.sql"),
     include_str!("2_free_confirmations.sql"),
+    include_str!("3_notes_by_bytes.sql"),
 ];
 
 /// How long to wait for another process that writes to the file: ten seconds.

@@ -261,6 +261,13 @@ impl Store for SqliteStore {
         found.map(|row| rows::note(row, &self.opened)).transpose()
     }
 
+    async fn notes_between(&self, after: &str, before: &str, most: usize) -> Result<Vec<NoteRow>> {
+        let query = query_as(statements::NOTES_BETWEEN).bind(after).bind(before);
+        let found = query.bind(limit(most)).fetch_all(&self.readers).await;
+        let found = found.map_err(undone)?.into_iter();
+        found.map(|row| rows::note(row, &self.opened)).collect()
+    }
+
     async fn backlog(&self) -> Result<Backlog> {
         let oldest = query_as(queries::BACKLOG).fetch_one(&self.readers).await;
         Ok(rows::backlog(oldest.map_err(undone)?))

@@ -42,6 +42,10 @@ pub(super) const PUT_NOTE: &str = "
     INSERT INTO counterfoil_notes (name, mode, version, body) VALUES ($1, $2, $3, $4)
     ON CONFLICT (name) DO UPDATE SET version = excluded.version, body = excluded.body";
 
+pub(super) const NOTES_BETWEEN: &str = "
+    SELECT name, mode, version, body FROM counterfoil_notes
+    WHERE name > $1 AND name < $2 ORDER BY name LIMIT $3";
+
 pub(super) const FIND_QUIET: &str = "
     SELECT 1 FROM counterfoil_orders AS orders WHERE id = $1 AND version = $2
       AND NOT EXISTS (
@@ -111,6 +115,7 @@ mod tests {
         FINISH_EVENT,
         ADD_CONFIRMATION,
         PUT_NOTE,
+        NOTES_BETWEEN,
         FIND_QUIET,
         ERASE[0],
         ERASE[1],
