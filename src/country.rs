@@ -22,7 +22,11 @@ impl Country {
             [first, second] if first.is_ascii_uppercase() && second.is_ascii_uppercase() => {
                 Ok(Self([first, second]))
             }
-            _ => Err(IdError::Characters { what: "country" }),
+            _ => Err(IdError::Characters {
+                what: "country",
+                found: text.chars().next().unwrap_or(' '),
+                allowed: "two capital letters, such as DE",
+            }),
         }
     }
 

@@ -389,10 +389,14 @@ pub enum IdError {
         longest: usize,
     },
     /// It has a character that no such id has.
-    #[error("the {what} has a character that none may have")]
+    #[error("the {what} has {found:?}: use {allowed}")]
     Characters {
         /// Which id.
         what: &'static str,
+        /// The first character that it must not have.
+        found: char,
+        /// The characters that it may have.
+        allowed: &'static str,
     },
     /// It reads as a card number, which this library never holds.
     #[error("the {what} reads as a card number: put a letter in front of it")]
@@ -444,28 +448,50 @@ fn check_provider_id(what: &'static str, raw: &str) -> Result<(), IdError> {
     check_length(what, raw.len(), 255)?;
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_-.:=+~".contains(&b);
     // `.` and `..` are steps in a path even after percent-encoding.
-    if !raw.bytes().all(allowed) || raw.bytes().all(|b| b == b'.') {
-        return Err(IdError::Characters { what });
-    }
-    Ok(())
+    let found = match raw.bytes().all(|b| b == b'.') {
+        true => Some('.'),
+        false => first_other(raw, allowed),
+    };
+    found.map_or(Ok(()), |found| {
+        Err(IdError::Characters {
+            what,
+            found,
+            allowed: "ASCII letters, digits and _ - . : = + ~, and not dots alone",
+        })
+    })
+}
+
+fn first_other(text: &str, allowed: impl Fn(u8) -> bool) -> Option<char> {
+    let is_other = |c: &char| !u8::try_from(*c).is_ok_and(&allowed) || !c.is_ascii();
+    text.chars().find(is_other)
 }
 
 fn check_word(what: &'static str, text: &str, longest: usize) -> Result<(), IdError> {
     check_length(what, text.len(), longest)?;
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    if text.bytes().all(allowed) {
-        Ok(())
-    } else {
-        Err(IdError::Characters { what })
-    }
+    first_other(text, allowed).map_or(Ok(()), |found| {
+        Err(IdError::Characters {
+            what,
+            found,
+            allowed: "ASCII letters, digits, - and _",
+        })
+    })
 }
 
 fn check_host_text(what: &'static str, text: &str, longest: usize) -> Result<(), IdError> {
     check_length(what, text.chars().count(), longest)?;
-    if text.chars().any(char::is_control) || text.trim() != text {
-        return Err(IdError::Characters { what });
-    }
-    Ok(())
+    let at_an_end = || {
+        let mut ends = text.chars().next().into_iter().chain(text.chars().last());
+        ends.find(|c| c.is_whitespace())
+    };
+    let found = text.chars().find(|c| c.is_control()).or_else(at_an_end);
+    found.map_or(Ok(()), |found| {
+        Err(IdError::Characters {
+            what,
+            found,
+            allowed: "no control character, and no space at either end",
+        })
+    })
 }
 
 fn check_length(what: &'static str, length: usize, longest: usize) -> Result<(), IdError> {

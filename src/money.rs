@@ -198,7 +198,9 @@ impl FromStr for Money {
 
     /// Reads what [`Display`](fmt::Display) writes: `19.99 EUR`.
     fn from_str(text: &str) -> Result<Self, MoneyError> {
-        let (amount, currency) = text.split_once(' ').ok_or(MoneyError::NotDecimal)?;
+        let Some((amount, currency)) = text.split_once(' ') else {
+            return Err(MoneyError::MissingCurrency(text.to_owned()));
+        };
         Self::parse_decimal(amount, currency.parse()?)
     }
 }
@@ -411,6 +413,9 @@ pub enum MoneyError {
     /// An amount above zero is needed.
     #[error("{0} is not above zero")]
     NotPositive(Money),
+    /// The text has no currency.
+    #[error("{0:?} has no currency: write it after the amount, as in 19.99 EUR")]
+    MissingCurrency(String),
     /// No ISO 4217 currency with a minor unit has this code.
     #[error("{0:?} is not an ISO 4217 currency with a minor unit")]
     UnknownCurrency(String),

@@ -132,13 +132,13 @@ impl CreateRequest {
                 success_url,
                 cancel_url,
             } => {
-                check_url(success_url, mode)?;
-                check_url(cancel_url, mode)
+                check_url("success_url", success_url, mode)?;
+                check_url("cancel_url", cancel_url, mode)
             }
-            Checkout::Embedded { return_url } => check_url(return_url, mode),
+            Checkout::Embedded { return_url } => check_url("return_url", return_url, mode),
             Checkout::Direct { return_url, .. } => return_url
                 .as_deref()
-                .map_or(Ok(()), |url| check_url(url, mode)),
+                .map_or(Ok(()), |url| check_url("return_url", url, mode)),
         }
     }
 }
@@ -465,18 +465,25 @@ impl Account {
 }
 
 /// Only `https` leaves the host, but for a test on this machine.
-fn check_url(url: &str, mode: ModeKind) -> Result<()> {
+fn check_url(name: &str, url: &str, mode: ModeKind) -> Result<()> {
     // Providers fill in placeholders such as `{CHECKOUT_SESSION_ID}`; a URI has no braces.
     let filled_in = url.replace(['{', '}'], "_");
-    let not_a_url = |_| invalid("an address is not a URL: write https://…");
+    let not_a_url = |_| {
+        let message = format!("the {name} is not a URL: write https://…");
+        Error::new(ErrorKind::InvalidRequest, message)
+    };
     let parsed: http::Uri = filled_in.parse().map_err(not_a_url)?;
     let is_loopback = parsed.host().is_some_and(is_loopback);
     match parsed.scheme_str() {
         Some("https") if parsed.host().is_some() => Ok(()),
         Some("http") if is_loopback && mode == ModeKind::Test => Ok(()),
-        _ => Err(invalid(
-            "an address must be https (http only to this machine, in test mode)",
-        )),
+        scheme => {
+            let found = scheme.unwrap_or("no scheme");
+            let message = format!(
+                "the {name} has {found}: write https://… (http only to this machine, in test mode)"
+            );
+            Err(Error::new(ErrorKind::InvalidRequest, message))
+        }
     }
 }
 

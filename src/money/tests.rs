@@ -175,7 +175,10 @@ fn what_is_shown_is_what_is_read() {
     assert_eq!("jpy".parse::<Currency>(), Ok(yen));
     assert_eq!(serde_json::to_string(&yen).unwrap(), "\"JPY\"");
     assert_eq!(serde_json::from_str::<Currency>("\"JPY\"").unwrap(), yen);
-    assert_eq!("19.99".parse::<Money>(), Err(MoneyError::NotDecimal));
+    assert_eq!(
+        "19.99".parse::<Money>(),
+        Err(MoneyError::MissingCurrency("19.99".into()))
+    );
     assert_eq!(
         "1 XTS".parse::<Money>(),
         Err(MoneyError::UnknownCurrency("XTS".into()))

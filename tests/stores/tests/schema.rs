@@ -232,3 +232,16 @@ async fn a_file_that_is_no_database_is_refused_and_left_alone() {
     let error = SqliteStore::connect(missing).await.unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::Settings);
 }
+
+#[tokio::test]
+async fn address_of_another_database_is_refused_by_its_scheme() {
+    let address = "mysql://user:hidden-password@host/shop";
+    let error = PostgresStore::connect(address).await.unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::Settings);
+    let text = format!("{error:#}");
+    assert!(
+        text.contains("mysql://") && text.contains("postgres://"),
+        "{text}"
+    );
+    assert!(!text.contains("hidden-password"), "{text}");
+}

@@ -30,6 +30,16 @@ const STALE: Duration = Duration::from_secs(1);
 /// Reads a URL. Where it does not speak of TLS, a connection to another machine must have it.
 pub(super) fn options(url: &Secret) -> Result<PgConnectOptions> {
     let url = url.expose();
+    let scheme = url.split_once("://").map(|(scheme, _)| scheme);
+    if let Some(other) = scheme.filter(|scheme| !matches!(*scheme, "postgres" | "postgresql")) {
+        let is_word = other.len() <= 20 && other.bytes().all(|b| b.is_ascii_alphanumeric());
+        let other = if is_word { other } else { "another scheme" };
+        let message = format!(
+            "the address of the database begins with {other}://, which is not PostgreSQL: write \
+             postgres://user:password@host/database"
+        );
+        return Err(Error::new(ErrorKind::Settings, message));
+    }
     let options: PgConnectOptions = url.parse().map_err(|_| {
         let message = "the PostgreSQL URL cannot be read: postgres://user:password@host/database";
         Error::new(ErrorKind::Settings, message)
