@@ -3,6 +3,7 @@
 
 mod bank;
 mod orders;
+mod paypal_pages;
 mod reports;
 mod statements;
 mod tables;
