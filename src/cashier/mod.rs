@@ -311,7 +311,7 @@ impl<M: Mode> Cashier<M> {
                 target: TARGET,
                 mode = M::KIND.as_str(),
                 kind,
-                order = row.order.as_ref().map(|order| order.as_str()),
+                order = row.order.as_ref().map(tracing::field::display),
                 "confirmation"
             );
         }

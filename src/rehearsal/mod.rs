@@ -131,7 +131,7 @@ macro_rules! rehearsal_scenarios {
                 s30 "event of another shop" "Acknowledged; nothing changes here."
                 s31 "unknown type, unknown status" "Acknowledged; read neither as success nor as failure."
                 s32 "store down" "Answered 5xx; the next delivery succeeds."
-                s33 "one bad item among good" "Not acknowledged; the next delivery takes each item in once."
+                s33 "one bad item among good" "Kept for review beside the good ones, or not acknowledged; each good item is taken in once."
             }
             captures {
                 s34 "part taken, rest let go" "The part counts; nothing is held any more."

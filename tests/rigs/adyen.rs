@@ -278,11 +278,16 @@ impl Rig for AdyenRig {
             _ => return Err(Unable),
         };
         let live = matches!(notice, UnusualNotice::OfLiveMode(_)).to_string();
+        // A good item beside a bad one is about the payment itself, where that has a name yet.
+        let psp_reference = match notice {
+            UnusualNotice::WithABadItem(payment) if !payment.is_checkout => payment.id.raw(),
+            _ => "UNUSUAL000000001",
+        };
         let item = json!({
             "additionalData": {}, "amount": {"currency": "EUR", "value": amount},
             "eventCode": code, "eventDate": "2026-11-18T12:00:00+01:00",
             "merchantAccountCode": MERCHANT_ACCOUNT, "merchantReference": reference,
-            "pspReference": "UNUSUAL000000001", "reason": "", "success": success,
+            "pspReference": psp_reference, "reason": "", "success": success,
         });
         let mut items = vec![json!({"NotificationRequestItem": item})];
         if matches!(notice, UnusualNotice::WithABadItem(_)) {
