@@ -216,13 +216,18 @@ impl TestMode for AdyenTestMode {
             _ => return Err(Unable),
         };
         let reference = payment.and_then(|payment| payment.reference.as_ref());
+        // A good item beside a bad one is about the payment itself, where that has a name yet.
+        let psp_reference = match notice {
+            UnusualNotice::WithABadItem(payment) if !payment.is_checkout => payment.id.raw(),
+            _ => "UNUSUAL000000001",
+        };
         let item = json!({
             "additionalData": {}, "eventCode": code, "success": success,
             "amount": {"currency": "EUR", "value": payment.map_or(0, |of| of.amount.minor())},
             "eventDate": now.to_string(), "reason": "",
             "merchantAccountCode": self.merchant_account.expose(),
             "merchantReference": reference.map(ToString::to_string).unwrap_or_default(),
-            "pspReference": "UNUSUAL000000001",
+            "pspReference": psp_reference,
         });
         let mut items = vec![json!({"NotificationRequestItem": item})];
         if matches!(notice, UnusualNotice::WithABadItem(_)) {
