@@ -41,6 +41,9 @@ pub struct Dispute<M: Mode> {
     /// What the latest word was, where `status` says less because no money was taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     said: Option<DisputeStatus>,
+    /// When those reports were that have what not every report has.
+    #[serde(default, skip_serializing_if = "SaidAt::is_own")]
+    said_at: SaidAt,
 }
 
 impl<M: Mode> Dispute<M> {
@@ -62,6 +65,7 @@ impl<M: Mode> Dispute<M> {
             booked: None,
             is_refundable: None,
             said: None,
+            said_at: SaidAt::default(),
             reason: None,
             respond_by: None,
             created_at: as_of,
@@ -132,18 +136,10 @@ impl<M: Mode> Dispute<M> {
     }
 
     /// Joins two snapshots of one dispute, whichever came first. The later word counts, since an
-    /// appeal can turn a decision.
+    /// appeal can turn a decision. What the later report does not have is kept from the earlier.
     #[must_use]
     pub fn join(self, other: Self) -> Self {
-        let key = |d: &Self| {
-            (
-                d.as_of,
-                d.said().clone(),
-                d.amount.minor(),
-                d.reason.clone(),
-                d.respond_by,
-            )
-        };
+        let key = |d: &Self| (d.as_of, d.said().clone(), d.amount.minor());
         let (later, earlier) = if key(&self) >= key(&other) {
             (self, other)
         } else {
@@ -152,7 +148,28 @@ impl<M: Mode> Dispute<M> {
         let taken = later.taken.max(earlier.taken);
         // Bookings are only added, so that the longer list is the later one.
         let booked = later.booked.max(earlier.booked);
-        let is_refundable = later.is_refundable.or(earlier.is_refundable);
+        let of = |d: &Self, at: Option<Timestamp>| at.unwrap_or(d.as_of);
+        let (reason, reason_at) = latest(
+            (later.reason.clone(), of(&later, later.said_at.reason)),
+            (earlier.reason.clone(), of(&earlier, earlier.said_at.reason)),
+        );
+        let (respond_by, respond_by_at) = latest(
+            (later.respond_by, of(&later, later.said_at.respond_by)),
+            (earlier.respond_by, of(&earlier, earlier.said_at.respond_by)),
+        );
+        let (is_refundable, is_refundable_at) = latest(
+            (later.is_refundable, of(&later, later.said_at.is_refundable)),
+            (
+                earlier.is_refundable,
+                of(&earlier, earlier.said_at.is_refundable),
+            ),
+        );
+        let unless_own = |at: Option<Timestamp>| at.filter(|at| *at != later.as_of);
+        let said_at = SaidAt {
+            reason: unless_own(reason_at),
+            respond_by: unless_own(respond_by_at),
+            is_refundable: unless_own(is_refundable_at),
+        };
         let said = later.said().clone();
         let status = match taken {
             MoneyWord::Inquiry => as_inquiry(&said),
@@ -165,13 +182,48 @@ impl<M: Mode> Dispute<M> {
             taken,
             status,
             booked,
+            reason,
+            respond_by,
             is_refundable,
+            said_at,
             ..later
         }
     }
 
     fn said(&self) -> &DisputeStatus {
         self.said.as_ref().unwrap_or(&self.status)
+    }
+}
+
+/// When the reports were that have what not every report has, where that is not the report that
+/// everything else comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct SaidAt {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    respond_by: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    is_refundable: Option<Timestamp>,
+}
+
+impl SaidAt {
+    fn is_own(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// The value of the later of two reports that have one, and when that report was. Of two in the same
+/// second the greater counts, so that their order makes no difference.
+fn latest<T: Ord>(
+    (one, one_at): (Option<T>, Timestamp),
+    (other, other_at): (Option<T>, Timestamp),
+) -> (Option<T>, Option<Timestamp>) {
+    let one = one.map(|value| (one_at, value));
+    match one.max(other.map(|value| (other_at, value))) {
+        Some((at, value)) => (Some(value), Some(at)),
+        None => (None, None),
     }
 }
 

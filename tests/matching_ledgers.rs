@@ -191,7 +191,7 @@ fn facts_of(n: usize, attempt: &str, rng: &mut Rng) -> Vec<Fact> {
 /// What comes to the book, in the order in which it comes.
 enum News {
     Order(String, i64),
-    Fact(usize, Fact),
+    Fact(usize, Box<Fact>),
     /// An entry that has no ledger, such as a transfer to the bank account.
     Entry(String, i64),
 }
@@ -209,7 +209,7 @@ fn news(seed: u64) -> Vec<News> {
             let reference = format!("{order}:{}", attempt + 1);
             for fact in facts_of(number, &reference, &mut rng) {
                 for _ in 0..rng.usize(1..3) {
-                    news.push(News::Fact(number, fact.clone()));
+                    news.push(News::Fact(number, Box::new(fact.clone())));
                 }
             }
         }

@@ -280,3 +280,64 @@ fn a_question_about_a_payment_takes_no_money_until_somebody_says_so() {
         DisputeStatus::Lost
     );
 }
+
+/// Each arrangement of what was reported, the last of which may come twice.
+fn joined_in_every_order<T: Clone + Debug>(join: impl Fn(T, T) -> T, all: &[T; 3]) -> T {
+    let [a, b, c] = all;
+    let mut texts = Vec::new();
+    let mut last = a.clone();
+    for [x, y, z] in [
+        [a, b, c],
+        [a, c, b],
+        [b, a, c],
+        [b, c, a],
+        [c, a, b],
+        [c, b, a],
+    ] {
+        let left = join(join(x.clone(), y.clone()), z.clone());
+        let right = join(x.clone(), join(y.clone(), z.clone()));
+        last = join(left.clone(), z.clone());
+        texts.extend([left, right, last.clone()].map(|joined| format!("{joined:?}")));
+    }
+    texts.dedup();
+    assert_eq!(texts.len(), 1, "{texts:#?}");
+    last
+}
+
+#[test]
+fn dispute_keeps_reason_deadline_and_refundability_that_a_later_report_does_not_have() {
+    let of = |second| {
+        let dispute = DisputeId::new(psp(), "d").unwrap();
+        let status = DisputeStatus::NeedsResponse;
+        Dispute::<Test>::new(dispute, id("pi"), status, eur(400), at(second))
+    };
+    let mut first = of(5);
+    first.reason = Some("fraudulent".into());
+    first.respond_by = Some(at(900));
+    first.is_refundable = Some(true);
+    let silent = of(9);
+    // Reports of one second, of which each has something else.
+    let mut beside = of(9);
+    beside.reason = Some("duplicate".into());
+    let kept = either_way(Dispute::join, &first, &silent);
+    assert_eq!(kept.reason.as_deref(), Some("fraudulent"));
+    assert_eq!((kept.respond_by, kept.as_of), (Some(at(900)), at(9)));
+    assert_eq!(kept.is_refundable, Some(true));
+    let all = joined_in_every_order(Dispute::join, &[first.clone(), silent, beside]);
+    assert_eq!(all.reason.as_deref(), Some("duplicate"));
+    assert_eq!(
+        (all.respond_by, all.is_refundable),
+        (Some(at(900)), Some(true))
+    );
+    // What is said anew counts, also if it is less, and after it was stored.
+    let mut sooner = of(7);
+    sooner.respond_by = Some(at(800));
+    sooner.is_refundable = Some(false);
+    let stored: Dispute<Test> =
+        serde_json::from_str(&serde_json::to_string(&kept).unwrap()).unwrap();
+    for kept in [kept, stored] {
+        let now = either_way(Dispute::join, &kept, &sooner);
+        assert_eq!(now.respond_by, Some(at(800)));
+        assert_eq!((now.is_refundable, now.as_of), (Some(false), at(9)));
+    }
+}
