@@ -1,7 +1,8 @@
 //! What each type of event says.
 
+use counterfoil::clock::Timestamp;
 use counterfoil::dispute::DisputeStatus;
-use counterfoil::payment::PaymentStatus;
+use counterfoil::payment::{Payment, PaymentStatus, ReportedAmount};
 use counterfoil::refund::RefundStatus;
 use counterfoil::webhook::{Event, EventKind, SetAsideReason};
 use counterfoil::{ModeKind, Provider, Test};
@@ -114,6 +115,54 @@ async fn a_capture_that_tells_its_order_by_a_link_only_is_named_by_it_too() {
     assert_eq!(payment.id.raw(), ORDER);
     assert_eq!(payment.aliases[0].raw(), CAPTURE);
     assert_eq!(payment.fee.unwrap().to_string(), "0.88 EUR");
+}
+
+/// A capture or an authorization alone does not have what its order says of the whole.
+#[tokio::test]
+async fn part_of_an_order_erases_neither_what_is_held_nor_what_went_back() {
+    let endpoint = Endpoint::new();
+    let payments = json!({
+        "authorizations": [hold("PARTIALLY_CAPTURED", "20.00")],
+        "captures": [capture(CAPTURE, "PARTIALLY_REFUNDED", "12.00")],
+        "refunds": [refund(REFUND, CAPTURE, "COMPLETED", "5.00", "")],
+    });
+    let whole = answers::order("AUTHORIZE", "COMPLETED", payments);
+    let whole = endpoint
+        .told("CHECKOUT.ORDER.COMPLETED", "checkout-order", whole)
+        .await;
+    let whole = whole.payment().unwrap().clone();
+    let deadline = whole.capture_before;
+    let sums = |payment: &Payment<Test>| {
+        let all = [payment.captured, payment.refunded, payment.capturable];
+        all.map(|money| money.minor())
+    };
+    assert_eq!(sums(&whole), [1200, 500, 800]);
+    assert!(deadline.is_some());
+    for (event_type, resource_type, part) in [
+        (
+            "PAYMENT.CAPTURE.COMPLETED",
+            "capture",
+            capture(CAPTURE, "COMPLETED", "12.00"),
+        ),
+        (
+            "PAYMENT.AUTHORIZATION.CREATED",
+            "authorization",
+            hold("PARTIALLY_CAPTURED", "20.00"),
+        ),
+    ] {
+        let told = endpoint.told(event_type, resource_type, part).await;
+        let mut part = told.payment().unwrap().clone();
+        assert_eq!(part.reported_at(ReportedAmount::Refunded), None);
+        assert_eq!(part.reported_at(ReportedAmount::Capturable), None);
+        for seconds in [-60, 60] {
+            part.as_of = Timestamp::from_unix(whole.as_of.unix() + seconds);
+            let one = whole.clone().join(part.clone()).unwrap();
+            let other = part.clone().join(whole.clone()).unwrap();
+            assert_eq!(sums(&one), [1200, 500, 800], "{event_type} {seconds}");
+            assert_eq!(sums(&other), [1200, 500, 800], "{event_type} {seconds}");
+            assert_eq!(one.capture_before, deadline);
+        }
+    }
 }
 
 #[tokio::test]

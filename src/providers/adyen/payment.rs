@@ -130,7 +130,11 @@ impl<M: Mode> Adyen<M> {
         amount: Money,
         as_of: Timestamp,
     ) -> Result<Payment<M>> {
-        let mut payment = Payment::new(self.payment_id(id)?, status, amount, as_of);
+        // A checkout knows nothing of the money of its payment.
+        let mut payment = Payment::new(self.payment_id(id)?, status, amount, as_of)
+            .unreported(ReportedAmount::Capturable)
+            .unreported(ReportedAmount::Refunded)
+            .unreported(ReportedAmount::Returned);
         payment.is_checkout = true;
         Ok(payment)
     }

@@ -10,7 +10,7 @@ use crate::error::{Decline, Result};
 use crate::id::Reference;
 use crate::mode::Mode;
 use crate::money::{Currency, Money};
-use crate::payment::{NextAction, Payment, PaymentStatus};
+use crate::payment::{NextAction, Payment, PaymentStatus, ReportedAmount};
 
 /// How long an order that nobody has approved can be approved, since it last changed. PayPal does
 /// not say it in an answer; by its pages it is three hours (not checked again for this version),
@@ -47,7 +47,10 @@ impl<M: Mode> Reader<'_, M> {
             payment.captured = sums.taken;
             payment.refunded = refunded;
             payment.captured_at = sums.first_taken_at;
+        } else {
+            payment = payment.unreported(ReportedAmount::Refunded);
         }
+        payment = payment.unreported(ReportedAmount::Returned);
         payment.fee = sums.fee;
         if let Some(held) = held.filter(|held| held.can_be_captured() && !sums.is_final) {
             payment.capturable = at_least_zero(held.amount.checked_sub(sums.drawn)?);
@@ -87,8 +90,12 @@ impl<M: Mode> Reader<'_, M> {
         if payment.status == PaymentStatus::Captured {
             payment.captured = amount;
         }
+        // What is still held, and what went back of other captures, only its order tells.
+        payment = payment.unreported(ReportedAmount::Capturable);
         if capture.status == "REFUNDED" {
             payment.refunded = amount;
+        } else {
+            payment = payment.unreported(ReportedAmount::Refunded);
         }
         payment.fee = fee_of(capture)?;
         payment.reference = parse(&capture.custom_id);
@@ -106,7 +113,11 @@ impl<M: Mode> Reader<'_, M> {
         if hold.status == "CREATED" && held.can_be_captured() {
             payment.capturable = held.amount;
             payment.capture_before = held.until;
+        } else if held.can_be_captured() {
+            payment = payment.unreported(ReportedAmount::Capturable);
+            payment.capture_before = held.until;
         }
+        payment = payment.unreported(ReportedAmount::Refunded);
         payment.reference = parse(&hold.custom_id);
         payment.created_at = time_or(&hold.create_time, self.as_of())?;
         Ok(payment)
@@ -133,7 +144,7 @@ impl<M: Mode> Reader<'_, M> {
         if let Some(hold) = &related.authorization_id {
             payment.aliases.push(self.payment_id(hold)?);
         }
-        Ok(payment)
+        Ok(payment.unreported(ReportedAmount::Returned))
     }
 }
 
