@@ -144,23 +144,33 @@ pub(super) struct NextAction<'a> {
     pub(super) is_payable_later: bool,
 }
 
-/// The details that say how to pay, and whether that is paid elsewhere and later.
-/// Source: `next_action` of a PaymentIntent.
-const INSTRUCTIONS: [(&str, bool); 13] = [
-    ("boleto_display_details", true),
-    ("cashapp_handle_redirect_or_display_qr_code", false),
-    ("display_bank_transfer_instructions", true),
-    ("konbini_display_details", true),
-    ("multibanco_display_details", true),
-    ("oxxo_display_details", true),
-    ("paynow_display_qr_code", false),
-    ("pix_display_qr_code", false),
-    ("promptpay_display_qr_code", false),
-    ("swish_handle_redirect_or_display_qr_code", false),
-    ("upi_handle_redirect_or_display_qr_code", false),
-    ("verify_with_microdeposits", false),
-    ("wechat_pay_display_qr_code", false),
+/// The details that say how to pay. Source: `next_action` of a PaymentIntent.
+const INSTRUCTIONS: [&str; 9] = [
+    "cashapp_handle_redirect_or_display_qr_code",
+    "klarna_display_qr_code",
+    "paynow_display_qr_code",
+    "pix_display_qr_code",
+    "promptpay_display_qr_code",
+    "swish_handle_redirect_or_display_qr_code",
+    "upi_handle_redirect_or_display_qr_code",
+    VERIFY_DEPOSITS,
+    "wechat_pay_display_qr_code",
 ];
+
+/// The customer waits a day or two for small deposits, and says then how much they are.
+const VERIFY_DEPOSITS: &str = "verify_with_microdeposits";
+
+/// Whether it is a voucher or the details of a bank transfer, also of a kind of tomorrow:
+/// `oxxo_display_details`, `display_bank_transfer_instructions`.
+fn is_voucher(kind: &str) -> bool {
+    let is_transfer = kind.starts_with("display_") && kind.ends_with("_instructions");
+    is_transfer || kind.ends_with("_display_details")
+}
+
+/// Whether what must be done is done elsewhere and later.
+fn is_done_later(kind: &str) -> bool {
+    kind == VERIFY_DEPOSITS || is_voucher(kind)
+}
 
 impl<'de: 'a, 'a> Deserialize<'de> for NextAction<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -181,14 +191,18 @@ impl<'de: 'a, 'a> Deserialize<'de> for NextAction<'a> {
                         read.redirect = page.and_then(|page| page.url).or(read.redirect);
                         continue;
                     }
-                    let mut known = INSTRUCTIONS.iter();
-                    let Some((_, is_later)) = known.find(|(known, _)| *known == &*name) else {
+                    if &*name == "type" {
+                        let kind: Option<Text<'de>> = map.next_value()?;
+                        read.is_payable_later |= kind.is_some_and(|kind| is_done_later(&kind));
+                        continue;
+                    }
+                    if !INSTRUCTIONS.contains(&&*name) && !is_voucher(&name) {
                         map.next_value::<IgnoredAny>()?;
                         continue;
-                    };
+                    }
                     if let Some(page) = map.next_value::<Option<NextPage<'de>>>()? {
                         read.instructions = page.url.or(read.instructions);
-                        read.is_payable_later |= *is_later;
+                        read.is_payable_later |= is_done_later(&name);
                     }
                 }
                 Ok(read)
