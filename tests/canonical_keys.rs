@@ -58,6 +58,30 @@ async fn concurrent_captures_under_two_names_of_a_payment_take_once() {
     assert_eq!(captured, [700]);
 }
 
+/// The cashier keeps one command, whichever name it was given by, and gives back once.
+#[tokio::test]
+async fn one_refund_given_to_the_cashier_under_two_names_is_one_command() {
+    let shop = Shop::open().await;
+    let page = shop.checked_out("A", 2000).await;
+    shop.pay(&page).await;
+    let payment = shop.payment_of("A").await;
+    let (by_page, by_payment) = (refund(&page, 700, "r"), refund(&payment, 700, "r"));
+    let (first, second) = tokio::join!(
+        shop.cashier.refund(&by_page),
+        shop.cashier.refund(&by_payment)
+    );
+    assert_eq!(first.unwrap().key, second.unwrap().key);
+    let again = shop.cashier.refund(&by_page).await.unwrap();
+    let record = shop.record("A").await;
+    assert_eq!(record.commands.len(), 1, "{:?}", record.commands);
+    assert_eq!(again.payment, payment);
+    assert_eq!(refunded(&shop.account, &payment), 700);
+    // Another amount under the other name is no second wish.
+    let other = shop.cashier.refund(&refund(&page, 800, "r")).await;
+    assert_eq!(*other.unwrap_err().kind(), counterfoil::ErrorKind::Conflict);
+    assert_eq!(refunded(&shop.account, &payment), 700);
+}
+
 fn refunded(account: &Account, payment: &PaymentId<counterfoil::Test>) -> i64 {
     let books = account.lock().ledger();
     let its = books
