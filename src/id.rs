@@ -112,6 +112,7 @@ provider_id!(
     EventId, "event id"
 );
 
+#[cfg(any(feature = "adyen", feature = "paypal", feature = "stripe"))]
 impl<M: Mode> EventId<M> {
     /// A name for a body that has none of its own: the same body again has the same name.
     pub(crate) fn of_body(provider: ProviderName, body: &[u8]) -> Result<Self, IdError> {

@@ -16,6 +16,7 @@ pub use event::{
 pub use refusal::{WebhookRefusal, WebhookRefusalKind};
 pub use request::{MAX_BODY_BYTES, WebhookRequest};
 pub use unreadable::UnreadableEvent;
+#[cfg(any(feature = "adyen", feature = "paypal", feature = "stripe"))]
 pub(crate) use unreadable::{name_of_body, plain_type};
 
 use crate::mode::Mode;

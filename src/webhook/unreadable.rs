@@ -56,11 +56,13 @@ impl<M: Mode> UnreadableEvent<M> {
     }
 }
 
+#[cfg(any(feature = "adyen", feature = "paypal", feature = "stripe"))]
 /// A name for a body that has none of its own: the same body again has the same name.
 pub(crate) fn name_of_body(body: &[u8]) -> String {
     format!("unreadable.{}", hex::encode(Sha256::digest(body)))
 }
 
+#[cfg(any(feature = "adyen", feature = "paypal", feature = "stripe"))]
 /// A provider's type of an event as far as it can be kept: a short plain word, or that it is none.
 pub(crate) fn plain_type(text: Option<&str>) -> &str {
     text.filter(|text| text.len() <= 100 && is_plain(text))
